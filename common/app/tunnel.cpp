@@ -1,0 +1,81 @@
+#include "common/app/tunnel.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "common/app/process.hpp"
+
+namespace tfunnel::app {
+
+namespace {
+
+// Descriptors that are not flows: standard streams, the event loop, listeners.
+constexpr std::size_t reserved_descriptors = 64;
+constexpr std::size_t most_flows = 262'144;
+
+std::unique_ptr<RawTerminal> prepare_terminal(bool tty) {
+  refuse_terminal(tty);
+  return tty ? std::make_unique<RawTerminal>() : nullptr;
+}
+
+}  // namespace
+
+Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
+    : options_(options),
+      role_(role),
+      log_(log),
+      descriptors_(raise_descriptor_limit()),
+      terminal_(prepare_terminal(options.tty)),
+      channel_(context_, STDIN_FILENO, STDOUT_FILENO),
+      signals_(context_, SIGTERM, SIGINT, SIGHUP) {
+  signals_.add(SIGUSR1);
+  ignore_sigpipe();
+}
+
+// A flow is a descriptor, more or less: what cannot have one is better refused than accepted.
+io::Session::Settings Tunnel::session_settings() const {
+  io::Session::Settings settings;
+  settings.role = role_.role;
+  settings.buffer_size = options_.buffer_size;
+  settings.keepalive = options_.keepalive_limits();
+  settings.greeting_timeout = seconds(options_.greeting_timeout);
+  settings.max_flows = std::clamp<std::size_t>(descriptors_, reserved_descriptors * 2, most_flows);
+  return settings;
+}
+
+io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
+  session_ = std::make_unique<io::Session>(context_, channel_, session_settings(), acceptor, log_);
+  session_->on_end = [this](io::ExitStatus status) {
+    status_ = status;
+    context_.stop();
+  };
+  return *session_;
+}
+
+io::ExitStatus Tunnel::run() {
+  wait_for_signal();
+  session_->start();
+  context_.run();
+  return status_;
+}
+
+void Tunnel::wait_for_signal() {
+  signals_.async_wait([this](error_code error, int number) {
+    if (error) return;
+    on_signal(number);
+    wait_for_signal();
+  });
+}
+
+void Tunnel::on_signal(int number) {
+  if (number == SIGUSR1) {
+    const auto table = session_->table();
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, table.data(), table.size());
+  } else if (number != SIGHUP || !role_.ignores_hangup) {
+    session_->shut_down(number == SIGINT ? "interrupted" : number == SIGHUP ? "hung up" : "terminated");
+  }
+}
+
+}  // namespace tfunnel::app

@@ -1,0 +1,18 @@
+# Build types: Release (the default), Debug, Asan (address and undefined behaviour), Tsan.
+# Chosen with -DCMAKE_BUILD_TYPE=...; each wants a build folder of its own.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, Asan or Tsan" FORCE)
+endif()
+
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_ASAN
+  "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all")
+set(CMAKE_CXX_FLAGS_TSAN "-g -O1 -fsanitize=thread")
+set(CMAKE_EXE_LINKER_FLAGS_ASAN "-fsanitize=address,undefined")
+set(CMAKE_EXE_LINKER_FLAGS_TSAN "-fsanitize=thread")
+
+# One place for what every target of ours is compiled with; third-party and generated code is not.
+add_library(tfunnel_warnings INTERFACE)
+target_compile_options(tfunnel_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Woverloaded-virtual -Wimplicit-fallthrough
+  $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)

@@ -1,0 +1,55 @@
+// Frames gathered for one write to the link.
+#pragma once
+
+#include <vector>
+
+#include "common/core/wire.hpp"
+
+namespace tfunnel::core {
+
+/// A fixed buffer that frames are put into in order, and written out of with one writev. Payload is
+/// received straight into its place behind room for a header, so it is never moved.
+///
+/// The batch is the only thing between the flows and the link: when it is full nothing more is read
+/// from any application.
+class Batch {
+ public:
+  /// Frames and control bytes may use up to `capacity` bytes.
+  explicit Batch(std::size_t capacity = 256U << 10);
+
+  /// Room for up to `wanted` payload bytes of a Data frame; empty if the batch is full.
+  /// The room is void after any other call than commit_data().
+  std::span<std::uint8_t> data_room(std::size_t wanted);
+  /// The first `size` bytes of the room are the payload of a Data frame. REQUIRES: size > 0.
+  void commit_data(FlowId flow, std::size_t size);
+
+  /// False: no room now, nothing was added.
+  bool add_datagram(FlowId flow, const Endpoint& peer, ByteView payload);
+  bool add_control(const wire::Frame& frame);
+  bool add_raw(ByteView bytes);
+
+  /// What is still to be written, in order.
+  [[nodiscard]] std::span<const ByteView> pieces() const;
+  /// `count` bytes of it were written.
+  void consume(std::size_t count);
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+
+ private:
+  // One piece each; stays below what one writev takes (IOV_MAX is at least 1,024 on Linux, 16 by POSIX:
+  // the channel writes what fits and comes again).
+  static constexpr std::size_t max_pieces = 512;
+
+  [[nodiscard]] std::size_t room() const { return buffer_.size() - used_; }
+  void append_piece(std::size_t at, std::size_t length);
+
+  std::vector<std::uint8_t> buffer_;
+  std::size_t used_ = 0;
+  std::size_t size_ = 0;
+  std::vector<ByteView> pieces_;
+  std::size_t first_piece_ = 0;
+  std::vector<std::uint8_t> scratch_;
+};
+
+}  // namespace tfunnel::core

@@ -1,0 +1,46 @@
+#include "common/core/byte_queue.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace tfunnel::core {
+
+void ByteQueue::append(ByteView bytes) {
+  size_ += bytes.size();
+  if (!blocks_.empty()) {
+    auto& last = blocks_.back();
+    const auto room = std::min(last.capacity() - last.size(), bytes.size());
+    last.insert(last.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(room));
+    bytes = bytes.subspan(room);
+  }
+  if (bytes.empty()) return;
+  auto& block = blocks_.emplace_back();
+  block.reserve(std::max(block_size, bytes.size()));
+  block.assign(bytes.begin(), bytes.end());
+}
+
+ByteView ByteQueue::front() const {
+  if (empty()) return {};
+  return ByteView(blocks_[head_]).subspan(consumed_);
+}
+
+void ByteQueue::consume(std::size_t count) {
+  assert(count <= front().size());
+  size_ -= count;
+  consumed_ += count;
+  if (size_ == 0) return clear();
+  if (consumed_ < blocks_[head_].size()) return;
+  Block().swap(blocks_[head_++]);
+  consumed_ = 0;
+  // Spent entries are dropped in bulk, which keeps consume() constant on average.
+  if (head_ < 64) return;
+  blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(head_));
+  head_ = 0;
+}
+
+void ByteQueue::clear() {
+  std::vector<Block>().swap(blocks_);
+  head_ = consumed_ = size_ = 0;
+}
+
+}  // namespace tfunnel::core

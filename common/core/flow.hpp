@@ -1,0 +1,111 @@
+// A flow: one TCP connection, or one UDP source, inside the tunnel.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/core/batch.hpp"
+#include "common/core/credit.hpp"
+#include "common/core/datagram_queue.hpp"
+#include "common/core/reason.hpp"
+#include "common/core/scheduler.hpp"
+
+namespace tfunnel::core {
+
+enum class Transport : std::uint8_t { tcp, udp };
+
+/// Who asked for what; `destination` has no meaning for UDP.
+struct FlowRequest {
+  Transport transport = Transport::tcp;
+  Endpoint source;
+  Endpoint destination;
+
+  /// "tcp 192.0.2.1:1000 -> 192.0.2.2:80" or "udp 192.0.2.1:1000".
+  [[nodiscard]] std::string text() const;
+};
+
+/// What a pull brought.
+struct Pulled {
+  std::size_t bytes = 0;     // payload put into the batch
+  bool more = false;         // there is or may be more at once
+  std::size_t overhead = 0;  // counts as sent for the turn, so that empty datagrams take turns too
+  bool batch_full = false;   // nothing more fits; the flow keeps its turn
+};
+
+/// The local end of a flow: a socket, or a UDP source. The mux calls it; it never calls back with a
+/// flow after on_finished() or on_reset(), for the flow is gone then.
+class FlowHandler {
+ public:
+  FlowHandler() = default;
+  FlowHandler(const FlowHandler&) = delete;
+  FlowHandler& operator=(const FlowHandler&) = delete;
+  virtual ~FlowHandler() = default;
+
+  /// The far connection is made; `local` is its address there.
+  virtual void on_opened(const Endpoint& local) { static_cast<void>(local); }
+  /// TCP payload, in order, any number of bytes at a time. `bytes` is void after the call.
+  virtual void on_data(ByteView bytes) { static_cast<void>(bytes); }
+  /// The far end sends no more.
+  virtual void on_fin() {}
+  /// The far end broke the flow off. The flow is gone.
+  virtual void on_reset(Reason reason) = 0;
+  /// Both directions ended in order and the flow is gone; what on_data() brought may still drain.
+  virtual void on_finished() {}
+  virtual void on_datagram(const Endpoint& peer, ByteView payload) {
+    static_cast<void>(peer);
+    static_cast<void>(payload);
+  }
+  virtual void on_datagram_error(const Endpoint& peer, Reason reason) {
+    static_cast<void>(peer);
+    static_cast<void>(reason);
+  }
+  /// It is this flow's turn: put up to `allowance` bytes of payload into the batch.
+  virtual Pulled pull(Batch& batch, std::size_t allowance, Time now) = 0;
+  /// A few words for the flow table ("connecting", "12 KiB buffered").
+  [[nodiscard]] virtual std::string describe() const { return {}; }
+};
+
+using ControlHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct ControlTag>,
+                                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// What one side knows of a flow: facts, not states. Owned by the mux, which alone changes them.
+///
+/// A direction has ended when its Fin or Reset was sent, or received. When both have, the id is free
+/// at once at both ends: what either side sent before it knew so (a Credit, a Reset) comes before
+/// any new use of the id, because the link keeps order.
+struct Flow : Turn, ControlHook {
+  Flow(FlowId id_, FlowRequest request_, MemoryBudget& budget, std::size_t granted)
+      : id(id_), request(std::move(request_)), window(budget, granted) {}
+
+  const FlowId id;
+  const FlowRequest request;
+  /// Null once the local end is gone and only the far end's answer is awaited.
+  std::shared_ptr<FlowHandler> handler;
+
+  std::uint64_t send_credit = 0;
+  ReceiveWindow window;
+
+  bool end_sent = false;
+  bool end_received = false;
+  /// It has, or may have, something to send; it stands in the ring when there is credit as well.
+  bool ready = false;
+  bool far_connected = false;
+  /// It left the ring because its credit was used up, so it is no sparse flow when it returns.
+  bool out_of_credit = false;
+
+  // What the next control frames will say.
+  bool open_due = false;
+  bool fin_due = false;
+  std::optional<Endpoint> opened_due;
+  std::optional<Reason> reset_due;
+  std::size_t credit_due = 0;
+
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+};
+
+}  // namespace tfunnel::core

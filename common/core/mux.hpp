@@ -1,0 +1,195 @@
+// All flows of one link: pure decisions, driven by bytes, by flows and by a time that is passed in.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/core/flow.hpp"
+
+namespace tfunnel::core {
+
+/// Decides about flows that the far end opens.
+class FlowAcceptor {
+ public:
+  FlowAcceptor() = default;
+  FlowAcceptor(const FlowAcceptor&) = delete;
+  FlowAcceptor& operator=(const FlowAcceptor&) = delete;
+  virtual ~FlowAcceptor() = default;
+  /// Returns the flow's local end, or null to refuse it as denied. It may reset the flow at once.
+  virtual std::shared_ptr<FlowHandler> accept(Flow& flow) = 0;
+};
+
+/// Hears what the far end says about the link itself.
+class LinkListener {
+ public:
+  LinkListener() = default;
+  LinkListener(const LinkListener&) = delete;
+  LinkListener& operator=(const LinkListener&) = delete;
+  virtual ~LinkListener() = default;
+  virtual void on_hello(const wire::Hello& hello) = 0;
+  virtual void on_go_away(const wire::GoAway& go_away) = 0;
+};
+
+struct Counters {
+  std::uint64_t flows_opened = 0;
+  std::uint64_t bytes_sent = 0;  // payload of Data and Datagram
+  std::uint64_t bytes_received = 0;
+  std::uint64_t datagrams_dropped = 0;
+  std::uint64_t errors_dropped = 0;  // DatagramError frames that found their queue full
+};
+
+/// The state of one link's multiplexing. Both ends use the same class.
+///
+/// Handlers may call any function of the flows' part from within their callbacks. Nothing is sent
+/// from there: frames are only made in fill(), when the link can take them, so a flow's control
+/// frames merge (ten Credits become one) and memory stays bounded when the far end does not read.
+class Mux {
+ public:
+  struct Settings {
+    wire::Role role = wire::ROLE_CLIENT;
+    std::size_t max_flows = 65'536;
+    std::string software;
+  };
+
+  /// `budget`, `listener` and `acceptor` must outlive the mux; without acceptor all flows that the
+  /// far end opens are a protocol error.
+  Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAcceptor* acceptor);
+  ~Mux();
+  Mux(const Mux&) = delete;
+  Mux& operator=(const Mux&) = delete;
+
+  // --- the link's part ---
+
+  /// Bytes from the link, starting where the last call stopped. Returns how many were used; the rest
+  /// must come again with more behind it. Errors: ProtocolError, after which the link is unusable.
+  boost::system::result<std::size_t> receive(ByteView bytes);
+  /// Fills the batch with what is due: control frames first, then the flows in turn.
+  void fill(Batch& batch, Time now);
+  /// True if fill() would (probably) put something into an empty batch.
+  [[nodiscard]] bool has_output() const;
+  /// Called whenever output may have appeared; it should cause a fill() soon, not from within.
+  void on_output(std::function<void()> wake) { wake_ = std::move(wake); }
+  /// The link is gone: every flow ends with `reason`.
+  void abandon(Reason reason);
+
+  void ping();
+  /// Nothing follows a GoAway.
+  void go_away(wire::GoAway::Code code, const std::string& message);
+
+  // --- the flows' part ---
+
+  /// A new flow to the far end, or null if there are too many. REQUIRES: Hello was received.
+  Flow* open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler);
+  [[nodiscard]] bool full() const { return flows_.size() >= std::min(settings_.max_flows, peer_max_flows_); }
+  /// The connection asked for is made.
+  void opened(Flow& flow, const Endpoint& local);
+  /// It has something to send.
+  void ready(Flow& flow);
+  /// `bytes` of what on_data() brought have reached their destination.
+  void drained(Flow& flow, std::size_t bytes);
+  /// It sends no more.
+  void finish(Flow& flow);
+  /// The local end of a UDP flow is over; its handler is released.
+  void close(Flow& flow);
+  /// Breaks the flow off; its handler is released.
+  void reset(Flow& flow, Reason reason);
+  void datagram_error(Flow& flow, const Endpoint& peer, Reason reason);
+
+  [[nodiscard]] MemoryBudget& budget() { return budget_; }
+  [[nodiscard]] Counters& counters() { return counters_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t flow_count() const { return flows_.size(); }
+  void for_each_flow(const std::function<void(const Flow&)>& visit) const;
+
+  /// For tests: the id before the first one that open() will use.
+  void start_ids_after(FlowId last) { last_local_id_ = last; }
+  void set_max_frame(std::size_t bytes) { max_frame_ = bytes; }
+
+ private:
+  using Error = boost::system::error_code;
+  using Flows = boost::unordered_flat_map<FlowId, std::unique_ptr<Flow>>;
+  using ControlList = boost::intrusive::list<Flow, boost::intrusive::base_hook<ControlHook>,
+                                             boost::intrusive::constant_time_size<false>>;
+  struct DueError {
+    FlowId flow;
+    Endpoint peer;
+    Reason reason;
+  };
+
+  // mux_receive.cpp
+  void take_payload(ByteView bytes);
+  Error on_frame(const wire::Frame& frame);
+  Error on_hello(const wire::Hello& hello);
+  Error on_open(const wire::Open& open);
+  Error on_opened(const wire::Opened& opened);
+  Error on_data_header(const DataHeader& header);
+  Error on_datagram(const DatagramHeader& header, ByteView payload);
+  Error on_datagram_error(const wire::DatagramError& error);
+  Error on_credit(const wire::Credit& credit);
+  Error on_fin(FlowId id);
+  Error on_reset(FlowId id, Reason reason);
+  /// A live flow; or none with an error if the id was never used, or may not be used any more.
+  boost::system::result<Flow*> find(FlowId id, bool may_be_late);
+  [[nodiscard]] bool was_opened(FlowId id) const;
+
+  // mux_fill.cpp
+  bool fill_link_control(Batch& batch);
+  bool fill_flow_control(Batch& batch);
+  bool fill_control_of(Flow& flow, Batch& batch);
+  bool fill_errors(Batch& batch);
+  bool fill_turn(Turn& turn, Batch& batch, Time now);
+  bool add_open(const Flow& flow, Batch& batch);
+
+  // mux.cpp
+  [[nodiscard]] bool is_local(FlowId id) const { return (id & 1U) == local_parity(); }
+  [[nodiscard]] FlowId local_parity() const { return settings_.role == wire::ROLE_CLIENT ? 1 : 0; }
+  FlowId allocate_id();
+  Flow& add_flow(FlowId id, const FlowRequest& request, std::size_t granted);
+  void control_due(Flow& flow);
+  void enter_ring(Flow& flow);
+  void end_sending(Flow& flow);
+  void release_if_over(Flow& flow);
+  void wake();
+
+  Settings settings_;
+  MemoryBudget& budget_;
+  LinkListener& listener_;
+  FlowAcceptor* acceptor_;
+  std::function<void()> wake_;
+  Counters counters_;
+
+  Flows flows_;
+  FlowId last_local_id_;
+  FlowId last_peer_id_ = 0;
+  bool local_ids_wrapped_ = false;
+  bool peer_ids_wrapped_ = false;
+  Scheduler scheduler_;
+  ControlList control_;
+  std::deque<DueError> errors_;
+  std::size_t max_frame_ = 64U << 10;
+
+  // The far end's terms, and ours as we last told them.
+  bool hello_received_ = false;
+  std::size_t peer_initial_credit_ = 0;
+  std::size_t peer_max_flows_ = 0;
+  std::size_t told_initial_credit_ = 0;
+  std::size_t largest_told_credit_ = 0;
+
+  // Link-level frames that are due.
+  bool hello_due_ = true;
+  bool ping_due_ = false;
+  std::uint64_t ping_token_ = 0;
+  std::optional<std::uint64_t> pong_due_;
+  std::optional<wire::GoAway> go_away_due_;
+  bool gone_away_ = false;
+
+  // Data that is being received: `payload_left_` bytes belong to `payload_flow_`.
+  Flow* payload_flow_ = nullptr;
+  std::size_t payload_left_ = 0;
+};
+
+}  // namespace tfunnel::core

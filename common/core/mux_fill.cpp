@@ -1,0 +1,170 @@
+// The mux's sending half: makes frames when the link can take them, never before.
+#include <algorithm>
+#include <cassert>
+
+#include "common/core/mux.hpp"
+
+namespace tfunnel::core {
+
+bool Mux::has_output() const {
+  if (gone_away_) return false;
+  return hello_due_ || ping_due_ || pong_due_ || go_away_due_ || !control_.empty() || !errors_.empty() ||
+         !scheduler_.empty();
+}
+
+void Mux::fill(Batch& batch, Time now) {
+  if (gone_away_ || !fill_link_control(batch) || !fill_errors(batch)) return;
+  while (fill_flow_control(batch)) {
+    auto* turn = scheduler_.next();
+    if (turn == nullptr || !fill_turn(*turn, batch, now)) return;
+  }
+}
+
+bool Mux::fill_link_control(Batch& batch) {
+  wire::Frame frame;
+  const auto initial = budget_.initial_credit();
+  if (hello_due_) {
+    auto& hello = *frame.mutable_hello();
+    hello.set_software(settings_.software);
+    hello.set_role(settings_.role);
+    hello.set_initial_credit(static_cast<std::uint32_t>(initial));
+    hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
+    if (!batch.add_control(frame)) return false;
+    hello_due_ = false;
+    told_initial_credit_ = largest_told_credit_ = initial;
+  }
+  if (acceptor_ != nullptr && (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
+    frame.mutable_credit()->set_flow(0);
+    frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(initial));
+    if (!batch.add_control(frame)) return false;
+    told_initial_credit_ = initial;
+    largest_told_credit_ = std::max(largest_told_credit_, initial);
+  }
+  if (pong_due_) {
+    frame.mutable_pong()->set_token(*pong_due_);
+    if (!batch.add_control(frame)) return false;
+    pong_due_.reset();
+  }
+  if (ping_due_) {
+    frame.mutable_ping()->set_token(++ping_token_);
+    if (!batch.add_control(frame)) return false;
+    ping_due_ = false;
+  }
+  if (go_away_due_) {
+    *frame.mutable_go_away() = *go_away_due_;
+    if (!batch.add_control(frame)) return false;
+    go_away_due_.reset();
+    gone_away_ = true;
+    return false;
+  }
+  return true;
+}
+
+bool Mux::fill_errors(Batch& batch) {
+  while (!errors_.empty()) {
+    const auto& due = errors_.front();
+    // The flow may have ended since; its errors are of no use then.
+    const auto found = flows_.find(due.flow);
+    if (found != flows_.end() && !found->second->end_sent && !found->second->open_due) {
+      wire::Frame frame;
+      auto& error = *frame.mutable_datagram_error();
+      error.set_flow(due.flow);
+      endpoint_to_wire(due.peer, *error.mutable_peer());
+      error.set_reason(static_cast<wire::Reason>(due.reason));
+      if (!batch.add_control(frame)) return false;
+    }
+    errors_.pop_front();
+  }
+  return true;
+}
+
+bool Mux::fill_flow_control(Batch& batch) {
+  while (!control_.empty()) {
+    auto& flow = control_.front();
+    if (!fill_control_of(flow, batch)) return false;
+    control_.pop_front();
+    release_if_over(flow);
+  }
+  return true;
+}
+
+bool Mux::add_open(const Flow& flow, Batch& batch) {
+  wire::Frame frame;
+  auto& open = *frame.mutable_open();
+  const bool tcp = flow.request.transport == Transport::tcp;
+  open.set_flow(flow.id);
+  open.set_transport(tcp ? wire::TRANSPORT_TCP : wire::TRANSPORT_UDP);
+  endpoint_to_wire(flow.request.source, *open.mutable_source());
+  if (tcp) {
+    endpoint_to_wire(flow.request.destination, *open.mutable_destination());
+    open.set_credit(static_cast<std::uint32_t>(flow.window.window()));
+    open.set_early(static_cast<std::uint32_t>(peer_initial_credit_));
+  }
+  return batch.add_control(frame);
+}
+
+bool Mux::fill_control_of(Flow& flow, Batch& batch) {
+  wire::Frame frame;
+  if (flow.open_due) {
+    if (!add_open(flow, batch)) return false;
+    flow.open_due = false;
+    flow.send_credit = peer_initial_credit_;
+    enter_ring(flow);
+  }
+  if (flow.opened_due) {
+    frame.mutable_opened()->set_flow(flow.id);
+    endpoint_to_wire(*flow.opened_due, *frame.mutable_opened()->mutable_local());
+    if (!batch.add_control(frame)) return false;
+    flow.opened_due.reset();
+  }
+  if (flow.credit_due > 0) {
+    frame.mutable_credit()->set_flow(flow.id);
+    frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(flow.credit_due));
+    if (!batch.add_control(frame)) return false;
+    flow.credit_due = 0;
+  }
+  if (flow.reset_due) {
+    frame.mutable_reset()->set_flow(flow.id);
+    frame.mutable_reset()->set_reason(static_cast<wire::Reason>(*flow.reset_due));
+    if (!batch.add_control(frame)) return false;
+    end_sending(flow);
+  } else if (flow.fin_due) {
+    frame.mutable_fin()->set_flow(flow.id);
+    if (!batch.add_control(frame)) return false;
+    end_sending(flow);
+  }
+  return true;
+}
+
+// False: the batch is full.
+bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
+  auto& flow = static_cast<Flow&>(turn);
+  const bool tcp = flow.request.transport == Transport::tcp;
+  if (tcp && flow.send_credit == 0) {
+    // on_credit() brings it back; it keeps its standing as a bulk flow.
+    scheduler_.remove(turn);
+    flow.out_of_credit = true;
+    return true;
+  }
+  auto allowance = std::min(Scheduler::allowance(turn), max_frame_);
+  if (tcp) allowance = static_cast<std::size_t>(std::min<std::uint64_t>(allowance, flow.send_credit));
+  const auto id = flow.id;
+  const auto handler = flow.handler;
+  assert(handler && "a flow in the ring has a local end");
+  const auto pulled = handler->pull(batch, allowance, now);
+  counters_.bytes_sent += pulled.bytes;
+  // A pull may reset the flow, or close it; it cannot be gone while its Open was sent, but look again.
+  const auto found = flows_.find(id);
+  if (found == flows_.end()) return true;
+  flow.bytes_sent += pulled.bytes;
+  if (tcp) flow.send_credit -= pulled.bytes;
+  if (pulled.more) {
+    scheduler_.used(turn, pulled.bytes + pulled.overhead);
+  } else {
+    flow.ready = false;
+    scheduler_.finished(turn, pulled.bytes + pulled.overhead);
+  }
+  return !pulled.batch_full;
+}
+
+}  // namespace tfunnel::core

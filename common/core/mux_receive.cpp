@@ -1,0 +1,238 @@
+// The mux's receiving half: checks every claim of the far end, then tells the flows.
+#include "common/core/mux.hpp"
+
+namespace tfunnel::core {
+
+using boost::system::error_code;
+using boost::system::result;
+
+namespace {
+
+// A window never holds more, so a peer that grants more is broken.
+constexpr std::uint64_t max_send_credit = 1ULL << 30;
+// Larger announcements than any sane receiver's are cut, not refused.
+constexpr std::size_t max_early_data = 1U << 20;
+
+/// Serial number arithmetic (RFC 1982): is `id` after `last`?
+bool is_after(FlowId id, FlowId last) { return static_cast<std::int32_t>(id - last) > 0; }
+
+std::optional<FlowRequest> request_of(const wire::Open& open) {
+  const auto source = endpoint_from_wire(open.source());
+  if (!source) return std::nullopt;
+  if (open.transport() == wire::TRANSPORT_UDP) return FlowRequest{Transport::udp, *source, {}};
+  const auto destination = endpoint_from_wire(open.destination());
+  if (open.transport() != wire::TRANSPORT_TCP || !destination) return std::nullopt;
+  return FlowRequest{Transport::tcp, *source, *destination};
+}
+
+}  // namespace
+
+result<std::size_t> Mux::receive(ByteView bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size()) {
+    if (payload_left_ > 0) {
+      const auto part = bytes.subspan(used, std::min(payload_left_, bytes.size() - used));
+      used += part.size();
+      take_payload(part);
+      continue;
+    }
+    const auto parsed = parse_frame(bytes.subspan(used));
+    if (!parsed) return parsed.error();
+    if (std::holds_alternative<NeedMore>(*parsed)) break;
+    error_code error;
+    if (const auto* data = std::get_if<DataHeader>(&*parsed)) {
+      error = on_data_header(*data);
+      used += data->size;
+    } else if (const auto* datagram = std::get_if<DatagramHeader>(&*parsed)) {
+      error = on_datagram(*datagram, bytes.subspan(used + datagram->size, datagram->payload));
+      used += datagram->size + datagram->payload;
+    } else {
+      const auto& control = std::get<ControlFrame>(*parsed);
+      error = on_frame(control.frame);
+      used += control.size;
+    }
+    if (error) return error;
+  }
+  return used;
+}
+
+void Mux::take_payload(ByteView bytes) {
+  payload_left_ -= bytes.size();
+  counters_.bytes_received += bytes.size();
+  payload_flow_->bytes_received += bytes.size();
+  if (const auto handler = payload_flow_->handler) handler->on_data(bytes);
+}
+
+error_code Mux::on_frame(const wire::Frame& frame) {
+  if (!hello_received_ && !frame.has_hello()) return ProtocolError::missing_hello;
+  switch (frame.kind_case()) {
+    case wire::Frame::kHello:
+      return on_hello(frame.hello());
+    case wire::Frame::kOpen:
+      return on_open(frame.open());
+    case wire::Frame::kOpened:
+      return on_opened(frame.opened());
+    case wire::Frame::kCredit:
+      return on_credit(frame.credit());
+    case wire::Frame::kFin:
+      return on_fin(frame.fin().flow());
+    case wire::Frame::kReset:
+      return on_reset(frame.reset().flow(), reason_from_wire(frame.reset().reason()));
+    case wire::Frame::kDatagramError:
+      return on_datagram_error(frame.datagram_error());
+    case wire::Frame::kPing:
+      pong_due_ = frame.ping().token();
+      wake();
+      return {};
+    case wire::Frame::kGoAway:
+      listener_.on_go_away(frame.go_away());
+      return {};
+    default:
+      return {};  // Pong and Ack carry nothing that we need; unknown frames are a newer peer's.
+  }
+}
+
+error_code Mux::on_hello(const wire::Hello& hello) {
+  if (hello_received_) return ProtocolError::unexpected_hello;
+  if (hello.role() == settings_.role) return ProtocolError::same_role;
+  hello_received_ = true;
+  peer_initial_credit_ = std::min<std::size_t>(hello.initial_credit(), max_early_data);
+  peer_max_flows_ = hello.max_flows();
+  listener_.on_hello(hello);
+  return {};
+}
+
+bool Mux::was_opened(FlowId id) const {
+  const bool local = is_local(id);
+  const auto last = local ? last_local_id_ : last_peer_id_;
+  const bool wrapped = local ? local_ids_wrapped_ : peer_ids_wrapped_;
+  if (last == FlowId(-1) && !wrapped) return false;
+  return wrapped ? !is_after(id, last) : id <= last;
+}
+
+// Only a Reset or a Credit can be on its way while both directions end; see struct Flow.
+result<Flow*> Mux::find(FlowId id, bool may_be_late) {
+  const auto found = flows_.find(id);
+  if (found != flows_.end() && !found->second->open_due) return found->second.get();
+  if (may_be_late && was_opened(id)) return nullptr;
+  return ProtocolError::unknown_flow;
+}
+
+error_code Mux::on_open(const wire::Open& open) {
+  const auto id = open.flow();
+  if (acceptor_ == nullptr) return ProtocolError::wrong_direction;
+  if (id == 0 || is_local(id) || !is_after(id, last_peer_id_) || flows_.contains(id)) return ProtocolError::bad_flow_id;
+  const auto request = request_of(open);
+  if (!request || open.credit() > max_send_credit) return ProtocolError::bad_open;
+  if (open.early() > largest_told_credit_) return ProtocolError::credit_overrun;
+  if (flows_.size() >= settings_.max_flows) return ProtocolError::too_many_flows;
+  if (id < last_peer_id_ && last_peer_id_ != FlowId(-1)) peer_ids_wrapped_ = true;
+  last_peer_id_ = id;
+  auto& flow = add_flow(id, *request, open.early());
+  flow.send_credit = open.credit();
+  auto handler = acceptor_->accept(flow);
+  if (!handler) {
+    if (!flow.reset_due) reset(flow, Reason::denied);
+  } else if (!flow.reset_due) {
+    flow.handler = std::move(handler);
+    enter_ring(flow);
+    // A far end that took little or no early credit gets the rest of its first window now.
+    if (request->transport == Transport::tcp) drained(flow, 0);
+  }
+  return {};
+}
+
+error_code Mux::on_opened(const wire::Opened& opened) {
+  const auto flow = find(opened.flow(), false);
+  if (!flow) return flow.error();
+  if (!is_local((*flow)->id)) return ProtocolError::bad_flow_id;
+  (*flow)->far_connected = true;
+  const auto local = endpoint_from_wire(opened.local());
+  if (const auto handler = (*flow)->handler) handler->on_opened(local.value_or(Endpoint{}));
+  return {};
+}
+
+error_code Mux::on_data_header(const DataHeader& header) {
+  const auto found = find(header.flow, false);
+  if (!found) return hello_received_ ? found.error() : ProtocolError::missing_hello;
+  auto& flow = **found;
+  if (flow.request.transport != Transport::tcp) return ProtocolError::wrong_transport;
+  if (flow.end_received) return ProtocolError::data_after_end;
+  if (!flow.window.received(header.payload)) return ProtocolError::credit_overrun;
+  payload_flow_ = &flow;
+  payload_left_ = header.payload;
+  return {};
+}
+
+error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
+  const auto found = find(header.flow, false);
+  if (!found) return hello_received_ ? found.error() : ProtocolError::missing_hello;
+  auto& flow = **found;
+  if (flow.request.transport != Transport::udp) return ProtocolError::wrong_transport;
+  if (flow.end_received) return ProtocolError::data_after_end;
+  counters_.bytes_received += payload.size();
+  flow.bytes_received += payload.size();
+  if (const auto handler = flow.handler) handler->on_datagram(header.peer, payload);
+  return {};
+}
+
+error_code Mux::on_datagram_error(const wire::DatagramError& error) {
+  const auto found = find(error.flow(), false);
+  if (!found) return found.error();
+  const auto peer = endpoint_from_wire(error.peer());
+  if (!peer || (*found)->request.transport != Transport::udp) return ProtocolError::malformed_frame;
+  if (const auto handler = (*found)->handler) handler->on_datagram_error(*peer, reason_from_wire(error.reason()));
+  return {};
+}
+
+error_code Mux::on_credit(const wire::Credit& credit) {
+  if (credit.flow() == 0) {
+    peer_initial_credit_ = std::min<std::size_t>(credit.bytes(), max_early_data);
+    return {};
+  }
+  const auto found = find(credit.flow(), true);
+  if (!found) return found.error();
+  if (*found == nullptr) return {};
+  auto& flow = **found;
+  if (flow.request.transport != Transport::tcp) return ProtocolError::wrong_transport;
+  flow.send_credit += credit.bytes();
+  if (flow.send_credit > max_send_credit) return ProtocolError::credit_overflow;
+  enter_ring(flow);
+  return {};
+}
+
+error_code Mux::on_fin(FlowId id) {
+  const auto found = find(id, false);
+  if (!found) return found.error();
+  auto& flow = **found;
+  if (flow.end_received) return ProtocolError::data_after_end;
+  flow.end_received = true;
+  flow.credit_due = 0;
+  const auto handler = flow.handler;
+  if (handler) handler->on_fin();
+  // The handler may have ended the flow; only a flow that was open cannot be gone here, because what
+  // ends our direction is sent by fill().
+  release_if_over(flow);
+  return {};
+}
+
+error_code Mux::on_reset(FlowId id, Reason reason) {
+  const auto found = find(id, true);
+  if (!found) return found.error();
+  if (*found == nullptr) return {};
+  auto& flow = **found;
+  const auto handler = std::move(flow.handler);
+  flow.end_received = true;
+  flow.ready = false;
+  scheduler_.remove(flow);
+  if (flow.end_sent) {
+    flows_.erase(id);
+  } else {
+    // The answer frees the id at the far end too.
+    reset(flow, Reason::cancelled);
+  }
+  if (handler) handler->on_reset(reason);
+  return {};
+}
+
+}  // namespace tfunnel::core

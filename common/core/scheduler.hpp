@@ -1,0 +1,56 @@
+// Whose turn it is on the link.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tfunnel::core {
+
+/// A flow's place in the ring. Leaves the ring by itself when it is destroyed.
+class Turn : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  /// True while it stands in the ring.
+  [[nodiscard]] bool waiting() const { return is_linked(); }
+
+ private:
+  friend class Scheduler;
+  std::int64_t deficit_ = 0;
+  bool in_bulk_ = false;
+};
+
+/// Deficit round robin with sparse flows first, after RFC 8290 (FQ-CoDel) without the CoDel part: a
+/// flow that comes newly into the ring gets one quantum ahead of those that keep sending.
+class Scheduler {
+ public:
+  /// Bytes a flow may send in a turn before the next one is asked.
+  explicit Scheduler(std::size_t quantum = 64U << 10) : quantum_(quantum) {}
+
+  /// `turn` has something to send. Does nothing if it is in the ring. `bulk`: it does not count as
+  /// sparse, for it has sent much already.
+  void add(Turn& turn, bool bulk = false);
+  void remove(Turn& turn);
+  /// The flow to ask next, or none. It keeps its place until used() or finished() is called.
+  Turn* next();
+  /// How much the flow that next() gave may send now; at least 1.
+  [[nodiscard]] static std::size_t allowance(const Turn& turn) { return static_cast<std::size_t>(turn.deficit_); }
+  /// It sent `bytes` and has more to send.
+  void used(Turn& turn, std::size_t bytes);
+  /// It sent `bytes` and has no more for now.
+  void finished(Turn& turn, std::size_t bytes);
+
+  [[nodiscard]] bool empty() const { return sparse_.empty() && bulk_.empty(); }
+  void set_quantum(std::size_t quantum) { quantum_ = quantum; }
+
+ private:
+  using Ring = boost::intrusive::list<Turn, boost::intrusive::constant_time_size<false>>;
+  Ring& ring_of(const Turn& turn) { return turn.in_bulk_ ? bulk_ : sparse_; }
+  void move_to_bulk(Turn& turn);
+
+  std::size_t quantum_;
+  Ring sparse_;
+  Ring bulk_;
+};
+
+}  // namespace tfunnel::core

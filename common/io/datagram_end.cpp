@@ -1,0 +1,55 @@
+#include "common/io/datagram_end.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tfunnel::io {
+
+bool DatagramEnd::expire(core::Time now, const core::UdpTimeouts& timeouts) {
+  if (flow_ == nullptr) return true;
+  if (!idle_.expired(now, timeouts)) return false;
+  on_fin();
+  return true;
+}
+
+// Either side may end a UDP flow; the answer to the end is the end.
+void DatagramEnd::on_fin() {
+  if (flow_ == nullptr) return;
+  auto& flow = *std::exchange(flow_, nullptr);
+  on_over();
+  mux_.close(flow);
+}
+
+void DatagramEnd::on_reset(core::Reason) {
+  flow_ = nullptr;
+  on_over();
+}
+
+void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload) {
+  idle_.sent(now);
+  const auto before = queue_.dropped();
+  queue_.push(now, peer, payload);
+  mux_.counters().datagrams_dropped += queue_.dropped() - before;
+  mux_.ready(*flow_);
+}
+
+core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
+  core::Pulled pulled;
+  const auto before = queue_.dropped();
+  auto* entry = queue_.front(now);
+  mux_.counters().datagrams_dropped += queue_.dropped() - before;
+  while (entry != nullptr && pulled.bytes + pulled.overhead < allowance) {
+    if (!batch.add_datagram(flow_->id, entry->peer, entry->payload)) {
+      pulled.batch_full = true;
+      break;
+    }
+    pulled.bytes += entry->payload.size();
+    pulled.overhead += core::max_datagram_header;
+    queue_.pop();
+    entry = queue_.front(now);
+  }
+  pulled.more = entry != nullptr;
+  return pulled;
+}
+
+}  // namespace tfunnel::io

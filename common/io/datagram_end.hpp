@@ -1,0 +1,43 @@
+// The local end of a UDP flow: what client and proxy share.
+#pragma once
+
+#include <memory>
+
+#include "common/core/datagram_queue.hpp"
+#include "common/core/mux.hpp"
+#include "common/core/udp_idle.hpp"
+
+namespace tfunnel::io {
+
+/// Queues datagrams for the link, and knows when the flow has been silent too long. The sockets are
+/// the subclass's business.
+class DatagramEnd : public core::FlowHandler {
+ public:
+  DatagramEnd(core::Mux& mux, core::Time now) : mux_(mux), queue_(mux.budget()), idle_(now) {}
+
+  void bind(core::Flow& flow) { flow_ = &flow; }
+  /// Ends the flow if it has been silent too long; true if it is over.
+  bool expire(core::Time now, const core::UdpTimeouts& timeouts);
+
+  void on_fin() override;
+  void on_reset(core::Reason reason) override;
+  core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
+
+ protected:
+  /// A datagram for the far end, from or to `peer`.
+  void enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload);
+  /// A datagram came from the far end.
+  void heard(core::Time now) { idle_.received(now); }
+  /// The flow ended; the last call to the object.
+  virtual void on_over() {}
+  [[nodiscard]] bool over() const { return flow_ == nullptr; }
+
+  core::Mux& mux_;
+  core::Flow* flow_ = nullptr;
+
+ private:
+  core::DatagramQueue queue_;
+  core::UdpIdle idle_;
+};
+
+}  // namespace tfunnel::io

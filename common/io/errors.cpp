@@ -1,0 +1,49 @@
+#include "common/io/errors.hpp"
+
+#include <cerrno>
+
+namespace tfunnel::io {
+
+core::Reason reason_of(const error_code& error) {
+  switch (error.value()) {
+    case ECONNREFUSED:
+      return core::Reason::refused;
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+      return core::Reason::host_unreachable;
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EAFNOSUPPORT:
+    case EADDRNOTAVAIL:
+      return core::Reason::network_unreachable;
+    case ETIMEDOUT:
+      return core::Reason::timed_out;
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+      return core::Reason::peer_reset;
+    case EACCES:
+    case EPERM:
+      return core::Reason::denied;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return core::Reason::resource_limit;
+    default:
+      return core::Reason::unspecified;
+  }
+}
+
+bool is_transient(const error_code& error) {
+  return error == asio::error::would_block || error == asio::error::try_again || error == asio::error::interrupted;
+}
+
+bool is_exhaustion(const error_code& error) {
+  const auto value = error.value();
+  return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM;
+}
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+}  // namespace tfunnel::io

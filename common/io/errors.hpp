@@ -1,0 +1,21 @@
+// From a system's error to the reason that travels to the other end.
+#pragma once
+
+#include "common/core/reason.hpp"
+#include "common/io/asio.hpp"
+
+namespace tfunnel::io {
+
+/// What the application at the other end should learn of `error`.
+core::Reason reason_of(const error_code& error);
+
+/// Would the same call succeed later without anything being wrong?
+bool is_transient(const error_code& error);
+
+/// Is it a want of descriptors or memory, which passes?
+bool is_exhaustion(const error_code& error);
+
+/// `errno` as an error_code.
+error_code last_error();
+
+}  // namespace tfunnel::io

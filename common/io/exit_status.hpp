@@ -1,0 +1,16 @@
+// How the programs end; documented in the README and tfunnel(1). Numbers as in sysexits(3).
+#pragma once
+
+namespace tfunnel::io {
+
+enum class ExitStatus {
+  ok = 0,              // ended by SIGTERM or SIGINT, or the far end was
+  usage = 64,          // the command line is wrong, or a terminal is in the link's place
+  link_lost = 69,      // the link ended, failed, or went silent
+  os_error = 71,       // the system refused something we need
+  protocol = 76,       // the far end is no tfunnel, of another version, or breaks the protocol
+  no_permission = 77,  // a capability is missing
+  bad_config = 78,     // the configuration file is wrong
+};
+
+}  // namespace tfunnel::io

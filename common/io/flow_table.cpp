@@ -1,0 +1,42 @@
+#include "common/io/flow_table.hpp"
+
+#include <map>
+#include <sstream>
+
+namespace tfunnel::io {
+
+namespace {
+
+std::string flow_line(const core::Flow& flow) {
+  std::ostringstream line;
+  line << "flow " << flow.id << "  " << flow.request.text() << "  sent " << flow.bytes_sent << "  received "
+       << flow.bytes_received;
+  if (flow.request.transport == core::Transport::tcp) {
+    line << "  credit " << flow.send_credit << "  window " << flow.window.window();
+  }
+  if (flow.end_sent) line << "  [we ended]";
+  if (flow.end_received) line << "  [far end ended]";
+  if (!flow.handler) {
+    line << "  [closing]";
+  } else if (const auto words = flow.handler->describe(); !words.empty()) {
+    line << "  [" << words << "]";
+  }
+  return line.str();
+}
+
+}  // namespace
+
+std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
+  std::map<core::FlowId, std::string> lines;
+  mux.for_each_flow([&](const core::Flow& flow) { lines.emplace(flow.id, flow_line(flow)); });
+  const auto& counters = mux.counters();
+  std::ostringstream text;
+  text << "flows: " << lines.size() << " now, " << counters.flows_opened << " in all\n";
+  for (const auto& [id, line] : lines) text << "  " << line << '\n';
+  text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received << " bytes\n"
+       << "datagrams dropped: " << counters.datagrams_dropped << "\n"
+       << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
+  return text.str();
+}
+
+}  // namespace tfunnel::io

@@ -1,0 +1,64 @@
+// Moves bytes between the channel and the mux.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/core/batch.hpp"
+#include "common/core/mux.hpp"
+#include "common/io/channel.hpp"
+
+namespace tfunnel::io {
+
+/// The channel's one reader and its only writer. Pulls: nothing leaves the mux before the channel
+/// can take what was pulled before.
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  struct Events {
+    /// Bytes from the far end; returns how many were used. The rest comes again with more.
+    std::function<std::size_t(core::ByteView)> on_bytes;
+    /// The channel failed or ended (asio::error::eof).
+    std::function<void(error_code)> on_error;
+    /// The channel took bytes, or had none to take.
+    std::function<void()> on_written;
+  };
+
+  /// `mux` and what `events` refer to must outlive the last callback; stop() ends them.
+  Link(asio::io_context& context, Channel& channel, core::Mux& mux, Events events);
+
+  void start();
+  void stop();
+  /// `bytes` go out before anything of the mux. REQUIRES: before start().
+  void prepend(core::ByteView bytes);
+  /// Calls `handler` when nothing is left to write.
+  void when_drained(std::function<void()> handler);
+  /// Writes soon; called by the mux.
+  void wake();
+  /// True while bytes wait for the channel.
+  [[nodiscard]] bool output_waiting() const { return !batch_.empty() || mux_.has_output(); }
+
+ private:
+  void read();
+  void wait_readable();
+  void hand_over();
+  void write();
+  void drained();
+  bool flush();
+  void wait_writable();
+  void hear_last_words(error_code error);
+  void fail(error_code error);
+
+  asio::io_context& context_;
+  Channel& channel_;
+  core::Mux& mux_;
+  Events events_;
+  core::Batch batch_;
+  std::vector<std::uint8_t> input_;
+  std::size_t input_end_ = 0;
+  std::function<void()> on_drained_;
+  bool running_ = false;
+  bool writing_ = false;  // a write is posted, or the channel is awaited
+};
+
+}  // namespace tfunnel::io

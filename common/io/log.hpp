@@ -1,0 +1,43 @@
+// Log lines on standard error; standard output belongs to the protocol.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tfunnel::io {
+
+enum class LogLevel { error, warning, info, debug, trace };
+enum class LogFormat { text, json };
+
+std::optional<LogLevel> parse_log_level(std::string_view text);
+
+/// Writes one line a call, whole. Passed by reference; there is no global log.
+class Log {
+ public:
+  using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;
+
+  /// `who` starts each line, such as "tfunnel client".
+  Log(LogLevel level, LogFormat format, std::string who) : level_(level), format_(format), who_(std::move(who)) {}
+
+  [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
+  /// `fields` follow the message as key=value, or become members of the JSON object.
+  void write(LogLevel level, std::string_view message, Fields fields = {}) const;
+
+  void error(std::string_view message, Fields fields = {}) const { write(LogLevel::error, message, fields); }
+  void warning(std::string_view message, Fields fields = {}) const { write(LogLevel::warning, message, fields); }
+  void info(std::string_view message, Fields fields = {}) const { write(LogLevel::info, message, fields); }
+  void debug(std::string_view message, Fields fields = {}) const { write(LogLevel::debug, message, fields); }
+
+ private:
+  [[nodiscard]] std::string text_line(LogLevel level, std::string_view message, Fields fields) const;
+  [[nodiscard]] std::string json_line(LogLevel level, std::string_view message, Fields fields) const;
+
+  LogLevel level_;
+  LogFormat format_;
+  std::string who_;
+};
+
+}  // namespace tfunnel::io

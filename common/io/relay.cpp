@@ -1,0 +1,192 @@
+#include "common/io/relay.hpp"
+
+#include "common/io/errors.hpp"
+#include "common/io/socket_options.hpp"
+
+namespace tfunnel::io {
+
+namespace {
+// A frame for less room than this is not worth its header; the next batch has more.
+constexpr std::size_t least_room = 2048;
+}  // namespace
+
+Relay::Relay(asio::io_context& context, core::Mux& mux, const Log& log) : mux_(mux), log_(log), socket_(context) {}
+
+Relay::~Relay() { mux_.budget().release(queue_.size()); }
+
+void Relay::attach(tcp::socket socket) {
+  socket_ = std::move(socket);
+  attached_ = true;
+  on_abandoned_ = nullptr;
+  prepare(socket_);
+  wait_readable();
+  flush();
+}
+
+void Relay::fail(core::Reason reason) {
+  if (flow_ == nullptr) return;
+  log_.info("flow failed: " + flow_->request.text(), {{"reason", std::string(core::name(reason))}});
+  // reset() may release the last owner but the caller.
+  auto& flow = *std::exchange(flow_, nullptr);
+  mux_.reset(flow, reason);
+}
+
+core::Pulled Relay::pull(core::Batch& batch, std::size_t allowance, core::Time) {
+  if (read_waiting_ || eof_read_ || !socket_.is_open()) return {};
+  const auto room = batch.data_room(allowance);
+  if (room.size() < std::min(allowance, least_room)) return {.more = true, .batch_full = true};
+  error_code error;
+  const auto count = socket_.read_some(asio::buffer(room.data(), room.size()), error);
+  if (error) return read_ended(error);
+  batch.commit_data(flow_->id, count);
+  // Unread data may hide a reset from a flow that has no credit to read it.
+  if (count == flow_->send_credit) watch_errors();
+  if (count == room.size()) return {.bytes = count, .more = true};
+  wait_readable();
+  return {.bytes = count};
+}
+
+core::Pulled Relay::read_ended(error_code error) {
+  if (is_transient(error)) {
+    wait_readable();
+  } else if (error == asio::error::eof) {
+    eof_read_ = true;
+    mux_.finish(*flow_);
+    // No more reading will tell of a reset.
+    watch_errors();
+    after_drain();
+  } else {
+    break_off(error);
+  }
+  return {};
+}
+
+void Relay::wait_readable() {
+  if (read_waiting_) return;
+  read_waiting_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+    self->read_waiting_ = false;
+    if (!error && self->flow_ != nullptr) self->mux_.ready(*self->flow_);
+  });
+}
+
+void Relay::wait_writable() {
+  if (write_waiting_) return;
+  write_waiting_ = true;
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
+    self->write_waiting_ = false;
+    if (!error) self->flush();
+  });
+}
+
+void Relay::watch_errors() {
+  if (error_watched_ || !socket_.is_open()) return;
+  error_watched_ = true;
+  socket_.async_wait(tcp::socket::wait_error, [self = shared_from_this()](error_code error) {
+    self->error_watched_ = false;
+    if (error || !self->socket_.is_open()) return;
+    // Other causes (urgent data, both directions shut) would come again and again: do not wait anew.
+    if (const auto pending = pending_error(self->socket_)) self->break_off(pending);
+  });
+}
+
+void Relay::on_data(core::ByteView bytes) {
+  if (attached_ && queue_.empty()) {
+    const auto taken = write(bytes);
+    if (flow_ == nullptr) return;
+    if (taken > 0) mux_.drained(*flow_, taken);
+    bytes = bytes.subspan(taken);
+  }
+  if (!bytes.empty()) keep(bytes);
+}
+
+void Relay::keep(core::ByteView bytes) {
+  auto& budget = mux_.budget();
+  if (!budget.fits(bytes.size())) {
+    log_.warning("buffer_size is used up: a stalled flow is reset", {{"flow", flow_->request.text()}});
+    fail(core::Reason::resource_limit);
+    return drop();
+  }
+  budget.buffer(bytes.size());
+  queue_.append(bytes);
+  flow_->window.stalled();
+  if (attached_) wait_writable();
+}
+
+void Relay::flush() {
+  while (!queue_.empty()) {
+    const auto count = write(queue_.front());
+    if (count == 0) return;
+    queue_.consume(count);
+    mux_.budget().release(count);
+    if (flow_ != nullptr) mux_.drained(*flow_, count);
+  }
+  after_drain();
+}
+
+std::size_t Relay::write(core::ByteView bytes) {
+  error_code error;
+  const auto count = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
+  if (!error) return count;
+  if (is_transient(error)) {
+    wait_writable();
+  } else {
+    break_off(error);
+  }
+  return 0;
+}
+
+void Relay::on_fin() {
+  fin_received_ = true;
+  after_drain();
+}
+
+// The end is passed on only behind all data, and the socket is given up when both directions ended.
+void Relay::after_drain() {
+  if (!attached_ || !fin_received_ || !queue_.empty() || !socket_.is_open()) return;
+  error_code error;
+  if (!eof_read_) {
+    socket_.shutdown(tcp::socket::shutdown_send, error);
+    return;
+  }
+  end_gracefully(socket_);
+  socket_.close(error);
+}
+
+void Relay::on_reset(core::Reason reason) {
+  if (flow_ != nullptr) {
+    const bool failed_setup = !flow_->far_connected;
+    log_.write(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended by the far end: " + flow_->request.text(),
+               {{"reason", std::string(core::name(reason))}});
+  }
+  flow_ = nullptr;
+  drop();
+}
+
+void Relay::on_finished() { flow_ = nullptr; }
+
+void Relay::break_off(error_code error) {
+  if (flow_ != nullptr) {
+    log_.debug("flow broken off: " + flow_->request.text(), {{"error", error.message()}});
+    mux_.reset(*std::exchange(flow_, nullptr), reason_of(error));
+  }
+  drop();
+}
+
+// Closing resets the connection, since prepare() asked for that.
+void Relay::drop() {
+  mux_.budget().release(queue_.size());
+  queue_.clear();
+  error_code ignored;
+  socket_.close(ignored);
+  if (on_abandoned_) std::exchange(on_abandoned_, nullptr)();
+}
+
+std::string Relay::describe() const {
+  std::string words = attached_ ? "" : "connecting";
+  if (!queue_.empty()) words += (words.empty() ? "" : ", ") + std::to_string(queue_.size()) + " bytes buffered";
+  if (eof_read_) words += (words.empty() ? "" : ", ") + std::string("application half-closed");
+  return words;
+}
+
+}  // namespace tfunnel::io

@@ -1,0 +1,70 @@
+// The local end of a TCP flow, in either program: one socket, two directions.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "common/core/byte_queue.hpp"
+#include "common/core/mux.hpp"
+#include "common/io/asio.hpp"
+#include "common/io/log.hpp"
+
+namespace tfunnel::io {
+
+/// Moves bytes between a TCP socket and its flow. Reads the socket only when the mux says that it is
+/// the flow's turn; writes at once what arrives, and keeps what the socket cannot take (the far end
+/// has credit for it), so the link never waits.
+///
+/// Kept alive by the mux while the flow exists, and by its own pending waits afterwards, while it
+/// delivers what is left. Destroying it with its socket open resets the connection.
+class Relay final : public core::FlowHandler, public std::enable_shared_from_this<Relay> {
+ public:
+  /// `mux` and `log` must outlive the io_context's last handler.
+  Relay(asio::io_context& context, core::Mux& mux, const Log& log);
+  ~Relay() override;
+
+  /// The flow that this relay serves. REQUIRES: before anything else.
+  void bind(core::Flow& flow) { flow_ = &flow; }
+  /// The connection is there: what waited for it is written, and its data may go.
+  void attach(tcp::socket socket);
+  /// The connection cannot be made: the flow ends with `reason`.
+  void fail(core::Reason reason);
+  /// Called if the flow ends before attach(), so that the attempt can be given up.
+  void on_abandoned(std::function<void()> handler) { on_abandoned_ = std::move(handler); }
+
+  void on_data(core::ByteView bytes) override;
+  void on_fin() override;
+  void on_reset(core::Reason reason) override;
+  void on_finished() override;
+  core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
+  [[nodiscard]] std::string describe() const override;
+
+ private:
+  void wait_readable();
+  void wait_writable();
+  void watch_errors();
+  core::Pulled read_ended(error_code error);
+  void flush();
+  /// Returns how many bytes the socket took; fails the flow on an error.
+  std::size_t write(core::ByteView bytes);
+  void keep(core::ByteView bytes);
+  void after_drain();
+  void break_off(error_code error);
+  void drop();
+
+  core::Mux& mux_;
+  const Log& log_;
+  tcp::socket socket_;
+  /// Null when the flow is over.
+  core::Flow* flow_ = nullptr;
+  core::ByteQueue queue_;
+  std::function<void()> on_abandoned_;
+  bool attached_ = false;
+  bool read_waiting_ = false;
+  bool write_waiting_ = false;
+  bool error_watched_ = false;
+  bool eof_read_ = false;      // the application sends no more
+  bool fin_received_ = false;  // the far end sends no more
+};
+
+}  // namespace tfunnel::io

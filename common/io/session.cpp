@@ -1,0 +1,196 @@
+#include "common/io/session.hpp"
+
+#include "common/io/flow_table.hpp"
+
+namespace tfunnel::io {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Verdict = core::GreetingSearch::Verdict;
+
+const char* far_name(wire::Role role) { return role == wire::ROLE_CLIENT ? "the far end" : "the client"; }
+
+core::Mux::Settings mux_settings(const Session::Settings& settings) {
+  return {settings.role, settings.max_flows, "tfunnel " TFUNNEL_VERSION};
+}
+
+std::string quoted(const std::string& bytes) { return "\"" + core::printable(bytes) + "\""; }
+
+}  // namespace
+
+Session::Session(asio::io_context& context, Channel& channel, const Settings& settings, core::FlowAcceptor* acceptor,
+                 const Log& log)
+    : context_(context),
+      settings_(settings),
+      log_(log),
+      budget_(settings.buffer_size),
+      mux_(mux_settings(settings), budget_, *this, acceptor),
+      keepalive_(settings.keepalive, Clock::now()),
+      timer_(context) {
+  link_ = std::make_shared<Link>(
+      context_, channel, mux_,
+      Link::Events{[this](core::ByteView bytes) { return on_bytes(bytes); },
+                   [this](error_code error) { on_link_error(error); }, [this] { keepalive_.wrote(Clock::now()); }});
+  mux_.on_output([this] { link_->wake(); });
+}
+
+Session::~Session() { link_->stop(); }
+
+void Session::start() {
+  link_->prepend(core::greeting());
+  link_->start();
+  watch_greeting();
+}
+
+void Session::watch_greeting() {
+  timer_.expires_after(settings_.greeting_timeout);
+  timer_.async_wait([this](error_code error) {
+    if (error || greeting_.verdict() == Verdict::found) return;
+    log_.error(std::string(far_name(settings_.role)) + " has not greeted in time; it said " +
+               quoted(greeting_.noise()));
+    end(ExitStatus::link_lost);
+  });
+}
+
+std::size_t Session::on_bytes(core::ByteView bytes) {
+  keepalive_.heard(Clock::now());
+  if (ended_ || leaving_) return bytes.size();
+  return greeting_.verdict() == Verdict::found ? receive(bytes) : search_greeting(bytes);
+}
+
+std::size_t Session::search_greeting(core::ByteView bytes) {
+  const auto used = greeting_.feed(bytes);
+  if (greeting_.verdict() == Verdict::searching) return used;
+  const auto who = std::string(far_name(settings_.role));
+  if (greeting_.verdict() == Verdict::not_found) {
+    refuse(who + " is no tfunnel; it said " + quoted(greeting_.noise()));
+    return bytes.size();
+  }
+  if (!greeting_.noise().empty()) log_.info("skipped before the greeting: " + quoted(greeting_.noise()));
+  if (greeting_.version() != core::protocol_version) {
+    refuse(who + " speaks protocol version " + std::to_string(greeting_.version()) + ", this program version " +
+           std::to_string(core::protocol_version) + "; install the same release at both ends");
+    return bytes.size();
+  }
+  return used + receive(bytes.subspan(used));
+}
+
+void Session::refuse(const std::string& message) {
+  log_.error(message);
+  end(ExitStatus::protocol);
+}
+
+std::size_t Session::receive(core::ByteView bytes) {
+  const auto used = mux_.receive(bytes);
+  if (used) return ended_ ? bytes.size() : *used;
+  auto message = "protocol error from " + std::string(far_name(settings_.role)) + ": " + used.error().message();
+  if (used.error() == core::ProtocolError::same_role) message += "; is the same command on both sides of the link?";
+  log_.error(message);
+  leave(ExitStatus::protocol, wire::GoAway::CODE_PROTOCOL_ERROR, used.error().message());
+  return bytes.size();
+}
+
+void Session::on_hello(const wire::Hello& hello) {
+  log_.info(std::string(settings_.role == wire::ROLE_CLIENT ? "connected to " : "serving ") +
+            core::printable(hello.software()));
+  watch_keepalive();
+  if (on_ready) on_ready();
+}
+
+void Session::on_go_away(const wire::GoAway& go_away) {
+  const auto said =
+      std::string(far_name(settings_.role)) + " ended the tunnel: " + core::printable(go_away.message(), 200);
+  switch (go_away.code()) {
+    case wire::GoAway::CODE_SHUTDOWN:
+      log_.info(said);
+      return end(ExitStatus::ok);
+    case wire::GoAway::CODE_TIMED_OUT:
+      log_.error(said);
+      return end(ExitStatus::link_lost);
+    default:
+      log_.error(said);
+      return end(ExitStatus::protocol);
+  }
+}
+
+void Session::on_link_error(error_code error) {
+  if (leaving_) return end(*leaving_);
+  const auto who = std::string(far_name(settings_.role));
+  const bool eof = error == asio::error::eof || error.value() == EPIPE || error.value() == ECONNRESET;
+  const auto how = eof ? std::string("ended") : "failed: " + error.message();
+  if (greeting_.verdict() == Verdict::found) {
+    log_.error("the link " + how);
+    return end(ExitStatus::link_lost);
+  }
+  if (!greeting_.noise().empty()) {
+    return refuse(who + " is no tfunnel; it said " + quoted(greeting_.noise()) + " and the link " + how);
+  }
+  log_.error("the link " + how + " before " + who + " said anything; is tfunnel installed there?");
+  end(ExitStatus::link_lost);
+}
+
+void Session::watch_keepalive() {
+  if (!keepalive_.enabled() || ended_ || leaving_) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_after(keepalive_.period());
+  timer_.async_wait([this](error_code error) {
+    if (!error && !ended_ && !leaving_) check_keepalive();
+  });
+}
+
+void Session::check_keepalive() {
+  using Action = core::Keepalive::Action;
+  const auto who = std::string(far_name(settings_.role));
+  const auto seconds =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(settings_.keepalive.timeout).count()) + " s";
+  const auto now = Clock::now();
+  const bool waiting = link_->output_waiting();
+  if (!waiting) keepalive_.wrote(now);
+  switch (keepalive_.check(now, waiting)) {
+    case Action::stalled:
+      log_.error(who + " has read nothing for " + seconds + "; giving up (--keepalive-timeout)");
+      return end(ExitStatus::protocol);
+    case Action::dead:
+      log_.error(who + " has been silent for " + seconds + "; giving up (--keepalive-timeout)");
+      return leave(ExitStatus::link_lost, wire::GoAway::CODE_TIMED_OUT, "no answer for " + seconds);
+    case Action::ping:
+      mux_.ping();
+      break;
+    case Action::none:
+      break;
+  }
+  watch_keepalive();
+}
+
+void Session::shut_down(const std::string& why) {
+  if (ended_ || leaving_) return end(ExitStatus::ok);
+  log_.info(why + ": ending");
+  leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why);
+}
+
+// The GoAway goes behind what is in the batch already; flows stop being asked for more.
+void Session::leave(ExitStatus status, GoAwayCode code, const std::string& message) {
+  leaving_ = status;
+  mux_.go_away(code, message);
+  timer_.expires_after(settings_.goodbye_timeout);
+  timer_.async_wait([this](error_code error) {
+    if (!error) end(*leaving_);
+  });
+  link_->when_drained([this] { end(*leaving_); });
+}
+
+void Session::end(ExitStatus status) {
+  if (ended_) return;
+  ended_ = true;
+  timer_.cancel();
+  link_->stop();
+  mux_.abandon(core::Reason::cancelled);
+  if (on_end) on_end(status);
+}
+
+std::string Session::table() const { return flow_table(mux_, budget_); }
+
+}  // namespace tfunnel::io

@@ -1,0 +1,77 @@
+// The life of one link: greeting, Hello, keep-alive, GoAway, end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/core/greeting.hpp"
+#include "common/core/keepalive.hpp"
+#include "common/core/mux.hpp"
+#include "common/io/channel.hpp"
+#include "common/io/exit_status.hpp"
+#include "common/io/link.hpp"
+#include "common/io/log.hpp"
+
+namespace tfunnel::io {
+
+/// Owns the mux and the link. Lives as long as its io_context runs.
+class Session final : private core::LinkListener {
+ public:
+  struct Settings {
+    wire::Role role = wire::ROLE_CLIENT;
+    std::size_t buffer_size = 128U << 20;
+    std::size_t max_flows = 65'536;
+    core::Keepalive::Limits keepalive;
+    core::Duration greeting_timeout = std::chrono::seconds(120);
+    core::Duration goodbye_timeout = std::chrono::seconds(1);
+  };
+
+  /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.
+  Session(asio::io_context& context, Channel& channel, const Settings& settings, core::FlowAcceptor* acceptor,
+          const Log& log);
+  ~Session() override;
+
+  /// Called once: when the far end has greeted.
+  std::function<void()> on_ready;
+  /// Called once, last: all flows have been ended.
+  std::function<void(ExitStatus)> on_end;
+
+  void start();
+  /// Says goodbye, lets what is written drain briefly, and ends with `ok`.
+  void shut_down(const std::string& why);
+  /// The table of flows and counters, for a person.
+  [[nodiscard]] std::string table() const;
+
+  [[nodiscard]] core::Mux& mux() { return mux_; }
+
+ private:
+  using GoAwayCode = wire::GoAway::Code;
+
+  void on_hello(const wire::Hello& hello) override;
+  void on_go_away(const wire::GoAway& go_away) override;
+  std::size_t on_bytes(core::ByteView bytes);
+  std::size_t search_greeting(core::ByteView bytes);
+  std::size_t receive(core::ByteView bytes);
+  void on_link_error(error_code error);
+  void refuse(const std::string& message);
+  void watch_greeting();
+  void watch_keepalive();
+  void check_keepalive();
+  void leave(ExitStatus status, GoAwayCode code, const std::string& message);
+  void end(ExitStatus status);
+
+  asio::io_context& context_;
+  Settings settings_;
+  const Log& log_;
+  core::MemoryBudget budget_;
+  core::Mux mux_;
+  std::shared_ptr<Link> link_;
+  core::GreetingSearch greeting_;
+  core::Keepalive keepalive_;
+  asio::steady_timer timer_;
+  std::optional<ExitStatus> leaving_;
+  bool ended_ = false;
+};
+
+}  // namespace tfunnel::io

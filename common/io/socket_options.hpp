@@ -1,0 +1,19 @@
+// What every TCP connection of ours gets, on either side.
+#pragma once
+
+#include "common/io/asio.hpp"
+
+namespace tfunnel::io {
+
+/// Non-blocking, no Nagle delay (frames are gathered already), keep-alive so that dead peers are
+/// noticed within minutes, and reset on close: should this program die, the application sees a
+/// reset and not the false end of its data. end_gracefully() takes the last one back.
+void prepare(tcp::socket& socket);
+
+/// From here close() delivers what is written and then ends in order. REQUIRES: both directions are over.
+void end_gracefully(tcp::socket& socket);
+
+/// The socket's pending error (SO_ERROR), which is cleared by this.
+error_code pending_error(tcp::socket& socket);
+
+}  // namespace tfunnel::io
