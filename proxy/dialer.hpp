@@ -1,0 +1,38 @@
+// Answers the client's Open frames: makes the connections and UDP sockets that they ask for.
+#pragma once
+
+#include <memory>
+
+#include "common/core/mux.hpp"
+#include "common/io/log.hpp"
+#include "common/io/relay.hpp"
+#include "proxy/egress.hpp"
+#include "proxy/udp_ends.hpp"
+
+namespace tfunnel::proxy {
+
+class Dialer final : public core::FlowAcceptor {
+ public:
+  struct Settings {
+    core::UdpTimeouts udp_timeouts;
+  };
+
+  /// `egress` and `log` must outlive the io_context's last handler.
+  Dialer(asio::io_context& context, Egress& egress, const Settings& settings, const io::Log& log);
+
+  /// The mux whose flows are answered; it must be set before the first flow and outlive the dialer's use.
+  void serve(core::Mux& mux);
+
+  std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
+
+ private:
+  std::shared_ptr<core::FlowHandler> dial(core::Flow& flow);
+
+  asio::io_context& context_;
+  Egress& egress_;
+  UdpEnds udp_ends_;
+  const io::Log& log_;
+  core::Mux* mux_ = nullptr;
+};
+
+}  // namespace tfunnel::proxy

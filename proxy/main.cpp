@@ -1,0 +1,34 @@
+// tfunnel-proxy-only: the far end alone, for systems where the client cannot be built.
+#include <iostream>
+
+#include "common/app/main_guard.hpp"
+#include "proxy/proxy_app.hpp"
+
+namespace {
+
+using tfunnel::io::ExitStatus;
+
+ExitStatus run(int argc, char** argv) {
+  tfunnel::app::CommonOptions common;
+  tfunnel::proxy::ProxyOptions proxy;
+  auto description = tfunnel::app::common_description(common);
+  description.add(tfunnel::proxy::proxy_description(proxy));
+  tfunnel::app::parse(argc, argv, description);
+  if (common.help) {
+    std::cout << "tfunnel-proxy-only: the far end of a tunnel, on standard input and output\n\n" << description;
+    return ExitStatus::ok;
+  }
+  if (common.version) {
+    std::cout << "tfunnel-proxy-only " TFUNNEL_VERSION "\n";
+    return ExitStatus::ok;
+  }
+  check(common);
+  check(proxy);
+  return run_proxy(common, proxy);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tfunnel::app::guarded("tfunnel-proxy-only", [&] { return run(argc, argv); });
+}

@@ -1,0 +1,30 @@
+#include "proxy/proxy_app.hpp"
+
+#include "common/app/tunnel.hpp"
+#include "proxy/dialer.hpp"
+#include "proxy/egress_direct.hpp"
+
+namespace tfunnel::proxy {
+
+app::po::options_description proxy_description(ProxyOptions& options) {
+  app::po::options_description description("Proxy (no --port)");
+  description.add_options()("connect-timeout",
+                            app::po::value(&options.connect_timeout)->default_value(options.connect_timeout),
+                            "seconds until an attempt to connect counts as timed out");
+  return description;
+}
+
+void check(const ProxyOptions& options) {
+  if (options.connect_timeout <= 0) throw app::UsageError("--connect-timeout is seconds above 0");
+}
+
+io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options) {
+  const io::Log log(common.level(), common.format(), "tfunnel proxy");
+  app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
+  DirectEgress egress(tunnel.context(), app::seconds(options.connect_timeout));
+  Dialer dialer(tunnel.context(), egress, {common.udp_timeouts()}, log);
+  dialer.serve(tunnel.connect(&dialer).mux());
+  return tunnel.run();
+}
+
+}  // namespace tfunnel::proxy
