@@ -1,0 +1,24 @@
+// The client as a program.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/app/options.hpp"
+
+namespace tfunnel::client {
+
+struct ClientOptions {
+  std::vector<std::uint16_t> ports;
+  std::uint32_t fwmark = 3;
+};
+
+app::po::options_description client_description(ClientOptions& options);
+
+/// Throws app::UsageError for values that make no sense.
+void check(const ClientOptions& options);
+
+/// Captures on the ports and serves the link on standard input and output until it ends.
+io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options);
+
+}  // namespace tfunnel::client

@@ -1,0 +1,48 @@
+// tfunnel: the client with --port, else the proxy. The only place that knows both.
+#include <iostream>
+
+#include "client/client_app.hpp"
+#include "common/app/main_guard.hpp"
+#include "proxy/proxy_app.hpp"
+
+namespace {
+
+using tfunnel::io::ExitStatus;
+
+void print_help(const tfunnel::app::po::options_description& description) {
+  std::cout << "tfunnel: captures TCP and UDP here and recreates it at the far end of any byte stream\n\n"
+               "  tfunnel -p PORT   the client, on standard input and output\n"
+               "  tfunnel           the proxy, on standard input and output\n\n"
+               "Join the two, for example:\n"
+               "  socat EXEC:'tfunnel -p 12300' EXEC:'ssh host tfunnel'\n\n"
+            << description;
+}
+
+ExitStatus run(int argc, char** argv) {
+  tfunnel::app::CommonOptions common;
+  tfunnel::client::ClientOptions client;
+  tfunnel::proxy::ProxyOptions proxy;
+  tfunnel::app::po::options_description description;
+  description.add(tfunnel::client::client_description(client));
+  description.add(tfunnel::proxy::proxy_description(proxy));
+  description.add(tfunnel::app::common_description(common));
+  tfunnel::app::parse(argc, argv, description);
+  if (common.help) {
+    print_help(description);
+    return ExitStatus::ok;
+  }
+  if (common.version) {
+    std::cout << "tfunnel " TFUNNEL_VERSION "\n";
+    return ExitStatus::ok;
+  }
+  check(common);
+  check(client);
+  check(proxy);
+  return client.ports.empty() ? run_proxy(common, proxy) : run_client(common, client);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tfunnel::app::guarded("tfunnel", [&] { return run(argc, argv); });
+}

@@ -1,0 +1,82 @@
+#include "client/raw_sender.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/io/errors.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+// Every IPv6 link carries this much, and so does every IPv4 link of today: a fragment never needs
+// a second fragmentation, whatever the path to the application.
+constexpr std::size_t safe_mtu = 1280;
+
+/// A raw socket for packets with their IP header (raw(7): IPPROTO_RAW implies IP_HDRINCL; for IPv6 it
+/// is asked for). -1: the family is absent.
+int open_raw(int family, std::uint32_t mark) {
+  const int fd = ::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+  if (fd < 0) {
+    if (errno == EAFNOSUPPORT) return -1;
+    throw boost::system::system_error(io::last_error(), "a raw socket (CAP_NET_RAW)");
+  }
+  const int on = 1;
+  if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof on);
+  if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0) {
+    const auto error = io::last_error();
+    ::close(fd);
+    throw boost::system::system_error(error, "marking packets (CAP_NET_ADMIN)");
+  }
+  // Only ever sent from: nothing should queue up here.
+  const int smallest = 0;
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest);
+  return fd;
+}
+
+}  // namespace
+
+RawSender::RawSender(std::uint32_t mark, const io::Log& log) : log_(log) {
+  v4_ = open_raw(AF_INET, mark);
+  v6_ = open_raw(AF_INET6, mark);
+}
+
+RawSender::~RawSender() {
+  for (const int fd : {v4_, v6_}) {
+    if (fd >= 0) ::close(fd);
+  }
+}
+
+void RawSender::deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload) {
+  // A peer of the other family than the flow is nonsense from the far end.
+  if (peer.address.is_v4() != application.address.is_v4()) return;
+  send(udp_packet(peer, application, payload), application.address);
+}
+
+void RawSender::deliver_error(const core::Endpoint& peer, const core::Endpoint& application, core::Reason reason) {
+  if (peer.address.is_v4() != application.address.is_v4()) return;
+  send(unreachable_packet(application, peer, reason), application.address);
+}
+
+void RawSender::send(const Packet& packet, const core::Address& to) {
+  auto error = send_whole(packet, to);
+  if (error.value() == EMSGSIZE) {
+    error = {};
+    for (const auto& fragment : fragments(packet, safe_mtu, next_id_++)) {
+      error = send_whole(fragment, to);
+      if (error) break;
+    }
+  }
+  if (error) log_.debug("a datagram to " + to.text() + " was lost: " + error.message());
+}
+
+error_code RawSender::send_whole(const Packet& packet, const core::Address& to) const {
+  const udp::endpoint endpoint(io::to_asio(to), 0);
+  const int fd = to.is_v4() ? v4_ : v6_;
+  const auto sent =
+      ::sendto(fd, packet.data(), packet.size(), 0, endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+  return sent < 0 ? io::last_error() : error_code();
+}
+
+}  // namespace tfunnel::client
