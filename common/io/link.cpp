@@ -66,17 +66,23 @@ void Link::hand_over() {
 void Link::wake() {
   if (!running_ || writing_) return;
   writing_ = true;
+  write_later();
+}
+
+void Link::write_later() {
   asio::post(context_, [self = shared_from_this()] { self->write(); });
 }
 
 void Link::write() {
-  writing_ = false;
   for (int i = 0; i < most_in_a_row; ++i) {
     if (!running_ || !flush()) return;
     mux_.fill(batch_, std::chrono::steady_clock::now());
-    if (batch_.empty()) return drained();
+    if (batch_.empty()) {
+      writing_ = false;
+      return drained();
+    }
   }
-  wake();
+  write_later();
 }
 
 void Link::when_drained(std::function<void()> handler) {
@@ -108,7 +114,6 @@ bool Link::flush() {
 }
 
 void Link::wait_writable() {
-  writing_ = true;
   channel_.when_writable([self = shared_from_this()](error_code error) {
     if (!self->running_) return;
     if (error) return self->fail(error);

@@ -42,6 +42,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void read();
   void wait_readable();
   void hand_over();
+  void write_later();
   void write();
   void drained();
   bool flush();
@@ -58,7 +59,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t input_end_ = 0;
   std::function<void()> on_drained_;
   bool running_ = false;
-  bool writing_ = false;  // a write is posted, or the channel is awaited
+  bool writing_ = false;  // write() runs, is posted, or awaits the channel
 };
 
 }  // namespace tfunnel::io
