@@ -20,7 +20,8 @@ RawTerminal::RawTerminal() {
   if (::tcgetattr(STDIN_FILENO, &settings) != 0) return;
   saved_ = settings;
   ::cfmakeraw(&settings);
-  ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+  // What came before was mangled by the line discipline.
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
 }
 
 RawTerminal::~RawTerminal() {

@@ -20,6 +20,16 @@ std::unique_ptr<RawTerminal> prepare_terminal(bool tty) {
   return tty ? std::make_unique<RawTerminal>() : nullptr;
 }
 
+std::unique_ptr<io::Channel> open_channel(asio::io_context& context) {
+  try {
+    return std::make_unique<io::Channel>(context, STDIN_FILENO, STDOUT_FILENO);
+  } catch (const boost::system::system_error&) {
+    throw UsageError(
+        "standard input or output is closed, a file or /dev/null; the link must be a pipe, a socket or, with --tty, a "
+        "terminal");
+  }
+}
+
 }  // namespace
 
 Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
@@ -28,7 +38,7 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
       log_(log),
       descriptors_(raise_descriptor_limit()),
       terminal_(prepare_terminal(options.tty)),
-      channel_(context_, STDIN_FILENO, STDOUT_FILENO),
+      channel_(open_channel(context_)),
       signals_(context_, SIGTERM, SIGINT, SIGHUP) {
   signals_.add(SIGUSR1);
   ignore_sigpipe();
@@ -46,7 +56,7 @@ io::Session::Settings Tunnel::session_settings() const {
 }
 
 io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
-  session_ = std::make_unique<io::Session>(context_, channel_, session_settings(), acceptor, log_);
+  session_ = std::make_unique<io::Session>(context_, *channel_, session_settings(), acceptor, log_);
   session_->on_end = [this](io::ExitStatus status) {
     status_ = status;
     context_.stop();

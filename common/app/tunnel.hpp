@@ -41,7 +41,7 @@ class Tunnel {
   // The terminal is restored after the channel has put the descriptors' flags back.
   std::unique_ptr<RawTerminal> terminal_;
   asio::io_context context_{1};
-  io::Channel channel_;
+  std::unique_ptr<io::Channel> channel_;
   asio::signal_set signals_;
   std::unique_ptr<io::Session> session_;
   io::ExitStatus status_ = io::ExitStatus::ok;

@@ -1,18 +1,36 @@
 #include "common/io/channel.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/system/system_error.hpp>
 
 #include "common/io/errors.hpp"
 
 namespace tfunnel::io {
 
+namespace {
+
+/// Files and devices other than terminals are always "ready": they cannot be waited for.
+void require_stream(int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) throw boost::system::system_error(last_error());
+  const bool device = S_ISCHR(status.st_mode) && ::isatty(descriptor) == 0;
+  if (device || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+    throw boost::system::system_error(asio::error::operation_not_supported);
+  }
+}
+
+}  // namespace
+
 Channel::Channel(asio::io_context& context, int read_fd, int write_fd)
     : in_(context), out_(context), in_flags_(::fcntl(read_fd, F_GETFL)), out_flags_(::fcntl(write_fd, F_GETFL)) {
+  require_stream(read_fd);
+  require_stream(write_fd);
   in_.assign(read_fd);
   // Asio watches a descriptor number once; the same number twice needs a copy.
   out_.assign(write_fd == read_fd ? ::dup(write_fd) : write_fd);
@@ -23,6 +41,9 @@ Channel::Channel(asio::io_context& context, int read_fd, int write_fd)
 Channel::~Channel() {
   ::fcntl(in_.native_handle(), F_SETFL, in_flags_);
   ::fcntl(out_.native_handle(), F_SETFL, out_flags_);
+  // Standard input and output stay open: a terminal's settings are still to be restored.
+  in_.release();
+  out_.release();
 }
 
 result<std::size_t> Channel::read_some(std::span<std::uint8_t> into) {

@@ -6,20 +6,28 @@
 
 namespace tfunnel::io {
 
+namespace {
+
+/// Set past Asio: it would remember a linger time and take it back when a socket is destroyed, which
+/// is exactly when it must hold.
+void set_linger(tcp::socket& socket, bool reset_on_close) {
+  const linger value{reset_on_close ? 1 : 0, 0};
+  ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_LINGER, &value, sizeof value);
+}
+
+}  // namespace
+
 // Options are wishes: a system that lacks one still carries the connection.
 void prepare(tcp::socket& socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
-  socket.set_option(tcp::socket::linger(true, 0), ignored);
+  set_linger(socket, true);
   socket.set_option(tcp::socket::keep_alive(true), ignored);
   set_keepalive_times(socket.native_handle(), {std::chrono::minutes(2), std::chrono::seconds(30), 4});
 }
 
-void end_gracefully(tcp::socket& socket) {
-  error_code ignored;
-  socket.set_option(tcp::socket::linger(false, 0), ignored);
-}
+void end_gracefully(tcp::socket& socket) { set_linger(socket, false); }
 
 error_code pending_error(tcp::socket& socket) {
   int value = 0;

@@ -1,0 +1,104 @@
+"""Fixtures of the e2e tests. The whole pytest run moves once into private namespaces, so it needs
+no root, disturbs nothing, and leaves nothing behind however it ends.
+
+Environment: TFUNNEL, TFUNNEL_PROXY, TRAFFIC (paths), E2E_SHORT_COUNT, TEST_USER_NS=1.
+"""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+
+# pylint: disable=wrong-import-position
+import isolation
+import links
+import netlab
+import topology
+
+_LOG_TAIL = 6000
+_CRASH = r"Sanitizer|runtime error:|terminate called|Segmentation fault|Assertion .* failed"
+
+
+def pytest_cmdline_main(config):
+    if isolation.is_isolated():
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture:
+        capture.suspend_global_capture(in_=True)  # else the new process would inherit temp files
+    try:
+        isolation.isolate([sys.executable, "-m", "pytest", *config.invocation_params.args])
+    except isolation.LabError as problem:
+        raise pytest.UsageError(str(problem)) from problem
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    lab = item.funcargs.get("lab")
+    if not report.failed or not lab:
+        return
+    for name, text in lab.logs().items():
+        report.sections.append((name, text[-_LOG_TAIL:]))
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("keys")
+    topology.make_ssh_keys(directory)
+    return str(directory)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    made = topology.make_lab(tmp_path / "lab")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def commands(lab, keys):
+    return links.Commands(lab, keys)
+
+
+@pytest.fixture
+def server(lab):
+    return lab.serve()
+
+
+def _check_end(lab, tunnel):
+    """What must hold after every test, whatever it was about."""
+    pipes = tunnel.client and tunnel.proxy
+    both_run = pipes and tunnel.client.running() and tunnel.proxy.running()
+    tunnel.stop()
+    assert not netlab.re.search(_CRASH, tunnel.log())
+    assert lab.escaped_packets() == 0, "traffic went past the tunnel"
+    if both_run:
+        assert tunnel.statuses() == (0, 0)
+
+
+@pytest.fixture
+def start_tunnel(lab, commands):
+    """start_tunnel(link, ...) -> a Tunnel that captures; its clean end is checked afterwards."""
+    started = []
+
+    def start(link=links.link_pipe, ready=True, **options):
+        tunnel = link(lab, commands, **options)
+        started.append(tunnel)
+        return tunnel.wait_ready() if ready else tunnel
+
+    yield start
+    for tunnel in started:
+        _check_end(lab, tunnel)
+
+
+@pytest.fixture
+def tunnel(server, start_tunnel):
+    """The usual case: a server in far, and a tunnel over two pipes."""
+    del server
+    return start_tunnel()

@@ -1,0 +1,51 @@
+"""An idle tunnel must not use the processor."""
+
+import time
+
+import netlab
+import topology
+import traffic_talk
+
+SECONDS = 3.0
+
+
+def switches(pid):
+    return int(netlab.process_status(pid)["voluntary_ctxt_switches"])
+
+
+def measure(pids):
+    before = [(netlab.cpu_seconds(pid), switches(pid)) for pid in pids]
+    time.sleep(SECONDS)  # the length of the measurement, not a wait for something
+    after = [(netlab.cpu_seconds(pid), switches(pid)) for pid in pids]
+    return [(new[0] - old[0], new[1] - old[1]) for old, new in zip(before, after)]
+
+
+def assert_idle(pids):
+    for cpu, wakeups in measure(pids):
+        assert cpu <= 0.02
+        assert wakeups <= 5 * SECONDS
+
+
+def test_idle_tunnel_sleeps(lab, tunnel):
+    lab.expect(lab.client, "reply", "--udp")
+    lab.traffic(lab.client, "flows", "--count", 10)
+    assert_idle((tunnel.client_pid, tunnel.proxy_pid))
+
+
+def test_tunnel_with_idle_flows_sleeps(lab, tunnel):
+    flows = [
+        traffic_talk.open_echo(lab.client, topology.FAR[4], topology.SERVER_PORT)
+        for _ in range(50)
+    ]
+    assert all(traffic_talk.echoes(flow) for flow in flows)
+    assert_idle((tunnel.client_pid, tunnel.proxy_pid))
+    assert all(traffic_talk.echoes(flow) for flow in flows)
+
+
+def test_waiting_for_the_far_end_sleeps(lab, start_tunnel):
+    """Not greeted yet, and a flow waits."""
+    tunnel = start_tunnel(proxy_prefix="sleep 60;")
+    with lab.client.connect(topology.FAR[4], topology.SERVER_PORT) as flow:
+        flow.sendall(b"early")
+        assert_idle((tunnel.client_pid,))
+    tunnel.kill()

@@ -1,0 +1,55 @@
+"""A connection straight to the listener's own port must be refused and must never loop."""
+
+import socket
+
+import netlab
+import pytest
+import topology
+
+DIRECT = {
+    "loopback": ("127.0.0.1", "client"),
+    "loopback6": ("::1", "client"),
+    "own address": (topology.CLIENT_WAN[4], "client"),
+    "from the lan": (topology.CLIENT_LAN[4], "lan"),
+    "from the lan6": (topology.CLIENT_LAN[6], "lan"),
+}
+
+
+@pytest.mark.parametrize("how", DIRECT)
+def test_direct_tcp_is_refused(lab, tunnel, how):
+    address, namespace = DIRECT[how]
+    result = lab.expect(
+        getattr(lab, namespace), "reset,refused", to=address, port=topology.PORT
+    )
+    assert result["ms"] < 2000
+    cpu = netlab.cpu_seconds(tunnel.client_pid) + netlab.cpu_seconds(tunnel.proxy_pid)
+    assert cpu < 1, "it loops"
+    lab.expect(lab.client, "reply", "--udp")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_direct_udp_is_dropped(lab, tunnel, address):
+    del tunnel
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with lab.client.socket(family, socket.SOCK_DGRAM) as sock:
+        for _ in range(10):
+            sock.sendto(b"to the listener", (address, topology.PORT))
+    lab.expect(lab.client, "reply", "--udp")
+
+
+def test_taken_port_is_one_clear_line(lab, start_tunnel):
+    """Another program listens already."""
+    with lab.client.socket(socket.AF_INET6, socket.SOCK_STREAM, bind=("::", topology.PORT)) as taken:
+        taken.listen()
+        tunnel = start_tunnel(ready=False)
+        assert tunnel.client.wait() != 0
+        assert str(topology.PORT) in tunnel.client.log()
+
+
+def test_several_ports(lab, server, start_tunnel):
+    """-p may be repeated; the second port serves too."""
+    del server
+    start_tunnel(client_args="-p 12301")
+    lab.client.nft("flush ruleset\n" + topology.capture_rules(12301))
+    lab.traffic(lab.client, "flows", "--count", 20)
+    lab.traffic(lab.client, "udp-rtt", "--count", 20)

@@ -1,0 +1,54 @@
+"""Signals end cleanly, are ignored, or tell something; they never break flows by accident."""
+
+import signal
+import socket
+
+import pytest
+import topology
+import traffic_talk
+
+
+def some_flow(lab):
+    return traffic_talk.open_echo(lab.client, topology.FAR[4], topology.SERVER_PORT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("end", ["client", "proxy"])
+def test_termination_ends_both_with_0(lab, tunnel, end, number):
+    with some_flow(lab) as flow:
+        assert traffic_talk.echoes(flow)
+        getattr(tunnel, end).signal(number)
+        assert tunnel.statuses() == (0, 0)
+
+
+def test_what_was_written_before_sigterm_arrives(lab, start_tunnel):
+    tunnel = start_tunnel()
+    address = (topology.FAR[4], 7500)
+    with lab.far.socket(socket.AF_INET, socket.SOCK_STREAM, bind=address) as listener:
+        listener.listen()
+        application = lab.client.connect(*address)
+        accepted, _ = listener.accept()
+        accepted.settimeout(10)
+        application.sendall(b"x" * 10000)
+        tunnel.client.signal(signal.SIGTERM)
+        assert traffic_talk.receive_exactly(accepted, 10000) == b"x" * 10000
+        assert tunnel.statuses() == (0, 0)
+        application.close()
+        accepted.close()
+
+
+def test_hangup_does_not_end_the_proxy(lab, tunnel):
+    with some_flow(lab) as flow:
+        tunnel.proxy.signal(signal.SIGHUP)
+        assert traffic_talk.echoes(flow)
+        assert tunnel.proxy.running()
+
+
+@pytest.mark.parametrize("end", ["client", "proxy"])
+def test_usr1_prints_the_flows(lab, tunnel, end):
+    with some_flow(lab) as flow:
+        assert traffic_talk.echoes(flow)
+        process = getattr(tunnel, end)
+        process.signal(signal.SIGUSR1)
+        process.wait_for_log(topology.FAR[4].replace(".", r"\."))
+        assert traffic_talk.echoes(flow)

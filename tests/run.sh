@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what the tests need (Debian 12), builds, and runs every test. Ends with "N passed, N failed".
+#   tests/run.sh              everything
+#   tests/run.sh --quick      no sanitizer build, no second run with the proxy-only far end
+# As an ordinary user it works too, once the packages are there: the network tests make user namespaces.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/support/packages.sh
+
+quick=false
+for argument in "$@"; do
+  case "$argument" in
+    --quick) quick=true ;;
+    *) echo "usage: tests/run.sh [--quick]" >&2; exit 64 ;;
+  esac
+done
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+
+step() { printf '\n=== %s\n' "$*"; }
+
+# build FOLDER [cmake options]
+build() {
+  local folder=$1
+  shift
+  local launcher=()
+  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  cmake -S . -B "$folder" -G Ninja "${launcher[@]}" -DWARNINGS_AS_ERRORS=ON "$@" >"$results/cmake.log" ||
+    { cat "$results/cmake.log"; return 1; }
+  cmake --build "$folder"
+}
+
+# A step that leaves no results of its own (a build, a script) counts as one test.
+check() {
+  local name=$1
+  shift
+  step "$name"
+  if "$@"; then
+    touch "$results/ok.$name"
+  else
+    echo "FAILED: $name"
+    touch "$results/failed.$name"
+  fi
+}
+
+unit_tests() {
+  step "unit and integration tests: $1"
+  ctest --test-dir "$1" --output-on-failure --timeout 300 -j 2 --output-junit "$results/$(basename "$1").xml" || true
+}
+
+# e2e NAME: the network tests with the binaries that TFUNNEL and TFUNNEL_PROXY name
+e2e() {
+  step "end-to-end tests: $1"
+  shift
+  "$@" /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short -o junit_family=xunit1 \
+    --junitxml="$results/e2e-$RANDOM.xml" tests/e2e || true
+}
+
+check packages install_packages "${build_packages[@]}" "${test_packages[@]}"
+check format tests/support/check_format.sh
+check build-release build build
+unit_tests build
+export TRAFFIC="$PWD/build/tests/support/traffic"
+export TFUNNEL="$PWD/build/client/tfunnel"
+e2e "tfunnel at both ends" env
+
+if ! $quick; then
+  check build-proxy-only build build-proxy-only -DPROXY_ONLY=ON
+  unit_tests build-proxy-only
+  e2e "tfunnel-proxy-only as the far end" env E2E_SHORT_COUNT=5000 \
+    TFUNNEL_PROXY="$PWD/build-proxy-only/proxy/tfunnel-proxy-only"
+  check build-asan build build-asan -DCMAKE_BUILD_TYPE=Asan
+  unit_tests build-asan
+fi
+
+/usr/bin/python3 tests/support/tally.py "$results"

@@ -1,0 +1,22 @@
+# Debian 12 packages, named once. Sourced by tests/run.sh and tests/bench/run.sh.
+# shellcheck shell=bash disable=SC2034
+build_packages=(cmake ninja-build g++ libboost1.81-dev libboost-context1.81-dev libboost-program-options1.81-dev
+  libprotobuf-dev protobuf-compiler libcap2-bin)
+test_packages=(libgtest-dev clang-format-14 python3 python3-pytest iproute2 nftables iptables socat openssh-server
+  openssh-client curl netcat-openbsd procps psmisc)
+
+# install_packages NAME...: installs what is missing; says what to do if it may not.
+install_packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'install ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local sudo=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "as root: apt-get install ${missing[*]}" >&2; return 1; }
+    sudo=(sudo)
+  fi
+  "${sudo[@]}" apt-get update -q
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
