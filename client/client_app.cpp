@@ -29,7 +29,7 @@ io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions&
   UdpCapture udp(tunnel.context(), options.ports, options.fwmark, common.udp_timeouts(), log);
   auto& session = tunnel.connect(nullptr);
   session.on_ready = [&] {
-    tcp.start(session.mux());
+    tcp.start(session.mux(), session.stage());
     udp.start(session.mux());
   };
   return tunnel.run();

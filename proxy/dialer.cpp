@@ -33,8 +33,9 @@ void dial_flow(Egress& egress, const core::FlowRequest& request, const std::shar
 Dialer::Dialer(asio::io_context& context, Egress& egress, const Settings& settings, const io::Log& log)
     : context_(context), egress_(egress), udp_ends_(context, settings.udp_timeouts, log), log_(log) {}
 
-void Dialer::serve(core::Mux& mux) {
+void Dialer::serve(core::Mux& mux, io::Stage* stage) {
   mux_ = &mux;
+  stage_ = stage;
   udp_ends_.serve(mux);
 }
 
@@ -52,7 +53,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   };
   const auto attempt = std::make_shared<Attempt>();
   attempt->flow = &flow;
-  const auto relay = std::make_shared<io::Relay>(context_, *mux_, log_);
+  const auto relay = std::make_shared<io::Relay>(context_, *mux_, stage_, log_);
   relay->bind(flow);
   relay->on_abandoned([attempt] {
     attempt->flow = nullptr;

@@ -20,8 +20,9 @@ class Dialer final : public core::FlowAcceptor {
   /// `egress` and `log` must outlive the io_context's last handler.
   Dialer(asio::io_context& context, Egress& egress, const Settings& settings, const io::Log& log);
 
-  /// The mux whose flows are answered; it must be set before the first flow and outlive the dialer's use.
-  void serve(core::Mux& mux);
+  /// The mux whose flows are answered, and its link's stage (null: copy); the mux must be set before the first flow and
+  /// outlive the dialer's use.
+  void serve(core::Mux& mux, io::Stage* stage);
 
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 
@@ -33,6 +34,7 @@ class Dialer final : public core::FlowAcceptor {
   UdpEnds udp_ends_;
   const io::Log& log_;
   core::Mux* mux_ = nullptr;
+  io::Stage* stage_ = nullptr;
 };
 
 }  // namespace tfunnel::proxy

@@ -23,7 +23,8 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
   DirectEgress egress(tunnel.context(), app::seconds(options.connect_timeout));
   Dialer dialer(tunnel.context(), egress, {common.udp_timeouts()}, log);
-  dialer.serve(tunnel.connect(&dialer).mux());
+  auto& session = tunnel.connect(&dialer);
+  dialer.serve(session.mux(), session.stage());
   return tunnel.run();
 }
 

@@ -59,6 +59,11 @@ io::LogLevel CommonOptions::level() const {
 
 io::LogFormat CommonOptions::format() const { return log_format == "json" ? io::LogFormat::json : io::LogFormat::text; }
 
+io::DataPathMode CommonOptions::data_path_mode() const {
+  if (data_path == "copy") return io::DataPathMode::copy;
+  return data_path == "splice" ? io::DataPathMode::splice : io::DataPathMode::automatic;
+}
+
 core::UdpTimeouts CommonOptions::udp_timeouts() const { return {seconds(udp_timeout), seconds(udp_timeout_stream)}; }
 
 core::Keepalive::Limits CommonOptions::keepalive_limits() const {
@@ -82,6 +87,7 @@ po::options_description common_description(CommonOptions& options) {
   add("udp-timeout-stream", number(options.udp_timeout_stream), "seconds until a two-way UDP flow ends");
   add("buffer-size", po::value(&options.buffer_size)->default_value(options.buffer_size),
       "bytes that this process may buffer for slow connections");
+  add("data-path", text(options.data_path), "auto, splice or copy: how payload passes through (auto is right)");
   add("keepalive", number(options.keepalive), "seconds of silence before the far end is pinged; 0: never");
   add("keepalive-timeout", number(options.keepalive_timeout), "seconds of silence before the link counts as dead");
   add("greeting-timeout", number(options.greeting_timeout), "seconds to wait for the far end to start (a login)");
@@ -114,6 +120,8 @@ void check(const CommonOptions& options) {
           "--log-level is one of error, warning, info, debug, trace, not '" + options.log_level + "'");
   require(options.log_format == "text" || options.log_format == "json",
           "--log-format is text or json, not '" + options.log_format + "'");
+  require(options.data_path == "auto" || options.data_path == "splice" || options.data_path == "copy",
+          "--data-path is auto, splice or copy, not '" + options.data_path + "'");
   require(options.udp_timeout > 0 && options.udp_timeout_stream > 0, "UDP timeouts are seconds above 0");
   require(options.buffer_size >= least_buffer, "--buffer-size is at least 1048576 bytes");
   require(options.keepalive >= 0 && options.keepalive_timeout > 0,

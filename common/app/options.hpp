@@ -12,6 +12,7 @@
 
 #include "common/core/keepalive.hpp"
 #include "common/core/udp_idle.hpp"
+#include "common/io/data_path.hpp"
 #include "common/io/exit_status.hpp"
 #include "common/io/log.hpp"
 
@@ -38,6 +39,7 @@ struct CommonOptions {
   bool tty = false;  // the terminal on stdin and stdout is the link
   std::string log_level = "info";
   std::string log_format = "text";
+  std::string data_path = "auto";
   double udp_timeout = 30;               // seconds; the kernel's conntrack value where there is one
   double udp_timeout_stream = 120;       // seconds
   std::size_t buffer_size = 128U << 20;  // bytes
@@ -47,6 +49,7 @@ struct CommonOptions {
 
   [[nodiscard]] io::LogLevel level() const;
   [[nodiscard]] io::LogFormat format() const;
+  [[nodiscard]] io::DataPathMode data_path_mode() const;
   [[nodiscard]] core::UdpTimeouts udp_timeouts() const;
   [[nodiscard]] core::Keepalive::Limits keepalive_limits() const;
 };

@@ -48,6 +48,7 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
 io::Session::Settings Tunnel::session_settings() const {
   io::Session::Settings settings;
   settings.role = role_.role;
+  settings.data_path = options_.data_path_mode();
   settings.buffer_size = options_.buffer_size;
   settings.keepalive = options_.keepalive_limits();
   settings.greeting_timeout = seconds(options_.greeting_timeout);

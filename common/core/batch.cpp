@@ -9,7 +9,7 @@ namespace tfunnel::core {
 Batch::Batch(std::size_t capacity) : buffer_(capacity) { pieces_.reserve(max_pieces); }
 
 std::span<std::uint8_t> Batch::data_room(std::size_t wanted) {
-  if (room() <= max_data_header || pieces_.size() >= max_pieces) return {};
+  if (!header_fits() || room() == max_data_header) return {};
   const auto available = std::min(wanted, room() - max_data_header);
   return std::span(buffer_).subspan(used_ + max_data_header, available);
 }
@@ -23,8 +23,15 @@ void Batch::commit_data(FlowId flow, std::size_t size) {
   append_piece(start, length + size);
 }
 
+void Batch::commit_staged(FlowId flow, std::size_t size) {
+  assert(size > 0 && header_fits());
+  const auto length = write_data_header(buffer_.data() + used_, flow, size);
+  append_piece(used_, length);
+  staged_ = size;
+}
+
 bool Batch::add_datagram(FlowId flow, const Endpoint& peer, ByteView payload) {
-  if (room() < max_datagram_header + payload.size() || pieces_.size() >= max_pieces) return false;
+  if (staged_ > 0 || room() < max_datagram_header + payload.size() || pieces_.size() >= max_pieces) return false;
   auto* at = buffer_.data() + used_;
   const auto header = write_datagram_header(at, flow, peer, payload.size());
   std::ranges::copy(payload, at + header);
@@ -39,7 +46,7 @@ bool Batch::add_control(const wire::Frame& frame) {
 }
 
 bool Batch::add_raw(ByteView bytes) {
-  if (room() < bytes.size() || pieces_.size() >= max_pieces) return false;
+  if (staged_ > 0 || room() < bytes.size() || pieces_.size() >= max_pieces) return false;
   std::ranges::copy(bytes, buffer_.begin() + static_cast<std::ptrdiff_t>(used_));
   append_piece(used_, bytes.size());
   return true;
@@ -55,6 +62,11 @@ void Batch::append_piece(std::size_t at, std::size_t length) {
   } else {
     pieces_.push_back(piece);
   }
+}
+
+void Batch::consume_staged(std::size_t count) {
+  assert(size_ == 0 && count <= staged_);
+  staged_ -= count;
 }
 
 std::span<const ByteView> Batch::pieces() const { return std::span(pieces_).subspan(first_piece_); }

@@ -23,6 +23,13 @@ class Batch {
   /// The first `size` bytes of the room are the payload of a Data frame. REQUIRES: size > 0.
   void commit_data(FlowId flow, std::size_t size);
 
+  /// A Data frame whose `size` bytes of payload wait elsewhere (in a pipe) and are written after all
+  /// else: the batch is full from here. REQUIRES: header_fits(), size > 0.
+  void commit_staged(FlowId flow, std::size_t size);
+  [[nodiscard]] bool header_fits() const {
+    return staged_ == 0 && room() >= max_data_header && pieces_.size() < max_pieces;
+  }
+
   /// False: no room now, nothing was added.
   bool add_datagram(FlowId flow, const Endpoint& peer, ByteView payload);
   bool add_control(const wire::Frame& frame);
@@ -30,11 +37,14 @@ class Batch {
 
   /// What is still to be written, in order.
   [[nodiscard]] std::span<const ByteView> pieces() const;
-  /// `count` bytes of it were written.
+  /// `count` bytes of the pieces were written.
   void consume(std::size_t count);
+  /// Payload that waits elsewhere, to be written behind the pieces.
+  [[nodiscard]] std::size_t staged() const { return staged_; }
+  void consume_staged(std::size_t count);
 
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const { return size_ + staged_; }
+  [[nodiscard]] bool empty() const { return size() == 0; }
 
  private:
   // One piece each; stays below what one writev takes (IOV_MAX is at least 1,024 on Linux, 16 by POSIX:
@@ -46,7 +56,8 @@ class Batch {
 
   std::vector<std::uint8_t> buffer_;
   std::size_t used_ = 0;
-  std::size_t size_ = 0;
+  std::size_t size_ = 0;  // of the pieces
+  std::size_t staged_ = 0;
   std::vector<ByteView> pieces_;
   std::size_t first_piece_ = 0;
   std::vector<std::uint8_t> scratch_;

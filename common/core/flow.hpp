@@ -49,6 +49,10 @@ class FlowHandler {
   virtual void on_opened(const Endpoint& local) { static_cast<void>(local); }
   /// TCP payload, in order, any number of bytes at a time. `bytes` is void after the call.
   virtual void on_data(ByteView bytes) { static_cast<void>(bytes); }
+  /// A descriptor that payload may be moved into at this moment instead of on_data(), or -1. What was
+  /// moved is told by on_moved().
+  virtual int payload_descriptor() { return -1; }
+  virtual void on_moved(std::size_t bytes) { static_cast<void>(bytes); }
   /// The far end sends no more.
   virtual void on_fin() {}
   /// The far end broke the flow off. The flow is gone.

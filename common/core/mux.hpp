@@ -67,6 +67,14 @@ class Mux {
   /// Bytes from the link, starting where the last call stopped. Returns how many were used; the rest
   /// must come again with more behind it. Errors: ProtocolError, after which the link is unusable.
   boost::system::result<std::size_t> receive(ByteView bytes);
+  /// Payload of a Data frame that has not arrived yet; 0 between frames.
+  [[nodiscard]] std::size_t payload_left() const { return payload_left_; }
+  /// The size of the last Data header, to guess the next one's by.
+  [[nodiscard]] std::size_t data_header_size() const { return data_header_size_; }
+  /// A descriptor to move that payload into, or -1 if it must come by receive().
+  [[nodiscard]] int payload_descriptor() const;
+  /// `bytes` of it were moved there. REQUIRES: bytes <= payload_left().
+  void payload_moved(std::size_t bytes);
   /// Fills the batch with what is due: control frames first, then the flows in turn.
   void fill(Batch& batch, Time now);
   /// True if fill() would (probably) put something into an empty batch.
@@ -122,6 +130,7 @@ class Mux {
 
   // mux_receive.cpp
   void take_payload(ByteView bytes);
+  void count_payload(std::size_t bytes);
   Error on_frame(const wire::Frame& frame);
   Error on_hello(const wire::Hello& hello);
   Error on_open(const wire::Open& open);
@@ -190,6 +199,7 @@ class Mux {
   // Data that is being received: `payload_left_` bytes belong to `payload_flow_`.
   Flow* payload_flow_ = nullptr;
   std::size_t payload_left_ = 0;
+  std::size_t data_header_size_ = max_data_header;
 };
 
 }  // namespace tfunnel::core

@@ -56,10 +56,23 @@ result<std::size_t> Mux::receive(ByteView bytes) {
   return used;
 }
 
+void Mux::count_payload(std::size_t bytes) {
+  payload_left_ -= bytes;
+  counters_.bytes_received += bytes;
+  payload_flow_->bytes_received += bytes;
+}
+
+int Mux::payload_descriptor() const {
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
+}
+
+void Mux::payload_moved(std::size_t bytes) {
+  count_payload(bytes);
+  if (const auto handler = payload_flow_->handler) handler->on_moved(bytes);
+}
+
 void Mux::take_payload(ByteView bytes) {
-  payload_left_ -= bytes.size();
-  counters_.bytes_received += bytes.size();
-  payload_flow_->bytes_received += bytes.size();
+  count_payload(bytes.size());
   if (const auto handler = payload_flow_->handler) handler->on_data(bytes);
 }
 
@@ -161,6 +174,7 @@ error_code Mux::on_data_header(const DataHeader& header) {
   if (!flow.window.received(header.payload)) return ProtocolError::credit_overrun;
   payload_flow_ = &flow;
   payload_left_ = header.payload;
+  data_header_size_ = header.size;
   return {};
 }
 

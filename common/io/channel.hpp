@@ -36,6 +36,9 @@ class Channel {
   void when_writable(H&& handler) {
     out_.async_wait(asio::posix::stream_descriptor::wait_write, std::forward<H>(handler));
   }
+  /// For moving bytes without a copy.
+  [[nodiscard]] int read_descriptor() { return in_.native_handle(); }
+  [[nodiscard]] int write_descriptor() { return out_.native_handle(); }
   /// Ends both waits; the descriptors stay as they are.
   void cancel();
 

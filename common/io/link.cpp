@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "common/io/errors.hpp"
@@ -13,11 +14,15 @@ namespace {
 // Holds the largest frame that must be whole, a Datagram, several times.
 constexpr std::size_t input_size = 256U << 10;
 // Reads and batches in a row before others get their turn in the event loop.
-constexpr int most_in_a_row = 8;
+constexpr int most_in_a_row = 32;
+// A payload below this is copied: moving costs a system call more.
+constexpr std::size_t least_move = 16U << 10;
+// Reads without a bulk frame after which big reads pay again.
+constexpr int most_header_reads = 4;
 }  // namespace
 
-Link::Link(asio::io_context& context, Channel& channel, core::Mux& mux, Events events)
-    : context_(context), channel_(channel), mux_(mux), events_(std::move(events)), input_(input_size) {}
+Link::Link(asio::io_context& context, Channel& channel, core::Mux& mux, DataPath& path, Events events)
+    : context_(context), channel_(channel), mux_(mux), path_(path), events_(std::move(events)), input_(input_size) {}
 
 void Link::start() {
   running_ = true;
@@ -42,17 +47,68 @@ void Link::wait_readable() {
 
 void Link::read() {
   for (int i = 0; i < most_in_a_row && running_; ++i) {
-    const auto room = std::span(input_).subspan(input_end_);
+    if (move_payload()) continue;
+    const auto room = std::span(input_).subspan(input_end_).first(read_size());
     const auto count = channel_.read_some(room);
     if (!count) {
       if (is_transient(count.error())) break;
       return fail(count.error());
     }
+    ++reads_since_move_;
     input_end_ += *count;
     hand_over();
     if (*count < room.size()) break;
   }
   if (running_) wait_readable();
+}
+
+// After a bulk frame another one is likely. Its payload can only be moved if it was not read along
+// with its header, so the read stops right behind that.
+std::size_t Link::read_size() const {
+  const auto room = input_.size() - input_end_;
+  if (reads_since_move_ > most_header_reads) return room;
+  const auto wanted = input_end_ > 0 ? core::max_data_header : mux_.payload_left() + mux_.data_header_size();
+  return std::min(room, wanted);
+}
+
+/// Moves what has arrived of a bulk payload. False: nothing can be moved; the copying path will find
+/// out why (the link is empty, the destination is full or broken) and deals with it.
+bool Link::move_payload() {
+  if (!path_.moves() || input_end_ > 0 || mux_.payload_left() < least_move) return false;
+  const int target = mux_.payload_descriptor();
+  if (target < 0) return false;
+  const auto count = move_to(target, mux_.payload_left());
+  if (!count) return false;
+  mux_.payload_moved(*count);
+  events_.on_moved();
+  reads_since_move_ = 0;
+  return true;
+}
+
+result<std::size_t> Link::move_to(int target, std::size_t most) {
+  if (path_.input_is_pipe) return move_bytes(channel_.read_descriptor(), target, most);
+  const auto staged = path_.in.take(channel_.read_descriptor(), most);
+  if (!staged) return staged;
+  std::size_t moved = 0;
+  while (moved < *staged) {
+    const auto count = path_.in.give(target, *staged - moved);
+    if (!count) break;
+    moved += *count;
+  }
+  if (moved > 0) mux_.payload_moved(moved);
+  if (moved < *staged) unstage(*staged - moved);
+  return 0;
+}
+
+/// The destination stopped taking in the middle: the rest goes into the flow's own buffer.
+void Link::unstage(std::size_t staged) {
+  while (staged > 0) {
+    const auto count = path_.in.read(input_.data(), std::min(staged, input_.size()));
+    assert(count && *count > 0);
+    staged -= *count;
+    input_end_ = *count;
+    hand_over();
+  }
 }
 
 void Link::hand_over() {
@@ -98,7 +154,7 @@ void Link::drained() {
 /// False: the channel is full and will call again, or it failed.
 bool Link::flush() {
   while (!batch_.empty()) {
-    const auto count = channel_.write_some(batch_.pieces());
+    const auto count = write_some();
     if (!count) {
       if (is_transient(count.error())) {
         wait_writable();
@@ -107,10 +163,18 @@ bool Link::flush() {
       }
       return false;
     }
-    batch_.consume(*count);
     events_.on_written();
   }
   return true;
+}
+
+result<std::size_t> Link::write_some() {
+  const bool from_stage = batch_.pieces().empty();
+  const auto count =
+      from_stage ? path_.out.give(channel_.write_descriptor(), batch_.staged()) : channel_.write_some(batch_.pieces());
+  if (!count) return count;
+  from_stage ? batch_.consume_staged(*count) : batch_.consume(*count);
+  return count;
 }
 
 void Link::wait_writable() {

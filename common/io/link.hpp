@@ -8,11 +8,13 @@
 #include "common/core/batch.hpp"
 #include "common/core/mux.hpp"
 #include "common/io/channel.hpp"
+#include "common/io/data_path.hpp"
 
 namespace tfunnel::io {
 
 /// The channel's one reader and its only writer. Pulls: nothing leaves the mux before the channel
-/// can take what was pulled before.
+/// can take what was pulled before. Bulk payload goes by the data path's stages where it can, everything
+/// else through memory.
 class Link : public std::enable_shared_from_this<Link> {
  public:
   struct Events {
@@ -22,10 +24,12 @@ class Link : public std::enable_shared_from_this<Link> {
     std::function<void(error_code)> on_error;
     /// The channel took bytes, or had none to take.
     std::function<void()> on_written;
+    /// Payload came in without passing through on_bytes.
+    std::function<void()> on_moved;
   };
 
   /// `mux` and what `events` refer to must outlive the last callback; stop() ends them.
-  Link(asio::io_context& context, Channel& channel, core::Mux& mux, Events events);
+  Link(asio::io_context& context, Channel& channel, core::Mux& mux, DataPath& path, Events events);
 
   void start();
   void stop();
@@ -39,13 +43,19 @@ class Link : public std::enable_shared_from_this<Link> {
   [[nodiscard]] bool output_waiting() const { return !batch_.empty() || mux_.has_output(); }
 
  private:
+  static constexpr int never_moved = 1000;
   void read();
   void wait_readable();
+  [[nodiscard]] std::size_t read_size() const;
+  bool move_payload();
+  result<std::size_t> move_to(int target, std::size_t most);
+  void unstage(std::size_t staged);
   void hand_over();
   void write_later();
   void write();
   void drained();
   bool flush();
+  result<std::size_t> write_some();
   void wait_writable();
   void hear_last_words(error_code error);
   void fail(error_code error);
@@ -53,10 +63,12 @@ class Link : public std::enable_shared_from_this<Link> {
   asio::io_context& context_;
   Channel& channel_;
   core::Mux& mux_;
+  DataPath& path_;
   Events events_;
   core::Batch batch_;
   std::vector<std::uint8_t> input_;
   std::size_t input_end_ = 0;
+  int reads_since_move_ = never_moved;
   std::function<void()> on_drained_;
   bool running_ = false;
   bool writing_ = false;  // write() runs, is posted, or awaits the channel

@@ -8,9 +8,12 @@ namespace tfunnel::io {
 namespace {
 // A frame for less room than this is not worth its header; the next batch has more.
 constexpr std::size_t least_room = 2048;
+// Below this a copy is cheaper than the extra system calls of moving.
+constexpr std::size_t least_move = 16U << 10;
 }  // namespace
 
-Relay::Relay(asio::io_context& context, core::Mux& mux, const Log& log) : mux_(mux), log_(log), socket_(context) {}
+Relay::Relay(asio::io_context& context, core::Mux& mux, Stage* stage, const Log& log)
+    : mux_(mux), stage_(stage), log_(log), socket_(context) {}
 
 Relay::~Relay() { mux_.budget().release(queue_.size()); }
 
@@ -33,17 +36,37 @@ void Relay::fail(core::Reason reason) {
 
 core::Pulled Relay::pull(core::Batch& batch, std::size_t allowance, core::Time) {
   if (read_waiting_ || eof_read_ || !socket_.is_open()) return {};
+  if (bulk_ && stage_ != nullptr && allowance >= least_move) return pull_moving(batch, allowance);
+  return pull_copying(batch, allowance);
+}
+
+core::Pulled Relay::pull_copying(core::Batch& batch, std::size_t allowance) {
   const auto room = batch.data_room(allowance);
   if (room.size() < std::min(allowance, least_room)) return {.more = true, .batch_full = true};
   error_code error;
   const auto count = socket_.read_some(asio::buffer(room.data(), room.size()), error);
   if (error) return read_ended(error);
   batch.commit_data(flow_->id, count);
-  // Unread data may hide a reset from a flow that has no credit to read it.
-  if (count == flow_->send_credit) watch_errors();
+  after_read(count);
   if (count == room.size()) return {.bytes = count, .more = true};
   wait_readable();
   return {.bytes = count};
+}
+
+// The first move tells exactly how many bytes are ours; only then is their length promised.
+core::Pulled Relay::pull_moving(core::Batch& batch, std::size_t allowance) {
+  if (!batch.header_fits()) return {.more = true, .batch_full = true};
+  const auto count = stage_->take(socket_.native_handle(), allowance);
+  if (!count) return read_ended(count.error());
+  batch.commit_staged(flow_->id, *count);
+  after_read(*count);
+  return {.bytes = *count, .more = true, .batch_full = true};
+}
+
+void Relay::after_read(std::size_t count) {
+  bulk_ = count >= least_move;
+  // Unread data may hide a reset from a flow that has no credit to read it.
+  if (count == flow_->send_credit) watch_errors();
 }
 
 core::Pulled Relay::read_ended(error_code error) {
@@ -98,6 +121,15 @@ void Relay::on_data(core::ByteView bytes) {
     bytes = bytes.subspan(taken);
   }
   if (!bytes.empty()) keep(bytes);
+}
+
+int Relay::payload_descriptor() {
+  const bool direct = stage_ != nullptr && attached_ && queue_.empty() && socket_.is_open();
+  return direct ? socket_.native_handle() : -1;
+}
+
+void Relay::on_moved(std::size_t bytes) {
+  if (flow_ != nullptr) mux_.drained(*flow_, bytes);
 }
 
 void Relay::keep(core::ByteView bytes) {

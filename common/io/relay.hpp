@@ -8,6 +8,7 @@
 #include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
+#include "common/io/splice.hpp"
 
 namespace tfunnel::io {
 
@@ -19,8 +20,8 @@ namespace tfunnel::io {
 /// delivers what is left. Destroying it with its socket open resets the connection.
 class Relay final : public core::FlowHandler, public std::enable_shared_from_this<Relay> {
  public:
-  /// `mux` and `log` must outlive the io_context's last handler.
-  Relay(asio::io_context& context, core::Mux& mux, const Log& log);
+  /// `mux`, `stage` and `log` must outlive the io_context's last handler. Without a stage all data is copied.
+  Relay(asio::io_context& context, core::Mux& mux, Stage* stage, const Log& log);
   ~Relay() override;
 
   /// The flow that this relay serves. REQUIRES: before anything else.
@@ -33,6 +34,8 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void on_abandoned(std::function<void()> handler) { on_abandoned_ = std::move(handler); }
 
   void on_data(core::ByteView bytes) override;
+  int payload_descriptor() override;
+  void on_moved(std::size_t bytes) override;
   void on_fin() override;
   void on_reset(core::Reason reason) override;
   void on_finished() override;
@@ -40,6 +43,9 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   [[nodiscard]] std::string describe() const override;
 
  private:
+  core::Pulled pull_copying(core::Batch& batch, std::size_t allowance);
+  core::Pulled pull_moving(core::Batch& batch, std::size_t allowance);
+  void after_read(std::size_t count);
   void wait_readable();
   void wait_writable();
   void watch_errors();
@@ -53,6 +59,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void drop();
 
   core::Mux& mux_;
+  Stage* stage_;
   const Log& log_;
   tcp::socket socket_;
   /// Null when the flow is over.
@@ -60,6 +67,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   core::ByteQueue queue_;
   std::function<void()> on_abandoned_;
   bool attached_ = false;
+  bool bulk_ = false;  // the last read brought much: the next is worth moving
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   bool error_watched_ = false;

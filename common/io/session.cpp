@@ -26,12 +26,14 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       log_(log),
       budget_(settings.buffer_size),
       mux_(mux_settings(settings), budget_, *this, acceptor),
+      path_(settings.data_path, channel),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context) {
   link_ = std::make_shared<Link>(
-      context_, channel, mux_,
+      context_, channel, mux_, path_,
       Link::Events{[this](core::ByteView bytes) { return on_bytes(bytes); },
-                   [this](error_code error) { on_link_error(error); }, [this] { keepalive_.wrote(Clock::now()); }});
+                   [this](error_code error) { on_link_error(error); }, [this] { keepalive_.wrote(Clock::now()); },
+                   [this] { keepalive_.heard(Clock::now()); }});
   mux_.on_output([this] { link_->wake(); });
 }
 

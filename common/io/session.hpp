@@ -20,6 +20,7 @@ class Session final : private core::LinkListener {
  public:
   struct Settings {
     wire::Role role = wire::ROLE_CLIENT;
+    DataPathMode data_path = DataPathMode::automatic;
     std::size_t buffer_size = 128U << 20;
     std::size_t max_flows = 65'536;
     core::Keepalive::Limits keepalive;
@@ -44,6 +45,8 @@ class Session final : private core::LinkListener {
   [[nodiscard]] std::string table() const;
 
   [[nodiscard]] core::Mux& mux() { return mux_; }
+  /// What the relays of this link's flows need; see DataPath.
+  [[nodiscard]] Stage* stage() { return path_.stage(); }
 
  private:
   using GoAwayCode = wire::GoAway::Code;
@@ -66,6 +69,7 @@ class Session final : private core::LinkListener {
   const Log& log_;
   core::MemoryBudget budget_;
   core::Mux mux_;
+  DataPath path_;
   std::shared_ptr<Link> link_;
   core::GreetingSearch greeting_;
   core::Keepalive keepalive_;
