@@ -8,7 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "common/core/acknowledger.hpp"
 #include "common/core/flow.hpp"
+#include "common/core/pacer.hpp"
 
 namespace tfunnel::core {
 
@@ -66,7 +68,7 @@ class Mux {
 
   /// Bytes from the link, starting where the last call stopped. Returns how many were used; the rest
   /// must come again with more behind it. Errors: ProtocolError, after which the link is unusable.
-  boost::system::result<std::size_t> receive(ByteView bytes);
+  boost::system::result<std::size_t> receive(ByteView bytes, Time now);
   /// Payload of a Data frame that has not arrived yet; 0 between frames.
   [[nodiscard]] std::size_t payload_left() const { return payload_left_; }
   /// The size of the last Data header, to guess the next one's by.
@@ -74,11 +76,14 @@ class Mux {
   /// A descriptor to move that payload into, or -1 if it must come by receive().
   [[nodiscard]] int payload_descriptor() const;
   /// `bytes` of it were moved there. REQUIRES: bytes <= payload_left().
-  void payload_moved(std::size_t bytes);
-  /// Fills the batch with what is due: control frames first, then the flows in turn.
+  void payload_moved(std::size_t bytes, Time now);
+  /// Fills the batch with what is due: control frames first, then the flows in turn, as far as the
+  /// pacer lets them. What it puts there counts as sent.
   void fill(Batch& batch, Time now);
   /// True if fill() would (probably) put something into an empty batch.
   [[nodiscard]] bool has_output() const;
+  /// When fill() is due although nothing else happens (an Ack), if at all.
+  [[nodiscard]] std::optional<Time> deadline() const { return acknowledger_.deadline(); }
   /// Called whenever output may have appeared; it should cause a fill() soon, not from within.
   void on_output(std::function<void()> wake) { wake_ = std::move(wake); }
   /// The link is gone: every flow ends with `reason`.
@@ -115,7 +120,7 @@ class Mux {
 
   /// For tests: the id before the first one that open() will use.
   void start_ids_after(FlowId last) { last_local_id_ = last; }
-  void set_max_frame(std::size_t bytes) { max_frame_ = bytes; }
+  [[nodiscard]] const Pacer& pacer() const { return pacer_; }
 
  private:
   using Error = boost::system::error_code;
@@ -131,7 +136,10 @@ class Mux {
   // mux_receive.cpp
   void take_payload(ByteView bytes);
   void count_payload(std::size_t bytes);
-  Error on_frame(const wire::Frame& frame);
+  boost::system::result<std::size_t> receive_frames(ByteView bytes, Time now);
+  Error on_frame(const wire::Frame& frame, Time now);
+  Error on_ack(const wire::Ack& ack, Time now);
+  void count_received(std::size_t bytes, bool worth_an_ack, Time now);
   Error on_hello(const wire::Hello& hello);
   Error on_open(const wire::Open& open);
   Error on_opened(const wire::Opened& opened);
@@ -146,11 +154,14 @@ class Mux {
   [[nodiscard]] bool was_opened(FlowId id) const;
 
   // mux_fill.cpp
+  void fill_frames(Batch& batch, Time now);
+  void fill_ack(Batch& batch, Time now);
   bool fill_link_control(Batch& batch);
   bool fill_flow_control(Batch& batch);
   bool fill_control_of(Flow& flow, Batch& batch);
   bool fill_errors(Batch& batch);
   bool fill_turn(Turn& turn, Batch& batch, Time now);
+  [[nodiscard]] std::size_t pace(const Turn& turn, const Batch& batch) const;
   bool add_open(const Flow& flow, Batch& batch);
 
   // mux.cpp
@@ -177,9 +188,12 @@ class Mux {
   bool local_ids_wrapped_ = false;
   bool peer_ids_wrapped_ = false;
   Scheduler scheduler_;
+  Pacer pacer_;
+  Acknowledger acknowledger_;
+  std::size_t batch_before_ = 0;  // the batch's size when fill() began
+  bool paced_ = false;            // the last fill() stopped because enough is in flight
   ControlList control_;
   std::deque<DueError> errors_;
-  std::size_t max_frame_ = 64U << 10;
 
   // The far end's terms, and ours as we last told them.
   bool hello_received_ = false;

@@ -13,6 +13,29 @@ bool Mux::has_output() const {
 }
 
 void Mux::fill(Batch& batch, Time now) {
+  batch_before_ = batch.size();
+  paced_ = false;
+  // A turn is a frame: on a slow link a larger one would keep a new flow waiting.
+  scheduler_.set_quantum(pacer_.frame_limit());
+  // First, for nothing can follow staged payload, and the far end waits for it.
+  fill_ack(batch, now);
+  fill_frames(batch, now);
+  const auto added = batch.size() - batch_before_;
+  if (added > 0) pacer_.sent(now, added, !paced_ && scheduler_.empty());
+}
+
+void Mux::fill_ack(Batch& batch, Time now) {
+  const auto receipt = gone_away_ ? std::nullopt : acknowledger_.take(now, has_output());
+  if (!receipt) return;
+  const auto time = std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch());
+  wire::Frame frame;
+  frame.mutable_ack()->set_bytes(receipt->total);
+  frame.mutable_ack()->set_time(static_cast<std::uint64_t>(time.count()));
+  // Without room the next one says it.
+  batch.add_control(frame);
+}
+
+void Mux::fill_frames(Batch& batch, Time now) {
   if (gone_away_ || !fill_link_control(batch) || !fill_errors(batch)) return;
   while (fill_flow_control(batch)) {
     auto* turn = scheduler_.next();
@@ -136,7 +159,20 @@ bool Mux::fill_control_of(Flow& flow, Batch& batch) {
   return true;
 }
 
-// False: the batch is full.
+/// How much this flow may send as far as the link is concerned; 0: wait for an acknowledgement. Sparse
+/// flows may go a little beyond the bound, since they do not make the queue.
+std::size_t Mux::pace(const Turn& turn, const Batch& batch) const {
+  const auto bound = pacer_.bound();
+  const auto in_flight = pacer_.in_flight() + batch.size() - batch_before_;
+  const auto most = Scheduler::is_sparse(turn) ? bound + bound / 4 : bound;
+  if (in_flight >= most) return 0;
+  const auto frame = pacer_.frame_limit();
+  // A sliver of a frame would cost as much as a whole one.
+  if (most - in_flight < std::min(frame, bound) / 2) return 0;
+  return std::min(most - in_flight, frame);
+}
+
+// False: the batch is full, or enough is in flight.
 bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
   auto& flow = static_cast<Flow&>(turn);
   const bool tcp = flow.request.transport == Transport::tcp;
@@ -146,7 +182,12 @@ bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
     flow.out_of_credit = true;
     return true;
   }
-  auto allowance = std::min(Scheduler::allowance(turn), max_frame_);
+  const auto paced = pace(turn, batch);
+  if (paced == 0) {
+    paced_ = true;
+    return false;
+  }
+  auto allowance = std::min(Scheduler::allowance(turn), paced);
   if (tcp) allowance = static_cast<std::size_t>(std::min<std::uint64_t>(allowance, flow.send_credit));
   const auto id = flow.id;
   const auto handler = flow.handler;

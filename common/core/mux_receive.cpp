@@ -27,12 +27,25 @@ std::optional<FlowRequest> request_of(const wire::Open& open) {
 
 }  // namespace
 
-result<std::size_t> Mux::receive(ByteView bytes) {
+void Mux::count_received(std::size_t bytes, bool worth_an_ack, Time now) {
+  acknowledger_.received(now, bytes, worth_an_ack);
+  if (worth_an_ack && acknowledger_.urgent(now)) wake();
+}
+
+result<std::size_t> Mux::receive(ByteView bytes, Time now) {
+  const auto used = receive_frames(bytes, now);
+  // A deadline may have appeared.
+  if (used && *used > 0 && acknowledger_.deadline()) wake();
+  return used;
+}
+
+result<std::size_t> Mux::receive_frames(ByteView bytes, Time now) {
   std::size_t used = 0;
   while (used < bytes.size()) {
     if (payload_left_ > 0) {
       const auto part = bytes.subspan(used, std::min(payload_left_, bytes.size() - used));
       used += part.size();
+      count_received(part.size(), true, now);
       take_payload(part);
       continue;
     }
@@ -41,14 +54,17 @@ result<std::size_t> Mux::receive(ByteView bytes) {
     if (std::holds_alternative<NeedMore>(*parsed)) break;
     error_code error;
     if (const auto* data = std::get_if<DataHeader>(&*parsed)) {
+      count_received(data->size, true, now);
       error = on_data_header(*data);
       used += data->size;
     } else if (const auto* datagram = std::get_if<DatagramHeader>(&*parsed)) {
       error = on_datagram(*datagram, bytes.subspan(used + datagram->size, datagram->payload));
       used += datagram->size + datagram->payload;
+      count_received(datagram->size + datagram->payload, true, now);
     } else {
       const auto& control = std::get<ControlFrame>(*parsed);
-      error = on_frame(control.frame);
+      count_received(control.size, !control.frame.has_ack(), now);
+      error = on_frame(control.frame, now);
       used += control.size;
     }
     if (error) return error;
@@ -66,7 +82,8 @@ int Mux::payload_descriptor() const {
   return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
 }
 
-void Mux::payload_moved(std::size_t bytes) {
+void Mux::payload_moved(std::size_t bytes, Time now) {
+  count_received(bytes, true, now);
   count_payload(bytes);
   if (const auto handler = payload_flow_->handler) handler->on_moved(bytes);
 }
@@ -76,32 +93,32 @@ void Mux::take_payload(ByteView bytes) {
   if (const auto handler = payload_flow_->handler) handler->on_data(bytes);
 }
 
-error_code Mux::on_frame(const wire::Frame& frame) {
+error_code Mux::on_ack(const wire::Ack& ack, Time now) {
+  // Cut so that no arithmetic on it can overflow.
+  constexpr std::uint64_t latest = 1ULL << 52;
+  const auto far_time = std::chrono::microseconds(std::min(ack.time(), latest));
+  if (!pacer_.acknowledged(now, ack.bytes(), far_time)) return ProtocolError::malformed_frame;
+  if (paced_) wake();
+  return {};
+}
+
+error_code Mux::on_frame(const wire::Frame& frame, Time now) {
   if (!hello_received_ && !frame.has_hello()) return ProtocolError::missing_hello;
   switch (frame.kind_case()) {
-    case wire::Frame::kHello:
-      return on_hello(frame.hello());
-    case wire::Frame::kOpen:
-      return on_open(frame.open());
-    case wire::Frame::kOpened:
-      return on_opened(frame.opened());
-    case wire::Frame::kCredit:
-      return on_credit(frame.credit());
-    case wire::Frame::kFin:
-      return on_fin(frame.fin().flow());
-    case wire::Frame::kReset:
-      return on_reset(frame.reset().flow(), reason_from_wire(frame.reset().reason()));
-    case wire::Frame::kDatagramError:
-      return on_datagram_error(frame.datagram_error());
+    case wire::Frame::kHello: return on_hello(frame.hello());
+    case wire::Frame::kOpen: return on_open(frame.open());
+    case wire::Frame::kOpened: return on_opened(frame.opened());
+    case wire::Frame::kCredit: return on_credit(frame.credit());
+    case wire::Frame::kFin: return on_fin(frame.fin().flow());
+    case wire::Frame::kReset: return on_reset(frame.reset().flow(), reason_from_wire(frame.reset().reason()));
+    case wire::Frame::kDatagramError: return on_datagram_error(frame.datagram_error());
     case wire::Frame::kPing:
       pong_due_ = frame.ping().token();
       wake();
       return {};
-    case wire::Frame::kGoAway:
-      listener_.on_go_away(frame.go_away());
-      return {};
-    default:
-      return {};  // Pong and Ack carry nothing that we need; unknown frames are a newer peer's.
+    case wire::Frame::kGoAway: listener_.on_go_away(frame.go_away()); return {};
+    case wire::Frame::kAck: return on_ack(frame.ack(), now);
+    default: return {};  // a Pong carries nothing that we need; unknown frames are a newer peer's.
   }
 }
 

@@ -25,7 +25,7 @@ class Turn : public boost::intrusive::list_base_hook<boost::intrusive::link_mode
 class Scheduler {
  public:
   /// Bytes a flow may send in a turn before the next one is asked.
-  explicit Scheduler(std::size_t quantum = 64U << 10) : quantum_(quantum) {}
+  explicit Scheduler(std::size_t quantum = 256U << 10) : quantum_(quantum) {}
 
   /// `turn` has something to send. Does nothing if it is in the ring. `bulk`: it does not count as
   /// sparse, for it has sent much already.
@@ -35,6 +35,7 @@ class Scheduler {
   Turn* next();
   /// How much the flow that next() gave may send now; at least 1.
   [[nodiscard]] static std::size_t allowance(const Turn& turn) { return static_cast<std::size_t>(turn.deficit_); }
+  [[nodiscard]] static bool is_sparse(const Turn& turn) { return !turn.in_bulk_; }
   /// It sent `bytes` and has more to send.
   void used(Turn& turn, std::size_t bytes);
   /// It sent `bytes` and has no more for now.

@@ -6,32 +6,24 @@ namespace tfunnel::io {
 
 core::Reason reason_of(const error_code& error) {
   switch (error.value()) {
-    case ECONNREFUSED:
-      return core::Reason::refused;
+    case ECONNREFUSED: return core::Reason::refused;
     case EHOSTUNREACH:
-    case EHOSTDOWN:
-      return core::Reason::host_unreachable;
+    case EHOSTDOWN: return core::Reason::host_unreachable;
     case ENETUNREACH:
     case ENETDOWN:
     case EAFNOSUPPORT:
-    case EADDRNOTAVAIL:
-      return core::Reason::network_unreachable;
-    case ETIMEDOUT:
-      return core::Reason::timed_out;
+    case EADDRNOTAVAIL: return core::Reason::network_unreachable;
+    case ETIMEDOUT: return core::Reason::timed_out;
     case ECONNRESET:
     case ECONNABORTED:
-    case EPIPE:
-      return core::Reason::peer_reset;
+    case EPIPE: return core::Reason::peer_reset;
     case EACCES:
-    case EPERM:
-      return core::Reason::denied;
+    case EPERM: return core::Reason::denied;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM:
-      return core::Reason::resource_limit;
-    default:
-      return core::Reason::unspecified;
+    case ENOMEM: return core::Reason::resource_limit;
+    default: return core::Reason::unspecified;
   }
 }
 

@@ -33,6 +33,10 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
   std::ostringstream text;
   text << "flows: " << lines.size() << " now, " << counters.flows_opened << " in all\n";
   for (const auto& [id, line] : lines) text << "  " << line << '\n';
+  const auto& pacer = mux.pacer();
+  const std::chrono::duration<double, std::milli> round_trip = pacer.round_trip();
+  text << "link: " << static_cast<std::uint64_t>(pacer.rate()) << " bytes/s at most, round trip " << round_trip.count()
+       << " ms, in flight " << pacer.in_flight() << " of " << pacer.bound() << " bytes\n";
   text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received << " bytes\n"
        << "datagrams dropped: " << counters.datagrams_dropped << "\n"
        << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";

@@ -11,10 +11,13 @@
 namespace tfunnel::io {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
 // Holds the largest frame that must be whole, a Datagram, several times.
 constexpr std::size_t input_size = 256U << 10;
-// Reads and batches in a row before others get their turn in the event loop.
-constexpr int most_in_a_row = 32;
+// Bytes read or written in a row before the other direction and the sockets get their turn.
+constexpr std::size_t most_in_a_row = 1U << 20;
 // A payload below this is copied: moving costs a system call more.
 constexpr std::size_t least_move = 16U << 10;
 // Reads without a bulk frame after which big reads pay again.
@@ -22,7 +25,13 @@ constexpr int most_header_reads = 4;
 }  // namespace
 
 Link::Link(asio::io_context& context, Channel& channel, core::Mux& mux, DataPath& path, Events events)
-    : context_(context), channel_(channel), mux_(mux), path_(path), events_(std::move(events)), input_(input_size) {}
+    : context_(context),
+      timer_(context),
+      channel_(channel),
+      mux_(mux),
+      path_(path),
+      events_(std::move(events)),
+      input_(input_size) {}
 
 void Link::start() {
   running_ = true;
@@ -32,6 +41,7 @@ void Link::start() {
 
 void Link::stop() {
   running_ = false;
+  timer_.cancel();
   channel_.cancel();
 }
 
@@ -46,8 +56,12 @@ void Link::wait_readable() {
 }
 
 void Link::read() {
-  for (int i = 0; i < most_in_a_row && running_; ++i) {
-    if (move_payload()) continue;
+  std::size_t done = 0;
+  while (running_ && done < most_in_a_row) {
+    if (const auto moved = move_payload(); moved > 0) {
+      done += moved;
+      continue;
+    }
     const auto room = std::span(input_).subspan(input_end_).first(read_size());
     const auto count = channel_.read_some(room);
     if (!count) {
@@ -55,6 +69,7 @@ void Link::read() {
       return fail(count.error());
     }
     ++reads_since_move_;
+    done += *count;
     input_end_ += *count;
     hand_over();
     if (*count < room.size()) break;
@@ -71,33 +86,38 @@ std::size_t Link::read_size() const {
   return std::min(room, wanted);
 }
 
-/// Moves what has arrived of a bulk payload. False: nothing can be moved; the copying path will find
-/// out why (the link is empty, the destination is full or broken) and deals with it.
-bool Link::move_payload() {
-  if (!path_.moves() || input_end_ > 0 || mux_.payload_left() < least_move) return false;
+/// Moves what has arrived of a bulk payload and returns how much. 0: nothing can be moved; the copying
+/// path will find out why (the link is empty, the destination is full or broken) and deals with it.
+std::size_t Link::move_payload() {
+  if (!path_.moves() || input_end_ > 0 || mux_.payload_left() < least_move) return 0;
   const int target = mux_.payload_descriptor();
-  if (target < 0) return false;
-  const auto count = move_to(target, mux_.payload_left());
-  if (!count) return false;
-  mux_.payload_moved(*count);
+  if (target < 0) return 0;
+  const auto count = path_.input_is_pipe ? move_directly(target) : move_staged(target);
+  if (count == 0) return 0;
   events_.on_moved();
   reads_since_move_ = 0;
-  return true;
+  return count;
 }
 
-result<std::size_t> Link::move_to(int target, std::size_t most) {
-  if (path_.input_is_pipe) return move_bytes(channel_.read_descriptor(), target, most);
-  const auto staged = path_.in.take(channel_.read_descriptor(), most);
-  if (!staged) return staged;
+std::size_t Link::move_directly(int target) {
+  const auto count = move_bytes(channel_.read_descriptor(), target, mux_.payload_left());
+  if (!count) return 0;
+  mux_.payload_moved(*count, Clock::now());
+  return *count;
+}
+
+std::size_t Link::move_staged(int target) {
+  const auto staged = path_.in.take(channel_.read_descriptor(), mux_.payload_left());
+  if (!staged) return 0;
   std::size_t moved = 0;
   while (moved < *staged) {
     const auto count = path_.in.give(target, *staged - moved);
     if (!count) break;
     moved += *count;
   }
-  if (moved > 0) mux_.payload_moved(moved);
+  if (moved > 0) mux_.payload_moved(moved, Clock::now());
   if (moved < *staged) unstage(*staged - moved);
-  return 0;
+  return *staged;
 }
 
 /// The destination stopped taking in the middle: the rest goes into the flow's own buffer.
@@ -130,13 +150,15 @@ void Link::write_later() {
 }
 
 void Link::write() {
-  for (int i = 0; i < most_in_a_row; ++i) {
+  std::size_t done = 0;
+  while (done < most_in_a_row) {
     if (!running_ || !flush()) return;
-    mux_.fill(batch_, std::chrono::steady_clock::now());
+    mux_.fill(batch_, Clock::now());
     if (batch_.empty()) {
       writing_ = false;
       return drained();
     }
+    done += batch_.size();
   }
   write_later();
 }
@@ -146,9 +168,18 @@ void Link::when_drained(std::function<void()> handler) {
   wake();
 }
 
+// Nothing to write now. What is due later, an Ack, gets a timer.
 void Link::drained() {
-  events_.on_written();
-  if (on_drained_) std::exchange(on_drained_, nullptr)();
+  if (const auto deadline = mux_.deadline()) write_at(*deadline);
+  if (on_drained_ && !mux_.has_output()) std::exchange(on_drained_, nullptr)();
+}
+
+void Link::write_at(core::Time deadline) {
+  if (timer_.expiry() == deadline) return;
+  timer_.expires_at(deadline);
+  timer_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error) self->wake();
+  });
 }
 
 /// False: the channel is full and will call again, or it failed.

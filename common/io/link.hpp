@@ -22,7 +22,7 @@ class Link : public std::enable_shared_from_this<Link> {
     std::function<std::size_t(core::ByteView)> on_bytes;
     /// The channel failed or ended (asio::error::eof).
     std::function<void(error_code)> on_error;
-    /// The channel took bytes, or had none to take.
+    /// The channel took bytes.
     std::function<void()> on_written;
     /// Payload came in without passing through on_bytes.
     std::function<void()> on_moved;
@@ -47,13 +47,15 @@ class Link : public std::enable_shared_from_this<Link> {
   void read();
   void wait_readable();
   [[nodiscard]] std::size_t read_size() const;
-  bool move_payload();
-  result<std::size_t> move_to(int target, std::size_t most);
+  std::size_t move_payload();
+  std::size_t move_directly(int target);
+  std::size_t move_staged(int target);
   void unstage(std::size_t staged);
   void hand_over();
   void write_later();
   void write();
   void drained();
+  void write_at(core::Time deadline);
   bool flush();
   result<std::size_t> write_some();
   void wait_writable();
@@ -61,6 +63,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void fail(error_code error);
 
   asio::io_context& context_;
+  asio::steady_timer timer_;
   Channel& channel_;
   core::Mux& mux_;
   DataPath& path_;

@@ -84,7 +84,7 @@ void Session::refuse(const std::string& message) {
 }
 
 std::size_t Session::receive(core::ByteView bytes) {
-  const auto used = mux_.receive(bytes);
+  const auto used = mux_.receive(bytes, Clock::now());
   if (used) return ended_ ? bytes.size() : *used;
   auto message = "protocol error from " + std::string(far_name(settings_.role)) + ": " + used.error().message();
   if (used.error() == core::ProtocolError::same_role) message += "; is the same command on both sides of the link?";
@@ -104,15 +104,9 @@ void Session::on_go_away(const wire::GoAway& go_away) {
   const auto said =
       std::string(far_name(settings_.role)) + " ended the tunnel: " + core::printable(go_away.message(), 200);
   switch (go_away.code()) {
-    case wire::GoAway::CODE_SHUTDOWN:
-      log_.info(said);
-      return end(ExitStatus::ok);
-    case wire::GoAway::CODE_TIMED_OUT:
-      log_.error(said);
-      return end(ExitStatus::link_lost);
-    default:
-      log_.error(said);
-      return end(ExitStatus::protocol);
+    case wire::GoAway::CODE_SHUTDOWN: log_.info(said); return end(ExitStatus::ok);
+    case wire::GoAway::CODE_TIMED_OUT: log_.error(said); return end(ExitStatus::link_lost);
+    default: log_.error(said); return end(ExitStatus::protocol);
   }
 }
 
@@ -158,11 +152,8 @@ void Session::check_keepalive() {
     case Action::dead:
       log_.error(who + " has been silent for " + seconds + "; giving up (--keepalive-timeout)");
       return leave(ExitStatus::link_lost, wire::GoAway::CODE_TIMED_OUT, "no answer for " + seconds);
-    case Action::ping:
-      mux_.ping();
-      break;
-    case Action::none:
-      break;
+    case Action::ping: mux_.ping(); break;
+    case Action::none: break;
   }
   watch_keepalive();
 }

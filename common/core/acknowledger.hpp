@@ -1,0 +1,41 @@
+// When to tell the far end how much of the link was consumed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/core/datagram_queue.hpp"
+
+namespace tfunnel::core {
+
+/// Often enough that the far end's Pacer sees clearly, seldom enough to cost nothing: every 4 ms
+/// while something arrives, every millisecond while much does. Acks are not acknowledged by
+/// themselves, or two idle ends would never fall silent.
+class Acknowledger {
+ public:
+  void received(Time now, std::size_t bytes, bool worth_an_ack);
+  struct Receipt {
+    std::uint64_t total;
+    Time at;  // when the last of them came
+  };
+  /// What to acknowledge, if it is time; `sending` says that frames go out anyway.
+  std::optional<Receipt> take(Time now, bool sending);
+  /// When take() should be asked at the latest; nothing while all is acknowledged.
+  [[nodiscard]] std::optional<Time> deadline() const;
+  /// Enough has arrived to ask take() at once.
+  [[nodiscard]] bool urgent(Time now) const;
+
+ private:
+  static constexpr Duration patience = std::chrono::milliseconds(4);
+  static constexpr Duration least_gap = std::chrono::milliseconds(1);
+  static constexpr std::uint64_t much = 64U << 10;
+
+  std::uint64_t received_ = 0;
+  std::uint64_t told_ = 0;
+  bool due_ = false;
+  Time first_untold_{};
+  Time last_received_{};
+  Time last_told_{};
+};
+
+}  // namespace tfunnel::core

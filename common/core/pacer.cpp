@@ -1,0 +1,205 @@
+#include "common/core/pacer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+namespace tfunnel::core {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Seconds = std::chrono::duration<double>;
+
+// The queue that may stand below us, in time: it keeps the link busy while acknowledgements travel in lumps.
+constexpr Duration standing_queue = milliseconds(6);
+// More than that, surely.
+constexpr Duration long_queue = 3 * standing_queue;
+// A frame takes at most this long on the link, since a sparse flow may have to wait for one.
+constexpr Seconds frame_time = milliseconds(2);
+constexpr std::size_t least_frame = 1400;
+constexpr std::size_t most_frame = 256U << 10;
+// Before anything is known: what any link carries in one round trip without harm.
+constexpr std::size_t first_bound = 48U << 10;
+constexpr std::size_t least_bound = 4U << 10;
+
+// Doubling, and room for acknowledgements that are a round late.
+constexpr double startup_gain = 2.9;
+constexpr double growth = 1.25;
+constexpr int rounds_to_be_full = 3;
+constexpr std::size_t kept_rounds = 8;
+// One round asks for more, the next gives back what that put into the queue.
+constexpr std::array<double, 8> probe_gains{1.15, 0.88, 1, 1, 1, 1, 1, 1};
+// A probe that was answered by this much more means that the link has become faster: start anew.
+constexpr double faster_link = 1.08;
+constexpr double slower_link = 0.7;
+constexpr int samples_to_be_slower = 4;
+
+// Our own queue hides the true round trip, and would hide it better each time it were taken for the
+// link's. So the link is drained for a moment now and then, and what is seen then is believed.
+constexpr Duration look_interval = std::chrono::seconds(10);
+constexpr double drained_gain = 0.5;
+
+double in_seconds(Duration duration) { return Seconds(duration).count(); }
+
+}  // namespace
+
+void Pacer::sent(Time now, std::size_t bytes, bool limited_by_us) {
+  // After a pause the measurement starts here, not where the pause began.
+  if (in_flight() == 0) last_delivered_sent_ = now;
+  sent_ += bytes;
+  flights_.push_back({sent_, now, delivered_, delivered_at_, last_delivered_sent_, limited_by_us});
+}
+
+bool Pacer::acknowledged(Time now, std::uint64_t total, Duration far_time) {
+  if (total > sent_) return false;
+  if (total <= delivered_) return true;
+  delivered_ = total;
+  delivered_at_ = far_time;
+  Flight last{};
+  while (!flights_.empty() && flights_.front().end <= total) {
+    last = flights_.front();
+    flights_.pop_front();
+  }
+  if (last.end > 0) measure(now, last, far_time);
+  return true;
+}
+
+void Pacer::measure(Time now, const Flight& flight, Duration far_time) {
+  last_delivered_sent_ = flight.sent;
+  measure_way_there(now, far_time - flight.sent.time_since_epoch());
+  measure_way_back(now, now.time_since_epoch() - far_time);
+  // Whichever took longer, sending or delivering, was the bottleneck (as in BBR).
+  const auto elapsed = std::max(flight.sent - flight.first_sent, far_time - flight.delivered_at);
+  if (measured_ && elapsed > Duration::zero()) {
+    const double rate = static_cast<double>(delivered_ - flight.delivered) / in_seconds(elapsed);
+    take_rate(rate, flight.limited_by_us);
+    if (!flight.limited_by_us) notice_slower_link(now, rate);
+  }
+  measured_ = true;
+  if (!flight.limited_by_us) round_limited_by_us_ = false;
+  if (delivered_ >= round_end_) next_round();
+}
+
+void Pacer::measure_way_there(Time now, Duration trip) {
+  least_there_ = std::min(least_there_, trip);
+  looked_there_ = std::min(looked_there_, trip);
+  queue_there_ = trip - least_there_;
+  if (looking_) {
+    if (now < look_until_) return;
+    least_there_ = looked_there_;
+    looking_ = false;
+    next_look_ = now + look_interval;
+  } else if (phase_ == Phase::probe && now >= next_look_) {
+    looking_ = true;
+    // One round trip until the queue is gone, one to see it.
+    look_until_ = now + 2 * (round_trip() + queue_there_ + queue_back_) + milliseconds(10);
+    looked_there_ = Duration::max();
+  }
+}
+
+// The far end drains that direction as we drain ours, so its smallest value comes by itself.
+void Pacer::measure_way_back(Time now, Duration trip) {
+  recent_back_ = std::min(recent_back_, trip);
+  if (trip < least_back_) least_back_ = trip;
+  if (now >= next_back_) {
+    least_back_ = recent_back_;
+    recent_back_ = Duration::max();
+    next_back_ = now + 2 * look_interval;
+  }
+  queue_back_ = std::max(trip - least_back_, Duration::zero());
+}
+
+Duration Pacer::round_trip() const {
+  return least_there_ == Duration::max() ? Duration::zero() : least_there_ + least_back_;
+}
+
+void Pacer::take_rate(double rate, bool limited_by_us) {
+  if (limited_by_us && rate < rate_) return;
+  if (round_rates_.empty()) round_rates_.push_back(0);
+  round_rates_.back() = std::max(round_rates_.back(), rate);
+  rate_ = std::max(rate_, rate);
+}
+
+// The maximum would remember a link's better days for many rounds, and each of those would be a long
+// one. Samples that agree for a while, with a queue to show for it, are believed.
+void Pacer::notice_slower_link(Time now, double rate) {
+  if (rate >= slower_link * rate_ || queue_there_ < long_queue) {
+    slow_samples_ = 0;
+    return;
+  }
+  if (slow_samples_++ == 0) {
+    slow_since_ = now;
+    slow_rate_ = 0;
+  }
+  slow_rate_ = std::max(slow_rate_, rate);
+  if (slow_samples_ < samples_to_be_slower || now - slow_since_ < round_trip() + milliseconds(20)) return;
+  rate_ = slow_rate_;
+  round_rates_.assign(1, slow_rate_);
+  slow_samples_ = 0;
+  if (phase_ == Phase::startup) phase_ = Phase::drain;
+}
+
+void Pacer::next_round() {
+  round_end_ = sent_;
+  const bool limited_by_us = std::exchange(round_limited_by_us_, true);
+  // A round in which there was little to send proves nothing.
+  if (limited_by_us && phase_ != Phase::drain) return;
+  if (phase_ == Phase::startup) {
+    leave_startup_if_full();
+  } else if (phase_ == Phase::probe) {
+    probe();
+  } else if (in_flight() <= bound()) {
+    phase_ = Phase::probe;
+    cycle_ = 2;
+    rate_before_probe_ = rate_;
+  }
+  round_rates_.push_back(0);
+  if (round_rates_.size() > kept_rounds) round_rates_.pop_front();
+  const double kept = *std::max_element(round_rates_.begin(), round_rates_.end());
+  if (kept > 0) rate_ = kept;
+}
+
+void Pacer::start_up() {
+  phase_ = Phase::startup;
+  full_rate_ = rate_;
+  rounds_without_growth_ = 0;
+}
+
+void Pacer::leave_startup_if_full() {
+  if (rate_ >= full_rate_ * growth) {
+    full_rate_ = rate_;
+    rounds_without_growth_ = 0;
+    return;
+  }
+  ++rounds_without_growth_;
+  // A queue without growth is proof enough; without a queue it may have been chance.
+  if (rounds_without_growth_ >= rounds_to_be_full || queue_there_ > long_queue) phase_ = Phase::drain;
+}
+
+void Pacer::probe() {
+  if (cycle_ == 0) rate_before_probe_ = rate_;
+  if (cycle_ == 2 && rate_ > rate_before_probe_ * faster_link) return start_up();
+  cycle_ = (cycle_ + 1) % probe_gains.size();
+}
+
+double Pacer::gain() const {
+  if (looking_) return drained_gain;
+  if (phase_ == Phase::startup) return startup_gain;
+  return phase_ == Phase::drain ? 1 : probe_gains[cycle_];
+}
+
+std::size_t Pacer::bound() const {
+  if (!measured_ || rate_ == 0) return first_bound;
+  const auto queues = looking_ ? queue_back_ : queue_back_ + standing_queue;
+  const auto bytes = static_cast<std::size_t>(rate_ * (gain() * in_seconds(round_trip()) + in_seconds(queues)));
+  return std::max(bytes, phase_ == Phase::startup ? first_bound : least_bound);
+}
+
+std::size_t Pacer::frame_limit() const {
+  if (rate_ == 0) return first_bound / 4;
+  return std::clamp(static_cast<std::size_t>(rate_ * frame_time.count()), least_frame, most_frame);
+}
+
+}  // namespace tfunnel::core

@@ -1,0 +1,98 @@
+// How much may be on its way to the far end: enough to fill the link, not enough to make a queue.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "common/core/datagram_queue.hpp"
+
+namespace tfunnel::core {
+
+/// What makes a tunnel feel slow is the queue below it: the pipe, ssh's buffers, TCP's send buffer
+/// under ssh. This keeps that queue short without knowing what it is made of. The far end says how
+/// many link bytes it has consumed, and when by its own clock; from these come the largest delivery
+/// rate and the smallest round trip, as in BBR (Cardwell et al., 2016), and the bound on what is in
+/// flight: rate x (round trip + a few milliseconds).
+///
+/// The far clock tells the two directions apart: acknowledgements that wait in the other direction's
+/// queue must neither look like a slow link nor hold ours back.
+///
+/// On a pipe within one machine the bound is megabytes and never reached.
+class Pacer {
+ public:
+  /// `bytes` more were handed to the link. `limited_by_us`: there was nothing more to send, so that
+  /// the rate says nothing of the link.
+  void sent(Time now, std::size_t bytes, bool limited_by_us);
+  /// The far end had consumed `total` bytes since the start of the link when its clock, of any origin,
+  /// showed `far_time`. False: more than were sent.
+  [[nodiscard]] bool acknowledged(Time now, std::uint64_t total, Duration far_time);
+
+  /// Bytes that may be in flight at most.
+  [[nodiscard]] std::size_t bound() const;
+  [[nodiscard]] std::size_t in_flight() const { return static_cast<std::size_t>(sent_ - delivered_); }
+  /// The largest frame that does not become a queue by itself.
+  [[nodiscard]] std::size_t frame_limit() const;
+
+  /// Bytes a second; 0 before the first measurement.
+  [[nodiscard]] double rate() const { return rate_; }
+  /// Of an empty link; 0 before the first measurement.
+  [[nodiscard]] Duration round_trip() const;
+
+ private:
+  struct Flight {
+    std::uint64_t end;  // sent_ after it
+    Time sent;
+    std::uint64_t delivered;  // delivered_ when it was sent
+    Duration delivered_at;    // far time of that
+    Time first_sent;          // when the flight had been sent that was last delivered then
+    bool limited_by_us;
+  };
+  enum class Phase { startup, drain, probe };
+
+  void measure(Time now, const Flight& flight, Duration far_time);
+  void measure_way_there(Time now, Duration trip);
+  void measure_way_back(Time now, Duration trip);
+  void take_rate(double rate, bool limited_by_us);
+  void notice_slower_link(Time now, double rate);
+  void next_round();
+  void start_up();
+  void leave_startup_if_full();
+  void probe();
+  [[nodiscard]] double gain() const;
+
+  std::deque<Flight> flights_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t delivered_ = 0;
+  Duration delivered_at_{};
+  Time last_delivered_sent_{};
+  bool measured_ = false;
+
+  // The rate's maximum over the current and the last rounds; a round is what was in flight when it began.
+  double rate_ = 0;
+  std::deque<double> round_rates_;
+  std::uint64_t round_end_ = 0;
+  bool round_limited_by_us_ = true;
+  int slow_samples_ = 0;
+  Time slow_since_{};
+  double slow_rate_ = 0;
+
+  // Times between the two clocks: the difference of their origins is in both, and cancels in the sum.
+  Duration least_there_ = Duration::max();
+  Duration least_back_ = Duration::max();
+  Duration queue_there_{};  // beyond the least, at the last acknowledgement
+  Duration queue_back_{};
+  Duration recent_back_ = Duration::max();  // the least since next_back_
+  Time next_back_{};
+  bool looking_ = false;  // the link is drained to see its true round trip
+  Duration looked_there_ = Duration::max();
+  Time look_until_{};
+  Time next_look_{};
+
+  Phase phase_ = Phase::startup;
+  double full_rate_ = 0;
+  int rounds_without_growth_ = 0;
+  std::size_t cycle_ = 0;
+  double rate_before_probe_ = 0;
+};
+
+}  // namespace tfunnel::core
