@@ -20,8 +20,8 @@ RawTerminal::RawTerminal() {
   if (::tcgetattr(STDIN_FILENO, &settings) != 0) return;
   saved_ = settings;
   ::cfmakeraw(&settings);
-  // What came before was mangled by the line discipline.
-  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
+  // Not TCSAFLUSH: the far end's greeting may be waiting already.
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
 }
 
 RawTerminal::~RawTerminal() {

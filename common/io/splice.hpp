@@ -40,6 +40,9 @@ result<std::size_t> move_bytes(int from, int to, std::size_t most);
 /// Is it a pipe or FIFO? Always false where bytes cannot be moved.
 bool is_pipe(int descriptor);
 
+/// Can bytes be moved from and to it? Pipes and sockets; not terminals.
+bool is_movable(int descriptor);
+
 /// Makes a pipe large enough for a full batch; others, and pipes that may not grow, stay as they are.
 void enlarge_pipe(int descriptor);
 

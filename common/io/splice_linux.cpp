@@ -54,6 +54,11 @@ bool is_pipe(int descriptor) {
   return ::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
+bool is_movable(int descriptor) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+}
+
 void enlarge_pipe(int descriptor) {
   if (::fcntl(descriptor, F_GETPIPE_SZ) < pipe_size) ::fcntl(descriptor, F_SETPIPE_SZ, pipe_size);
 }

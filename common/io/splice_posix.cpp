@@ -14,6 +14,7 @@ result<std::size_t> Stage::give(int /*descriptor*/, std::size_t /*most*/) { retu
 result<std::size_t> Stage::read(void* /*into*/, std::size_t /*most*/) { return unsupported(); }
 result<std::size_t> move_bytes(int /*from*/, int /*to*/, std::size_t /*most*/) { return unsupported(); }
 bool is_pipe(int /*descriptor*/) { return false; }
+bool is_movable(int /*descriptor*/) { return false; }
 void enlarge_pipe(int /*descriptor*/) {}
 
 }  // namespace tfunnel::io
