@@ -27,7 +27,7 @@ build() {
   shift
   local launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  cmake -S . -B "$folder" -G Ninja "${launcher[@]}" -DWARNINGS_AS_ERRORS=ON "$@" >"$results/cmake.log" ||
+  cmake -S . -B "$folder" -G Ninja "${launcher[@]}" -DWITH_TESTS=ON -DWARNINGS_AS_ERRORS=ON "$@" >"$results/cmake.log" ||
     { cat "$results/cmake.log"; return 1; }
   cmake --build "$folder"
 }

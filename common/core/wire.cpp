@@ -40,9 +40,11 @@ struct PayloadPrefix {
   std::size_t size = 0;
 };
 
-/// Reads fields up to the payload's first byte. False: the bytes end too early or are nonsense.
-bool read_payload_prefix(CodedInputStream& in, PayloadPrefix& prefix) {
+/// Reads fields up to the payload's first byte, or to `frame_end`, since an empty payload may
+/// be left out. False: the bytes end too early or are nonsense.
+bool read_payload_prefix(CodedInputStream& in, std::size_t frame_end, PayloadPrefix& prefix) {
   for (;;) {
+    if (static_cast<std::size_t>(in.CurrentPosition()) == frame_end) return true;
     const auto tag = in.ReadTag();
     if (tag == 0) return false;
     if (tag == payload_tag) return in.ReadVarint32(&prefix.payload);
@@ -83,7 +85,7 @@ result<Parsed> parse_payload_frame(ByteView frame, std::size_t length, std::size
   if (!in.ReadVarint32(&message)) return incomplete(seen, whole);
   const auto message_at = static_cast<std::size_t>(in.CurrentPosition());
   PayloadPrefix prefix;
-  if (!read_payload_prefix(in, prefix)) return incomplete(seen, whole);
+  if (!read_payload_prefix(in, length, prefix)) return incomplete(seen, whole);
   const auto header = static_cast<std::size_t>(in.CurrentPosition());
   if (message_at + message != length || header + prefix.payload != length) return ProtocolError::payload_not_last;
   prefix.size = prefix_size + header;

@@ -188,7 +188,7 @@ void Relay::after_drain() {
 void Relay::on_reset(core::Reason reason) {
   if (flow_ != nullptr) {
     const bool failed_setup = !flow_->far_connected;
-    log_.write(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended by the far end: " + flow_->request.text(),
+    log_.write(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended: " + flow_->request.text(),
                {{"reason", std::string(core::name(reason))}});
   }
   flow_ = nullptr;

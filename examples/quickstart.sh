@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# quickstart.sh: builds tfunnel and shows it at work, or puts it to work.
+#
+#   examples/quickstart.sh                   build, then a demonstration on this machine alone
+#   sudo examples/quickstart.sh USER@HOST    all TCP and UDP of this machine through HOST, until
+#                                            Ctrl-C puts everything back
+#   examples/quickstart.sh --help
+#
+# Made for Debian 12: packages that are missing are installed with apt-get. The demonstration needs
+# no root for anything else. USER@HOST is what ssh takes, as long as `tfunnel` (or
+# tfunnel-proxy-only, under the name tfunnel) is in the PATH there.
+#
+# Environment: TFUNNEL=PATH uses that program and builds nothing; SSH_OPTIONS is given to ssh.
+
+set -euo pipefail
+
+here=$(dirname "$(readlink -f "$0")")
+source_dir=$(dirname "$here")
+build_dir=$source_dir/build
+tfunnel=${TFUNNEL:-$build_dir/client/tfunnel}
+port=12300
+# shellcheck source-path=SCRIPTDIR/../tests/support source=packages.sh
+. "$source_dir/tests/support/packages.sh"
+
+fail() {
+  echo "quickstart: $*" >&2
+  exit 1
+}
+
+say() { printf '%s\n' "$*"; }
+
+# --- packages and build --------------------------------------------------------------------------
+
+prepare() {
+  command -v dpkg-query >/dev/null || return 0 # not Debian: the build will say what it lacks
+  install_packages "${build_packages[@]}" libgtest-dev iproute2 nftables openssh-client python3 socat
+}
+
+# Under sudo, what need not be root runs as the user who called: the build, and ssh with its keys.
+as_caller=()
+if ((EUID == 0)) && [[ ${SUDO_USER:-root} != root ]]; then as_caller=(runuser -u "$SUDO_USER" --); fi
+
+build() {
+  [[ -z ${TFUNNEL:-} ]] || return 0
+  say "Building (the first time takes some minutes) ..."
+  if [[ ! -e $build_dir/CMakeCache.txt ]]; then
+    "${as_caller[@]}" cmake -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+  fi
+  "${as_caller[@]}" cmake --build "$build_dir" --target tfunnel tfunnel-proxy-only
+}
+
+# --- the demonstration ---------------------------------------------------------------------------
+
+far_v4=203.0.113.10
+far_v6=2001:db8:f::10
+
+# Everything happens in namespaces of its own, and ends with them.
+demonstration() {
+  local flags=(--net --mount --pid --fork --kill-child --mount-proc)
+  # Containers that mask parts of /proc refuse a fresh one.
+  allowed "${flags[@]}" || flags=(--net --mount)
+  allowed "${flags[@]}" || fail "this system lets you make no namespaces; try again with sudo"
+  [[ -e /proc/sys/net/ipv6 ]] || fail "the demonstration needs IPv6, which is switched off in this kernel"
+  say
+  say "Two network namespaces, \"app\" and \"far\". No network joins them, only a byte stream:"
+  say
+  say "  program -> kernel (TPROXY) -> tfunnel -p $port -> socat -> tfunnel -> servers"
+  say "  |________________ app _________________|                 |______ far ______|"
+  say
+  PATH=$(dirname "$tfunnel"):$PATH unshare "${as_root[@]}" "${flags[@]}" bash "$0" --inside
+  say
+  say "The program knew nothing of it. For the real thing: sudo $0 USER@HOST"
+}
+
+as_root=()
+if ((EUID != 0)); then as_root=(--map-root-user); fi
+allowed() { unshare "${as_root[@]}" "$@" true 2>/dev/null; }
+
+# The namespace we are in becomes "app"; "far" belongs to a process that only sleeps.
+inside() {
+  trap end_demonstration EXIT
+  unshare --net sleep infinity &
+  far=/proc/$!/ns/net
+  wait_for far_is_there
+  ip link set lo up
+  ip address add 192.0.2.2/32 dev lo
+  ip address add 2001:db8:1::2/128 dev lo nodad
+  ip route add default dev lo src 192.0.2.2
+  ip -6 route add default dev lo src 2001:db8:1::2
+  in_far ip link set lo up
+  in_far ip address add "$far_v4/32" dev lo
+  in_far ip address add "$far_v6/128" dev lo nodad
+
+  nsenter --net="$far" /usr/bin/python3 "$here/demo_programs.py" serve &
+  wait_for in_far ss -Hltn "sport = :7000"
+  "$here/rules-nft.sh" up --port "$port"
+  socat -b 262144 EXEC:"tfunnel -p $port --log-level warning" \
+    EXEC:"nsenter --net=$far tfunnel --log-level warning" &
+  socat=$!
+  wait_for ss -Hltn "sport = :$port"
+  /usr/bin/python3 "$here/demo_programs.py" visit "$far_v4" "$far_v6"
+}
+
+# The client, socat's first child, says goodbye to the far end when it is asked to end.
+end_demonstration() {
+  local pids
+  if [[ ${socat:-} ]]; then
+    read -ra pids <"/proc/$socat/task/$socat/children" || true
+    kill "${pids[0]:-}" 2>/dev/null || true
+    wait "$socat" || true
+  fi
+  mapfile -t pids < <(jobs -p)
+  kill "${pids[@]}" 2>/dev/null || true
+}
+
+in_far() { nsenter --net="$far" "$@"; }
+
+far_is_there() { [[ $(readlink "$far") == $(readlink /proc/self/ns/net) ]] || echo yes; }
+
+# Runs a command until it prints something.
+wait_for() {
+  local tries
+  for ((tries = 0; tries < 200; ++tries)); do
+    [[ -z $("$@") ]] || return 0
+    sleep 0.05
+  done
+  fail "waited in vain for: $*"
+}
+
+# --- the real thing ------------------------------------------------------------------------------
+
+# The addresses that ssh will connect to: a jump host's, if there is one.
+link_hosts() {
+  local settings jump
+  settings=$("${as_caller[@]}" ssh "${ssh_options[@]}" -T -G "$1") || fail "ssh does not understand $1"
+  jump=$(awk '$1 == "proxyjump" { print $2 }' <<<"$settings")
+  if [[ $jump && $jump != none ]]; then
+    jump=${jump%%,*}
+    link_hosts "ssh://${jump#ssh://}"
+  elif grep -q '^proxycommand ' <<<"$settings"; then
+    say "ssh uses a ProxyCommand: its connection stays outside because it exists before the rules." >&2
+  else
+    awk '$1 == "hostname" { print $2 }' <<<"$settings"
+  fi
+}
+
+tunnel() {
+  local target=$1 host status=0 rule_options=(--port "$port")
+  read -ra ssh_options <<<"${SSH_OPTIONS:-}"
+  ((EUID == 0)) || fail "capturing this machine's traffic needs root: sudo $0 $target"
+  prepare
+  build
+  for host in $(link_hosts "$target"); do rule_options+=(--link "$host"); done
+
+  say "Connecting to $target ..."
+  work=$(mktemp -d)
+  trap undo EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  mkfifo "$work/there" "$work/back"
+  "${as_caller[@]}" ssh -o ServerAliveInterval=15 "${ssh_options[@]}" "$target" tfunnel \
+    <"$work/there" >"$work/back" &
+  ssh=$!
+  "$tfunnel" -p "$port" >"$work/there" <"$work/back" 2> >(exec tee "$work/log" >&2) &
+  client=$!
+
+  until grep -q 'connected to' "$work/log" 2>/dev/null; do
+    kill -0 "$client" 2>/dev/null || explain_failure "$target"
+    sleep 0.1
+  done
+  "$here/rules-nft.sh" up "${rule_options[@]}"
+  say "All TCP and UDP of this machine now goes through $target. Ctrl-C ends that."
+  wait "$client" || status=$?
+  say "The tunnel ended (status $status)." >&2
+  exit "$status"
+}
+
+explain_failure() {
+  local target=$1 status=0
+  wait "$ssh" || status=$?
+  case $status in
+    127) fail "there is no tfunnel in the PATH on $target. Copy one there, for example:
+  scp $build_dir/proxy/tfunnel-proxy-only $target:tfunnel
+  ssh $target sudo install tfunnel /usr/local/bin/" ;;
+    255) fail "ssh could not connect to $target" ;;
+    *) fail "the tunnel did not start (ssh ended with status $status)" ;;
+  esac
+}
+
+undo() {
+  trap '' INT TERM HUP
+  "$here/rules-nft.sh" down
+  # The client says goodbye to the far end, which ends ssh.
+  kill "$client" 2>/dev/null || true
+  wait "$client" 2>/dev/null || true
+  kill "$ssh" 2>/dev/null || true
+  rm -rf "$work"
+  say "The rules are gone; this machine is as before."
+}
+
+case ${1:-} in
+  '')
+    prepare
+    build
+    demonstration
+    ;;
+  --inside) inside ;;
+  -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" ;;
+  -*) fail "$1 is no option; see --help" ;;
+  *) tunnel "$1" ;;
+esac

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# rules-common.sh: what rules-nft.sh and rules-iptables.sh share. It is sourced, not run.
+#
+# Capturing has two halves. The firewall gives packets the mark 1 and hands them to tfunnel
+# (TPROXY). The routing, below, makes the kernel take packets with that mark as its own: without it
+# they would leave by the network card before tfunnel could see them.
+
+# These script-wide values are used by the script that sources this file.
+# shellcheck disable=SC2034
+port=12300      # tfunnel -p
+own_mark=3      # tfunnel --fwmark: its own packets, which must not be captured again
+capture_mark=1  # what we put on packets to be captured
+users=()        # --user: only what these users send
+
+routing_table=12300
+rule_priority=123
+direct=()       # addresses and networks that stay outside the tunnel
+
+fail() {
+  echo "${0##*/}: $*" >&2
+  exit 1
+}
+
+# The comment at the head of the script that was started.
+show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+
+value_of() { [[ $# -ge 2 && -n $2 ]] || fail "$1 needs a value; see --help"; }
+
+# Reads the options behind "up". A name stands for all of its addresses.
+read_options() {
+  while (($#)); do
+    value_of "$@"
+    case $1 in
+      --link) add_link "$2" ;;
+      --exclude) direct+=("$2") ;;
+      --port) port=$2 ;;
+      --fwmark) own_mark=$2 ;;
+      --user) users+=("$(id -u "$2")") || fail "--user: there is no user $2" ;;
+      *) fail "$1 is no option; see --help" ;;
+    esac
+    shift 2
+  done
+}
+
+add_link() {
+  local addresses
+  addresses=$(getent ahosts "$1" | awk '{ print $1 }' | sort -u)
+  [[ $addresses ]] || fail "--link: $1 has no address"
+  mapfile -t -O "${#direct[@]}" direct <<<"$addresses"
+}
+
+# Networks that this machine reaches without a router. What they are may change with the network:
+# run `up` again then.
+connected_networks() {
+  local family=$1
+  ip "$family" route show table main |
+    awk '$1 ~ /^[0-9a-f:.\/]+$/ && / proto (kernel|ra) / && !/ (via|nexthop) / { print $1 }' | sort -u
+}
+
+# Everything that stays outside the tunnel, one network a line. $1: -4 or -6.
+direct_networks() {
+  if [[ $1 == -4 ]]; then
+    printf '%s\n' 127.0.0.0/8 169.254.0.0/16 224.0.0.0/4 255.255.255.255
+    printf '%s\n' "${direct[@]}" | grep -F . || true
+  else
+    printf '%s\n' ::1 fe80::/10 ff00::/8
+    printf '%s\n' "${direct[@]}" | grep -F : || true
+  fi
+  connected_networks "$1"
+}
+
+has_ipv6() { [[ $(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 2>/dev/null) == 0 ]]; }
+
+need_root() {
+  local caps
+  caps=$(awk '/^CapEff/ { print $2 }' /proc/self/status)
+  (((16#$caps >> 12) & 1)) || fail "changing rules needs root (or CAP_NET_ADMIN)"
+}
+
+routing_up() {
+  routing_down
+  add_routing -4
+  if has_ipv6; then add_routing -6; fi
+}
+
+add_routing() {
+  ip "$1" route add local default dev lo table "$routing_table"
+  ip "$1" rule add priority "$rule_priority" fwmark "$capture_mark" lookup "$routing_table"
+}
+
+routing_down() {
+  local family
+  for family in -4 -6; do
+    while ip "$family" rule del priority "$rule_priority" fwmark "$capture_mark" \
+      lookup "$routing_table" 2>/dev/null; do :; done
+    ip "$family" route flush table "$routing_table" 2>/dev/null || true
+  done
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# serial-line.sh: the tunnel over a serial line, or any other terminal device.
+#
+#   serial-line.sh client DEVICE [SPEED] [PORT]   here; captures what TPROXY sends to PORT (12300)
+#   serial-line.sh proxy DEVICE [SPEED]           at the other end of the line
+#   serial-line.sh pair DEVICE1 DEVICE2           makes a line to try it with: two pseudo terminals
+#
+# Both sides may start in any order. SPEED is in bits a second (115200). A real line needs hardware
+# flow control (RTS/CTS), which this switches on: a lost byte ends the tunnel.
+
+set -euo pipefail
+
+show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+
+# One descriptor, opened once: some devices hang up when they are closed in between.
+over() {
+  local device=$1 speed=$2
+  shift 2
+  exec 5<>"$device"
+  stty raw -echo <&5
+  stty "$speed" <&5
+  stty crtscts <&5 2>/dev/null || echo "${0##*/}: $device has no hardware flow control" >&2
+  meet
+  exec "$@" --tty <&5 >&5 5>&-
+}
+
+# A line swallows what is sent before somebody listens, and tfunnel greets only once. So both sides
+# send a dot a second until they hear one; tfunnel skips the dots that are left.
+meet() {
+  local heard=
+  until [[ $heard ]]; do
+    printf . >&5
+    heard=$(timeout --foreground 1 dd bs=1 count=1 status=none <&5 || true)
+  done
+  printf . >&5
+}
+
+case ${1:-}:$# in
+  client:[234]) over "$2" "${3:-115200}" tfunnel -p "${4:-12300}" ;;
+  proxy:[23]) over "$2" "${3:-115200}" tfunnel ;;
+  pair:3) exec socat "PTY,raw,echo=0,link=$2" "PTY,raw,echo=0,link=$3" ;;
+  -h:* | --help:*) show_help ;;
+  *) show_help >&2; exit 64 ;;
+esac
