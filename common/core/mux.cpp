@@ -127,6 +127,12 @@ void Mux::release_if_over(Flow& flow) {
   if (handler) handler->on_finished();
 }
 
+std::optional<Time> Mux::deadline() const {
+  const auto ack = acknowledger_.deadline();
+  if (!ack || !paced_until_) return ack ? ack : paced_until_;
+  return std::min(*ack, *paced_until_);
+}
+
 void Mux::abandon(Reason reason) {
   payload_flow_ = nullptr;
   payload_left_ = 0;

@@ -82,8 +82,8 @@ class Mux {
   void fill(Batch& batch, Time now);
   /// True if fill() would (probably) put something into an empty batch.
   [[nodiscard]] bool has_output() const;
-  /// When fill() is due although nothing else happens (an Ack), if at all.
-  [[nodiscard]] std::optional<Time> deadline() const { return acknowledger_.deadline(); }
+  /// When fill() is due although nothing else happens (an Ack, or a flow that was held back), if at all.
+  [[nodiscard]] std::optional<Time> deadline() const;
   /// Called whenever output may have appeared; it should cause a fill() soon, not from within.
   void on_output(std::function<void()> wake) { wake_ = std::move(wake); }
   /// The link is gone: every flow ends with `reason`.
@@ -161,7 +161,7 @@ class Mux {
   bool fill_control_of(Flow& flow, Batch& batch);
   bool fill_errors(Batch& batch);
   bool fill_turn(Turn& turn, Batch& batch, Time now);
-  [[nodiscard]] std::size_t pace(const Turn& turn, const Batch& batch) const;
+  std::size_t pace(const Turn& turn, const Batch& batch, Time now);
   bool add_open(const Flow& flow, Batch& batch);
 
   // mux.cpp
@@ -192,6 +192,7 @@ class Mux {
   Acknowledger acknowledger_;
   std::size_t batch_before_ = 0;  // the batch's size when fill() began
   bool paced_ = false;            // the last fill() stopped because enough is in flight
+  std::optional<Time> paced_until_;
   ControlList control_;
   std::deque<DueError> errors_;
 

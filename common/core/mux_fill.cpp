@@ -15,6 +15,7 @@ bool Mux::has_output() const {
 void Mux::fill(Batch& batch, Time now) {
   batch_before_ = batch.size();
   paced_ = false;
+  paced_until_.reset();
   // A turn is a frame: on a slow link a larger one would keep a new flow waiting.
   scheduler_.set_quantum(pacer_.frame_limit());
   // First, for nothing can follow staged payload, and the far end waits for it.
@@ -161,15 +162,16 @@ bool Mux::fill_control_of(Flow& flow, Batch& batch) {
 
 /// How much this flow may send as far as the link is concerned; 0: wait for an acknowledgement. Sparse
 /// flows may go a little beyond the bound, since they do not make the queue.
-std::size_t Mux::pace(const Turn& turn, const Batch& batch) const {
-  const auto bound = pacer_.bound();
+std::size_t Mux::pace(const Turn& turn, const Batch& batch, Time now) {
+  const auto bound = pacer_.bound(now);
   const auto in_flight = pacer_.in_flight() + batch.size() - batch_before_;
   const auto most = Scheduler::is_sparse(turn) ? bound + bound / 4 : bound;
-  if (in_flight >= most) return 0;
-  const auto frame = pacer_.frame_limit();
   // A sliver of a frame would cost as much as a whole one.
-  if (most - in_flight < std::min(frame, bound) / 2) return 0;
-  return std::min(most - in_flight, frame);
+  const auto frame = pacer_.frame_limit();
+  const auto least = std::min(frame, bound) / 2;
+  if (in_flight + least <= most) return std::min(most - in_flight, frame);
+  paced_until_ = pacer_.ready_at(now, in_flight - pacer_.in_flight() + least);
+  return 0;
 }
 
 // False: the batch is full, or enough is in flight.
@@ -182,7 +184,7 @@ bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
     flow.out_of_credit = true;
     return true;
   }
-  const auto paced = pace(turn, batch);
+  const auto paced = pace(turn, batch, now);
   if (paced == 0) {
     paced_ = true;
     return false;

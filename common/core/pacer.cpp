@@ -16,6 +16,8 @@ using Seconds = std::chrono::duration<double>;
 constexpr Duration standing_queue = milliseconds(6);
 // More than that, surely.
 constexpr Duration long_queue = 3 * standing_queue;
+// How far apart acknowledgements are.
+constexpr Duration ack_interval = milliseconds(4);
 // A frame takes at most this long on the link, since a sparse flow may have to wait for one.
 constexpr Seconds frame_time = milliseconds(2);
 constexpr std::size_t least_frame = 1400;
@@ -79,7 +81,7 @@ void Pacer::measure(Time now, const Flight& flight, Duration far_time) {
   }
   measured_ = true;
   if (!flight.limited_by_us) round_limited_by_us_ = false;
-  if (delivered_ >= round_end_) next_round();
+  if (delivered_ >= round_end_) next_round(now);
 }
 
 void Pacer::measure_way_there(Time now, Duration trip) {
@@ -109,6 +111,7 @@ void Pacer::measure_way_back(Time now, Duration trip) {
     next_back_ = now + 2 * look_interval;
   }
   queue_back_ = std::max(trip - least_back_, Duration::zero());
+  late_back_ = std::max(queue_back_, late_back_ - late_back_ / 32);
 }
 
 Duration Pacer::round_trip() const {
@@ -141,7 +144,7 @@ void Pacer::notice_slower_link(Time now, double rate) {
   if (phase_ == Phase::startup) phase_ = Phase::drain;
 }
 
-void Pacer::next_round() {
+void Pacer::next_round(Time now) {
   round_end_ = sent_;
   const bool limited_by_us = std::exchange(round_limited_by_us_, true);
   // A round in which there was little to send proves nothing.
@@ -150,7 +153,7 @@ void Pacer::next_round() {
     leave_startup_if_full();
   } else if (phase_ == Phase::probe) {
     probe();
-  } else if (in_flight() <= bound()) {
+  } else if (in_flight() <= bound(now)) {
     phase_ = Phase::probe;
     cycle_ = 2;
     rate_before_probe_ = rate_;
@@ -190,11 +193,29 @@ double Pacer::gain() const {
   return phase_ == Phase::drain ? 1 : probe_gains[cycle_];
 }
 
-std::size_t Pacer::bound() const {
+// The far end goes on consuming while its acknowledgements wait in the other direction's queue. What
+// it must have consumed by now is counted as gone, so that late acknowledgements make no gaps and no
+// bursts; but no longer than they have lately been late, for it may really have stopped.
+Duration Pacer::unheard(Time now) const {
+  const auto silence = now.time_since_epoch() - delivered_at_ - least_back_;
+  return std::clamp(silence, Duration::zero(), late_back_ + late_back_ / 2 + ack_interval);
+}
+
+std::size_t Pacer::bound(Time now) const {
   if (!measured_ || rate_ == 0) return first_bound;
-  const auto queues = looking_ ? queue_back_ : queue_back_ + standing_queue;
-  const auto bytes = static_cast<std::size_t>(rate_ * (gain() * in_seconds(round_trip()) + in_seconds(queues)));
-  return std::max(bytes, phase_ == Phase::startup ? first_bound : least_bound);
+  const auto queues = looking_ ? Duration::zero() : standing_queue;
+  const double time = gain() * in_seconds(round_trip()) + in_seconds(queues + unheard(now));
+  return std::max(static_cast<std::size_t>(rate_ * time), phase_ == Phase::startup ? first_bound : least_bound);
+}
+
+std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
+  if (rate_ == 0) return std::nullopt;
+  const auto wanted = in_flight() + bytes;
+  const auto most = bound(now);
+  if (wanted <= most) return now;
+  const auto wait = std::chrono::duration_cast<Duration>(Seconds(static_cast<double>(wanted - most) / rate_));
+  if (bound(now + wait) + least_frame < wanted) return std::nullopt;
+  return now + wait;
 }
 
 std::size_t Pacer::frame_limit() const {

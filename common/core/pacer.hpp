@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "common/core/datagram_queue.hpp"
 
@@ -27,8 +28,10 @@ class Pacer {
   /// showed `far_time`. False: more than were sent.
   [[nodiscard]] bool acknowledged(Time now, std::uint64_t total, Duration far_time);
 
-  /// Bytes that may be in flight at most.
-  [[nodiscard]] std::size_t bound() const;
+  /// Bytes that may be in flight at most. Grows with time while acknowledgements are awaited.
+  [[nodiscard]] std::size_t bound(Time now) const;
+  /// When `bytes` more may be sent if nothing is heard until then; nothing: an acknowledgement must come first.
+  [[nodiscard]] std::optional<Time> ready_at(Time now, std::size_t bytes) const;
   [[nodiscard]] std::size_t in_flight() const { return static_cast<std::size_t>(sent_ - delivered_); }
   /// The largest frame that does not become a queue by itself.
   [[nodiscard]] std::size_t frame_limit() const;
@@ -54,11 +57,12 @@ class Pacer {
   void measure_way_back(Time now, Duration trip);
   void take_rate(double rate, bool limited_by_us);
   void notice_slower_link(Time now, double rate);
-  void next_round();
+  void next_round(Time now);
   void start_up();
   void leave_startup_if_full();
   void probe();
   [[nodiscard]] double gain() const;
+  [[nodiscard]] Duration unheard(Time now) const;
 
   std::deque<Flight> flights_;
   std::uint64_t sent_ = 0;
@@ -81,6 +85,7 @@ class Pacer {
   Duration least_back_ = Duration::max();
   Duration queue_there_{};  // beyond the least, at the last acknowledgement
   Duration queue_back_{};
+  Duration late_back_{};                    // how late acknowledgements lately came
   Duration recent_back_ = Duration::max();  // the least since next_back_
   Time next_back_{};
   bool looking_ = false;  // the link is drained to see its true round trip

@@ -36,7 +36,8 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
   const auto& pacer = mux.pacer();
   const std::chrono::duration<double, std::milli> round_trip = pacer.round_trip();
   text << "link: " << static_cast<std::uint64_t>(pacer.rate()) << " bytes/s at most, round trip " << round_trip.count()
-       << " ms, in flight " << pacer.in_flight() << " of " << pacer.bound() << " bytes\n";
+       << " ms, in flight " << pacer.in_flight() << " of " << pacer.bound(std::chrono::steady_clock::now())
+       << " bytes\n";
   text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received << " bytes\n"
        << "datagrams dropped: " << counters.datagrams_dropped << "\n"
        << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
