@@ -1,7 +1,5 @@
 #include "client/client_app.hpp"
 
-#include <algorithm>
-
 #include "client/capture_tcp.hpp"
 #include "client/capture_udp.hpp"
 #include "common/app/tunnel.hpp"
@@ -11,15 +9,23 @@ namespace tfunnel::client {
 app::po::options_description client_description(ClientOptions& options) {
   app::po::options_description description("Client");
   auto add = description.add_options();
-  add("port,p", app::po::value(&options.ports)->composing(),
+  // Read as signed numbers: unsigned ones would quietly take -1 for the largest.
+  using Numbers = std::vector<std::int64_t>;
+  const auto take_ports = [&options](const Numbers& ports) {
+    for (const auto port : ports) {
+      if (port < 1 || port > 65535) throw app::UsageError("--port is 1 to 65535");
+      options.ports.push_back(static_cast<std::uint16_t>(port));
+    }
+  };
+  const auto take_mark = [&options](std::int64_t mark) {
+    if (mark < 1 || mark > 0xffffffff) throw app::UsageError("--fwmark is 1 to 4294967295");
+    options.fwmark = static_cast<std::uint32_t>(mark);
+  };
+  add("port,p", app::po::value<Numbers>()->composing()->notifier(take_ports),
       "be the client: capture what TPROXY sends to this port; may be repeated");
-  add("fwmark", app::po::value(&options.fwmark)->default_value(options.fwmark),
+  add("fwmark", app::po::value<std::int64_t>()->default_value(options.fwmark)->notifier(take_mark),
       "mark of our own packets, which capture rules must leave alone");
   return description;
-}
-
-void check(const ClientOptions& options) {
-  if (std::ranges::find(options.ports, 0) != options.ports.end()) throw app::UsageError("--port is 1 to 65535");
 }
 
 io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options) {

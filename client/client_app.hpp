@@ -13,10 +13,8 @@ struct ClientOptions {
   std::uint32_t fwmark = 3;
 };
 
+/// Values that make no sense throw app::UsageError when they are parsed.
 app::po::options_description client_description(ClientOptions& options);
-
-/// Throws app::UsageError for values that make no sense.
-void check(const ClientOptions& options);
 
 /// Captures on the ports and serves the link on standard input and output until it ends.
 io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options);

@@ -36,7 +36,6 @@ ExitStatus run(int argc, char** argv) {
     return ExitStatus::ok;
   }
   check(common);
-  check(client);
   check(proxy);
   return client.ports.empty() ? run_proxy(common, proxy) : run_client(common, client);
 }

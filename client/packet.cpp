@@ -100,30 +100,22 @@ struct IcmpCode {
 IcmpCode icmp4_code(core::Reason reason) {
   constexpr std::uint8_t unreachable = 3;
   switch (reason) {
-    case core::Reason::network_unreachable:
-      return {unreachable, 0};
+    case core::Reason::network_unreachable: return {unreachable, 0};
     case core::Reason::host_unreachable:
-    case core::Reason::timed_out:
-      return {unreachable, 1};
-    case core::Reason::denied:
-      return {unreachable, 13};
-    default:
-      return {unreachable, 3};
+    case core::Reason::timed_out: return {unreachable, 1};
+    case core::Reason::denied: return {unreachable, 13};
+    default: return {unreachable, 3};
   }
 }
 
 IcmpCode icmp6_code(core::Reason reason) {
   constexpr std::uint8_t unreachable = 1;
   switch (reason) {
-    case core::Reason::network_unreachable:
-      return {unreachable, 0};
+    case core::Reason::network_unreachable: return {unreachable, 0};
     case core::Reason::host_unreachable:
-    case core::Reason::timed_out:
-      return {unreachable, 3};
-    case core::Reason::denied:
-      return {unreachable, 1};
-    default:
-      return {unreachable, 4};
+    case core::Reason::timed_out: return {unreachable, 3};
+    case core::Reason::denied: return {unreachable, 1};
+    default: return {unreachable, 4};
   }
 }
 

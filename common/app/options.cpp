@@ -1,6 +1,7 @@
 #include "common/app/options.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -32,7 +33,8 @@ std::vector<std::string> normalised(int argc, const char* const* argv) {
 
 void read_config(const std::string& path, const po::options_description& description, po::variables_map& values) {
   std::ifstream file(path);
-  if (!file) throw UsageError("cannot read the configuration file " + path, io::ExitStatus::bad_config);
+  if (!file || std::filesystem::is_directory(path))
+    throw UsageError("cannot read the configuration file " + path, io::ExitStatus::bad_config);
   std::stringstream text;
   for (std::string line; std::getline(file, line);) text << dashed(line) << '\n';
   try {
@@ -48,8 +50,10 @@ void require(bool good, const std::string& what) {
 
 }  // namespace
 
+// Thirty years are for ever, and what the clock can still count.
 core::Duration seconds(double value) {
-  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double>(value));
+  constexpr double longest = 1e9;
+  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double>(std::min(value, longest)));
 }
 
 io::LogLevel CommonOptions::level() const {
@@ -115,7 +119,7 @@ void parse(int argc, const char* const* argv, const po::options_description& des
 }
 
 void check(const CommonOptions& options) {
-  constexpr std::size_t least_buffer = 1U << 20;
+  constexpr std::int64_t least_buffer = 1 << 20;
   require(io::parse_log_level(options.log_level).has_value(),
           "--log-level is one of error, warning, info, debug, trace, not '" + options.log_level + "'");
   require(options.log_format == "text" || options.log_format == "json",

@@ -42,7 +42,7 @@ struct CommonOptions {
   std::string data_path = "auto";
   double udp_timeout = 30;               // seconds; the kernel's conntrack value where there is one
   double udp_timeout_stream = 120;       // seconds
-  std::size_t buffer_size = 128U << 20;  // bytes
+  std::int64_t buffer_size = 128 << 20;  // bytes
   double keepalive = 20;                 // seconds; 0: off
   double keepalive_timeout = 60;         // seconds
   double greeting_timeout = 120;         // seconds

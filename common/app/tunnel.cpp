@@ -49,7 +49,7 @@ io::Session::Settings Tunnel::session_settings() const {
   io::Session::Settings settings;
   settings.role = role_.role;
   settings.data_path = options_.data_path_mode();
-  settings.buffer_size = options_.buffer_size;
+  settings.buffer_size = static_cast<std::size_t>(options_.buffer_size);
   settings.keepalive = options_.keepalive_limits();
   settings.greeting_timeout = seconds(options_.greeting_timeout);
   settings.max_flows = std::clamp<std::size_t>(descriptors_, reserved_descriptors * 2, most_flows);

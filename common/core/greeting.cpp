@@ -45,6 +45,7 @@ bool GreetingSearch::match_fixed_part(Coroutine::pull_type& bytes) {
   for (std::size_t matched = 0;; bytes()) {
     const auto byte = bytes.get();
     if (byte != fixed_part[matched]) {
+      if (noise_.size() + matched >= max_noise) return false;
       // Restarting at the current byte is enough, since the first byte occurs only once.
       noise_.append(reinterpret_cast<const char*>(fixed_part.data()), matched);
       matched = 0;
@@ -54,7 +55,6 @@ bool GreetingSearch::match_fixed_part(Coroutine::pull_type& bytes) {
     } else {
       noise_.push_back(static_cast<char>(byte));
     }
-    if (noise_.size() >= max_noise) return false;
   }
 }
 

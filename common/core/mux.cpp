@@ -22,10 +22,18 @@ void Mux::control_due(Flow& flow) {
   wake();
 }
 
+void Mux::note_id(IdUse& use, FlowId last, FlowId next) {
+  if (use == IdUse::none) {
+    use = IdUse::rising;
+  } else if (next < last) {
+    use = IdUse::wrapped;
+  }
+}
+
 FlowId Mux::allocate_id() {
   do {
     const auto next = last_local_id_ + 2;
-    if (next < last_local_id_ && last_local_id_ != FlowId(-1)) local_ids_wrapped_ = true;
+    note_id(local_ids_, last_local_id_, next);
     last_local_id_ = next;
   } while (last_local_id_ == 0 || flows_.contains(last_local_id_));
   return last_local_id_;

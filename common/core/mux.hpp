@@ -127,6 +127,8 @@ class Mux {
   using Flows = boost::unordered_flat_map<FlowId, std::unique_ptr<Flow>>;
   using ControlList = boost::intrusive::list<Flow, boost::intrusive::base_hook<ControlHook>,
                                              boost::intrusive::constant_time_size<false>>;
+  // How the ids of one side were used so far; needed to tell a late frame from nonsense.
+  enum class IdUse { none, rising, wrapped };
   struct DueError {
     FlowId flow;
     Endpoint peer;
@@ -168,6 +170,7 @@ class Mux {
   [[nodiscard]] bool is_local(FlowId id) const { return (id & 1U) == local_parity(); }
   [[nodiscard]] FlowId local_parity() const { return settings_.role == wire::ROLE_CLIENT ? 1 : 0; }
   FlowId allocate_id();
+  static void note_id(IdUse& use, FlowId last, FlowId next);
   Flow& add_flow(FlowId id, const FlowRequest& request, std::size_t granted);
   void control_due(Flow& flow);
   void enter_ring(Flow& flow);
@@ -185,8 +188,8 @@ class Mux {
   Flows flows_;
   FlowId last_local_id_;
   FlowId last_peer_id_ = 0;
-  bool local_ids_wrapped_ = false;
-  bool peer_ids_wrapped_ = false;
+  IdUse local_ids_ = IdUse::none;
+  IdUse peer_ids_ = IdUse::none;
   Scheduler scheduler_;
   Pacer pacer_;
   Acknowledger acknowledger_;

@@ -19,7 +19,7 @@ void Mux::fill(Batch& batch, Time now) {
   // A turn is a frame: on a slow link a larger one would keep a new flow waiting.
   scheduler_.set_quantum(pacer_.frame_limit());
   // First, for nothing can follow staged payload, and the far end waits for it.
-  fill_ack(batch, now);
+  if (!hello_due_) fill_ack(batch, now);
   fill_frames(batch, now);
   const auto added = batch.size() - batch_before_;
   if (added > 0) pacer_.sent(now, added, !paced_ && scheduler_.empty());

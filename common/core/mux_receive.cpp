@@ -135,9 +135,9 @@ error_code Mux::on_hello(const wire::Hello& hello) {
 bool Mux::was_opened(FlowId id) const {
   const bool local = is_local(id);
   const auto last = local ? last_local_id_ : last_peer_id_;
-  const bool wrapped = local ? local_ids_wrapped_ : peer_ids_wrapped_;
-  if (last == FlowId(-1) && !wrapped) return false;
-  return wrapped ? !is_after(id, last) : id <= last;
+  const auto use = local ? local_ids_ : peer_ids_;
+  if (use == IdUse::none) return false;
+  return use == IdUse::wrapped ? !is_after(id, last) : id <= last;
 }
 
 // Only a Reset or a Credit can be on its way while both directions end; see struct Flow.
@@ -156,7 +156,7 @@ error_code Mux::on_open(const wire::Open& open) {
   if (!request || open.credit() > max_send_credit) return ProtocolError::bad_open;
   if (open.early() > largest_told_credit_) return ProtocolError::credit_overrun;
   if (flows_.size() >= settings_.max_flows) return ProtocolError::too_many_flows;
-  if (id < last_peer_id_ && last_peer_id_ != FlowId(-1)) peer_ids_wrapped_ = true;
+  note_id(peer_ids_, last_peer_id_, id);
   last_peer_id_ = id;
   auto& flow = add_flow(id, *request, open.early());
   flow.send_credit = open.credit();

@@ -36,7 +36,7 @@ CodedInputStream reader(ByteView bytes) { return CodedInputStream(bytes.data(), 
 struct PayloadPrefix {
   FlowId flow = 0;
   std::string peer;
-  std::uint32_t payload = 0;
+  std::uint64_t payload = 0;
   std::size_t size = 0;
 };
 
@@ -47,7 +47,7 @@ bool read_payload_prefix(CodedInputStream& in, std::size_t frame_end, PayloadPre
     if (static_cast<std::size_t>(in.CurrentPosition()) == frame_end) return true;
     const auto tag = in.ReadTag();
     if (tag == 0) return false;
-    if (tag == payload_tag) return in.ReadVarint32(&prefix.payload);
+    if (tag == payload_tag) return in.ReadVarint64(&prefix.payload);
     if (tag == flow_tag) {
       if (!in.ReadVarint32(&prefix.flow)) return false;
     } else if (tag == peer_tag) {
@@ -81,8 +81,8 @@ result<Parsed> parse_payload_frame(ByteView frame, std::size_t length, std::size
   const auto seen = frame.first(std::min({frame.size(), length, max_header_scan}));
   auto in = reader(seen);
   in.ReadTag();
-  std::uint32_t message = 0;
-  if (!in.ReadVarint32(&message)) return incomplete(seen, whole);
+  std::uint64_t message = 0;
+  if (!in.ReadVarint64(&message)) return incomplete(seen, whole);
   const auto message_at = static_cast<std::size_t>(in.CurrentPosition());
   PayloadPrefix prefix;
   if (!read_payload_prefix(in, length, prefix)) return incomplete(seen, whole);
@@ -100,6 +100,8 @@ result<Parsed> parse_control_frame(ByteView frame, std::size_t length, std::size
   if (frame.size() < length) return Parsed{NeedMore{}};
   ControlFrame control;
   if (!control.frame.ParseFromArray(frame.data(), static_cast<int>(length))) return ProtocolError::malformed_frame;
+  // Something stood before them: legal protobuf, but not what can be read without a copy.
+  if (control.frame.has_data() || control.frame.has_datagram()) return ProtocolError::payload_not_last;
   control.size = prefix_size + length;
   return Parsed{std::move(control)};
 }
@@ -107,9 +109,9 @@ result<Parsed> parse_control_frame(ByteView frame, std::size_t length, std::size
 }  // namespace
 
 result<Parsed> parse_frame(ByteView bytes) {
-  std::uint32_t length = 0;
+  std::uint64_t length = 0;
   auto in = reader(bytes.first(std::min<std::size_t>(bytes.size(), 5)));
-  if (!in.ReadVarint32(&length)) {
+  if (!in.ReadVarint64(&length)) {
     if (bytes.size() >= 5) return ProtocolError::malformed_frame;
     return Parsed{NeedMore{}};
   }

@@ -48,7 +48,7 @@ void Session::start() {
 void Session::watch_greeting() {
   timer_.expires_after(settings_.greeting_timeout);
   timer_.async_wait([this](error_code error) {
-    if (error || greeting_.verdict() == Verdict::found) return;
+    if (error || hello_received_) return;
     log_.error(std::string(far_name(settings_.role)) + " has not greeted in time; it said " +
                quoted(greeting_.noise()));
     end(ExitStatus::link_lost);
@@ -85,7 +85,8 @@ void Session::refuse(const std::string& message) {
 
 std::size_t Session::receive(core::ByteView bytes) {
   const auto used = mux_.receive(bytes, Clock::now());
-  if (used) return ended_ ? bytes.size() : *used;
+  if (ended_) return bytes.size();
+  if (used) return *used;
   auto message = "protocol error from " + std::string(far_name(settings_.role)) + ": " + used.error().message();
   if (used.error() == core::ProtocolError::same_role) message += "; is the same command on both sides of the link?";
   log_.error(message);
@@ -94,6 +95,7 @@ std::size_t Session::receive(core::ByteView bytes) {
 }
 
 void Session::on_hello(const wire::Hello& hello) {
+  hello_received_ = true;
   log_.info(std::string(settings_.role == wire::ROLE_CLIENT ? "connected to " : "serving ") +
             core::printable(hello.software()));
   watch_keepalive();

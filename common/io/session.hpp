@@ -75,6 +75,7 @@ class Session final : private core::LinkListener {
   core::Keepalive keepalive_;
   asio::steady_timer timer_;
   std::optional<ExitStatus> leaving_;
+  bool hello_received_ = false;
   bool ended_ = false;
 };
 

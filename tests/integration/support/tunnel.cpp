@@ -1,0 +1,149 @@
+#include "tests/integration/support/tunnel.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+
+namespace tfunnel::test {
+
+namespace {
+
+/// The ends of the link: the client's two descriptors, then the proxy's. A socket is given twice.
+std::array<Socket, 4> make_link(LinkKind::Join join) {
+  std::array<int, 2> there{};
+  std::array<int, 2> back{};
+  if (join == LinkKind::Join::pipes) {
+    EXPECT_EQ(::pipe(there.data()) + ::pipe(back.data()), 0);
+    return {Socket(back[0]), Socket(there[1]), Socket(there[0]), Socket(back[1])};
+  }
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, there.data()), 0);
+  return {Socket(there[0]), Socket(::dup(there[0])), Socket(there[1]), Socket(::dup(there[1]))};
+}
+
+io::Session::Settings settings(wire::Role role, const LinkKind& kind, const Tunnel::Terms& terms) {
+  io::Session::Settings settings;
+  settings.role = role;
+  settings.data_path = kind.data_path;
+  settings.buffer_size = terms.buffer_size;
+  return settings;
+}
+
+}  // namespace
+
+void UdpApplication::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
+  heard(std::chrono::steady_clock::now());
+  datagrams.emplace_back(peer, Bytes(payload.begin(), payload.end()));
+}
+
+void UdpApplication::on_datagram_error(const core::Endpoint& peer, core::Reason reason) {
+  errors.emplace_back(peer, reason);
+}
+
+Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
+    : log_(io::LogLevel::error, io::LogFormat::text, "test"),
+      work_(context_.get_executor()),
+      link_(make_link(kind.join)),
+      client_channel_(context_, link_[0].fd(), link_[1].fd()),
+      proxy_channel_(context_, link_[2].fd(), link_[3].fd()),
+      egress_(context_, terms.connect_timeout),
+      dialer_(std::in_place, context_, egress_, proxy::Dialer::Settings{terms.udp_timeouts}, log_),
+      client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
+                                            nullptr, log_)),
+      proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
+                                           log_)),
+      door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+  dialer_->serve(proxy_->mux(), proxy_->stage());
+  client_->on_ready = [this] { ready_.set_value(); };
+  client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };
+  proxy_->on_end = [this](io::ExitStatus status) { ended_[1].set_value(status); };
+  door_.non_blocking(true);
+  accept();
+  client_->start();
+  proxy_->start();
+  thread_ = std::thread([this] { context_.run(); });
+  EXPECT_EQ(ready_.get_future().wait_for(patience), std::future_status::ready);
+}
+
+// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the dialer holds some.
+Tunnel::~Tunnel() {
+  if (!shut_down_) shut_down();
+  context_.stop();
+  thread_.join();
+  door_.close();
+  context_.restart();
+  while (context_.poll() > 0) {
+  }
+  dialer_.reset();
+}
+
+std::array<io::ExitStatus, 2> Tunnel::shut_down() {
+  shut_down_ = true;
+  call([this] { proxy_->shut_down("test over"); });
+  std::array<io::ExitStatus, 2> statuses{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto ended = ended_[i].get_future();
+    if (ended.wait_for(patience) == std::future_status::ready) {
+      statuses[i] = ended.get();
+    } else {
+      ADD_FAILURE() << (i == 0 ? "the client" : "the proxy") << " did not end";
+    }
+  }
+  return statuses;
+}
+
+void Tunnel::accept() {
+  door_.async_wait(tcp::acceptor::wait_read, [this](error_code error) {
+    if (error) return;
+    for (;;) {
+      tcp::socket socket(context_);
+      door_.accept(socket, error);
+      if (error) break;
+      add(std::move(socket));
+    }
+    accept();
+  });
+}
+
+void Tunnel::add(tcp::socket socket) {
+  error_code error;
+  const auto source = socket.remote_endpoint(error);
+  if (error) return;
+  const auto relay = std::make_shared<io::Relay>(context_, client_->mux(), client_->stage(), log_);
+  auto* flow =
+      client_->mux().open({core::Transport::tcp, io::from_asio(source), destinations_.at(source.port())}, relay);
+  ASSERT_NE(flow, nullptr);
+  relay->bind(*flow);
+  relay->attach(std::move(socket));
+}
+
+Socket Tunnel::connect(const core::Endpoint& destination) {
+  auto socket = bound_socket(SOCK_STREAM);
+  const auto port = socket.local().port;
+  const auto door = call([&] {
+    destinations_[port] = destination;
+    return io::from_asio(door_.local_endpoint());
+  });
+  EXPECT_TRUE(test::connect(socket, door));
+  return socket;
+}
+
+std::shared_ptr<UdpApplication> Tunnel::udp_application() {
+  return call([this] {
+    auto& mux = client_->mux();
+    auto end = std::make_shared<UdpApplication>(mux, std::chrono::steady_clock::now());
+    end->bind(*mux.open({core::Transport::udp, endpoint("192.0.2.1", 1000), {}}, end));
+    return end;
+  });
+}
+
+std::size_t Tunnel::client_flows() {
+  return call([this] { return client_->mux().flow_count(); });
+}
+
+std::size_t Tunnel::proxy_flows() {
+  return call([this] { return proxy_->mux().flow_count(); });
+}
+
+}  // namespace tfunnel::test

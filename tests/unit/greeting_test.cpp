@@ -1,0 +1,107 @@
+// The far end's greeting is found behind any noise, in any pieces.
+#include "common/core/greeting.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/support/bytes.hpp"
+
+namespace tfunnel::test {
+namespace {
+
+using core::GreetingSearch;
+using Verdict = GreetingSearch::Verdict;
+
+Bytes greeting_bytes(std::uint16_t version = core::protocol_version) {
+  const auto greeting = core::greeting(version);
+  return {greeting.begin(), greeting.end()};
+}
+
+/// Feeds `bytes` in pieces of `piece` bytes until there is a verdict; returns how many were taken.
+std::size_t feed(GreetingSearch& search, const Bytes& bytes, std::size_t piece = SIZE_MAX) {
+  std::size_t taken = 0;
+  while (taken < bytes.size() && search.verdict() == Verdict::searching) {
+    const auto rest = core::ByteView(bytes).subspan(taken);
+    taken += search.feed(rest.first(std::min(piece, rest.size())));
+  }
+  return taken;
+}
+
+void expect_found_behind(const Bytes& noise, std::size_t piece = SIZE_MAX) {
+  GreetingSearch search;
+  EXPECT_EQ(feed(search, noise + greeting_bytes() + bytes_of("frames"), piece), noise.size() + 16);
+  EXPECT_EQ(search.verdict(), Verdict::found);
+  EXPECT_EQ(bytes_of(search.noise()), noise);
+  EXPECT_EQ(search.version(), core::protocol_version);
+}
+
+TEST(Greeting, IsFoundAtOnceAndWhatFollowsIsLeftAlone) { expect_found_behind({}); }
+
+TEST(Greeting, LoginBannerBeforeItIsSkippedAndKept) {
+  expect_found_behind(bytes_of("Welcome to Debian\r\nLast login: today\r\n"));
+}
+
+TEST(Greeting, SplitAtEveryByteIsFoundTheSame) {
+  const auto noise = bytes_of("motd\n");
+  for (std::size_t piece = 1; piece < 24; ++piece) expect_found_behind(noise, piece);
+}
+
+TEST(Greeting, FalseStartsBeforeItDoNotHideIt) {
+  for (std::size_t n = 1; n < 14; ++n) {
+    const auto all = greeting_bytes();
+    const Bytes start(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n));
+    expect_found_behind(start);
+    expect_found_behind(start + start + bytes_of("x") + start, 1);
+  }
+}
+
+TEST(Greeting, BinaryNoiseIsSkipped) {
+  Random random(3);
+  for (int i = 0; i < 200; ++i) expect_found_behind(random.bytes(random.below(300)), 1 + random.below(40));
+}
+
+TEST(Greeting, OtherVersionIsReported) {
+  GreetingSearch search;
+  feed(search, greeting_bytes(0x1234), 1);
+  EXPECT_EQ(search.verdict(), Verdict::found);
+  EXPECT_EQ(search.version(), 0x1234);
+}
+
+TEST(Greeting, SixtyFourKiBOfNoiseAreStillAccepted) {
+  expect_found_behind(Bytes(core::max_noise - 1, 'n'));
+  expect_found_behind(Bytes(core::max_noise, 'n'));
+}
+
+TEST(Greeting, MoreNoiseEndsTheSearchWithBoundedMemory) {
+  for (const auto& noise : {Bytes(2 * core::max_noise, 'n'), Bytes(2 * core::max_noise, 0)}) {
+    GreetingSearch search;
+    const auto taken = feed(search, noise, 1000);
+    EXPECT_EQ(search.verdict(), Verdict::not_found);
+    EXPECT_LE(search.noise().size(), core::max_noise + 16);
+    EXPECT_LE(taken, core::max_noise + 16);
+  }
+}
+
+TEST(Greeting, UnfinishedSearchCanBeDestroyed) {
+  for (std::size_t n = 0; n < 16; ++n) {
+    GreetingSearch search;
+    search.feed(core::ByteView(greeting_bytes()).first(n));
+    EXPECT_EQ(search.verdict(), Verdict::searching);
+  }
+}
+
+TEST(Greeting, TranslatedLineEndsAreNoGreeting) {
+  auto bytes = greeting_bytes();
+  bytes[8] = '\n';  // CR became LF on the way
+  GreetingSearch search;
+  feed(search, bytes);
+  EXPECT_EQ(search.verdict(), Verdict::searching);
+}
+
+TEST(Printable, LogLinesStayOneLineOfAscii) {
+  EXPECT_EQ(core::printable("a\r\n\x01\xff\\b"), "a\\r\\n\\x01\\xff\\x5cb");
+  EXPECT_EQ(core::printable("abcdef", 3), "abc...");
+  EXPECT_EQ(core::printable("abc", 3), "abc");
+}
+
+}  // namespace
+}  // namespace tfunnel::test

@@ -1,0 +1,77 @@
+// When the far end, or a UDP flow, counts as gone.
+#include "common/core/keepalive.hpp"
+
+#include <gtest/gtest.h>
+
+#include "common/core/udp_idle.hpp"
+
+namespace tfunnel::test {
+namespace {
+
+using core::Keepalive;
+using Action = Keepalive::Action;
+using namespace std::chrono_literals;
+
+const core::Time start{1h};
+constexpr Keepalive::Limits limits{20s, 60s};
+
+TEST(Keepalive, SilenceIsPingedThenFatal) {
+  const Keepalive keepalive(limits, start);
+  EXPECT_EQ(keepalive.check(start + 19s, false), Action::none);
+  EXPECT_EQ(keepalive.check(start + 20s, false), Action::ping);
+  EXPECT_EQ(keepalive.check(start + 59s, false), Action::ping);
+  EXPECT_EQ(keepalive.check(start + 60s, false), Action::dead);
+}
+
+TEST(Keepalive, AnyByteFromTheFarEndStartsAnew) {
+  Keepalive keepalive(limits, start);
+  keepalive.heard(start + 59s);
+  EXPECT_EQ(keepalive.check(start + 78s, false), Action::none);
+  EXPECT_EQ(keepalive.check(start + 80s, false), Action::ping);
+}
+
+TEST(Keepalive, FarEndThatTalksButNeverReadsIsStalled) {
+  Keepalive keepalive(limits, start);
+  keepalive.heard(start + 60s);
+  EXPECT_EQ(keepalive.check(start + 60s, true), Action::stalled);
+  EXPECT_EQ(keepalive.check(start + 60s, false), Action::none);
+  keepalive.wrote(start + 60s);
+  EXPECT_EQ(keepalive.check(start + 61s, true), Action::none);
+}
+
+TEST(Keepalive, SwitchedOffItNeverGivesUp) {
+  const Keepalive keepalive({0s, 60s}, start);
+  EXPECT_FALSE(keepalive.enabled());
+  EXPECT_EQ(keepalive.check(start + 24h, true), Action::none);
+}
+
+TEST(Keepalive, IsCheckedOftenEnoughToKeepItsPromiseButNeverSpins) {
+  for (const auto& some : {limits, Keepalive::Limits{1ms, 2ms}, Keepalive::Limits{50s, 60s}}) {
+    const Keepalive keepalive(some, start);
+    EXPECT_GT(keepalive.period(), 0s);
+    EXPECT_LE(keepalive.period(), some.interval);
+  }
+}
+
+TEST(UdpIdle, UnansweredFlowEndsSooner) {
+  const core::UdpTimeouts timeouts{30s, 120s};
+  core::UdpIdle idle(start);
+  idle.sent(start);
+  EXPECT_FALSE(idle.expired(start + 29s, timeouts));
+  EXPECT_TRUE(idle.expired(start + 30s, timeouts));
+  idle.received(start + 1s);
+  EXPECT_FALSE(idle.expired(start + 120s, timeouts));
+  EXPECT_TRUE(idle.expired(start + 121s, timeouts));
+}
+
+TEST(UdpIdle, EachDatagramStartsTheClockAnew) {
+  const core::UdpTimeouts timeouts{30s, 120s};
+  core::UdpIdle idle(start);
+  for (int i = 0; i < 10; ++i) {
+    idle.sent(start + i * 29s);
+    EXPECT_FALSE(idle.expired(start + i * 29s + 29s, timeouts));
+  }
+}
+
+}  // namespace
+}  // namespace tfunnel::test
