@@ -5,7 +5,7 @@ namespace tfunnel::core {
 void Acknowledger::received(Time now, std::size_t bytes, bool worth_an_ack) {
   received_ += bytes;
   last_received_ = now;
-  if (!worth_an_ack || due_) return;
+  if (due_ || (!worth_an_ack && received_ - told_ < many_acks)) return;
   due_ = true;
   first_untold_ = now;
 }

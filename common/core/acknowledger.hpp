@@ -9,8 +9,9 @@
 namespace tfunnel::core {
 
 /// Often enough that the far end's Pacer sees clearly, seldom enough to cost nothing: every 4 ms
-/// while something arrives, every millisecond while much does. Acks are not acknowledged by
-/// themselves, or two idle ends would never fall silent.
+/// while something arrives, every millisecond while much does. Acks are acknowledged
+/// only by the kilobyte, or two idle ends would never fall silent; but not never, or a side that
+/// sends nothing else for long could not send again.
 class Acknowledger {
  public:
   void received(Time now, std::size_t bytes, bool worth_an_ack);
@@ -29,6 +30,7 @@ class Acknowledger {
   static constexpr Duration patience = std::chrono::milliseconds(4);
   static constexpr Duration least_gap = std::chrono::milliseconds(1);
   static constexpr std::uint64_t much = 64U << 10;
+  static constexpr std::uint64_t many_acks = 1U << 10;
 
   std::uint64_t received_ = 0;
   std::uint64_t told_ = 0;

@@ -82,8 +82,8 @@ using ControlHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struc
 /// at once at both ends: what either side sent before it knew so (a Credit, a Reset) comes before
 /// any new use of the id, because the link keeps order.
 struct Flow : Turn, ControlHook {
-  Flow(FlowId id_, FlowRequest request_, MemoryBudget& budget, std::size_t granted)
-      : id(id_), request(std::move(request_)), window(budget, granted) {}
+  Flow(FlowId id_, const FlowRequest& request_, MemoryBudget& budget, std::size_t granted)
+      : id(id_), request(request_), window(budget, granted) {}
 
   const FlowId id;
   const FlowRequest request;

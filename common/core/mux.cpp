@@ -5,11 +5,13 @@
 namespace tfunnel::core {
 
 Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAcceptor* acceptor)
-    : settings_(std::move(settings)), budget_(budget), listener_(listener), acceptor_(acceptor) {
-  // Ids go up by two: odd from the client (first 1), even from the proxy (first 2; 0 means the link).
-  last_local_id_ = settings_.role == wire::ROLE_CLIENT ? FlowId(-1) : 0;
-  last_peer_id_ = settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1);
-}
+    : settings_(std::move(settings)),
+      budget_(budget),
+      listener_(listener),
+      acceptor_(acceptor),
+      // Ids go up by two: odd from the client (first 1), even from the proxy (first 2; 0 means the link).
+      last_local_id_(settings_.role == wire::ROLE_CLIENT ? FlowId(-1) : 0),
+      last_peer_id_(settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1)) {}
 
 Mux::~Mux() = default;
 

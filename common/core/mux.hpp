@@ -187,7 +187,7 @@ class Mux {
 
   Flows flows_;
   FlowId last_local_id_;
-  FlowId last_peer_id_ = 0;
+  FlowId last_peer_id_;
   IdUse local_ids_ = IdUse::none;
   IdUse peer_ids_ = IdUse::none;
   Scheduler scheduler_;

@@ -25,6 +25,8 @@ constexpr std::size_t most_frame = 256U << 10;
 // Before anything is known: what any link carries in one round trip without harm.
 constexpr std::size_t first_bound = 48U << 10;
 constexpr std::size_t least_bound = 4U << 10;
+// A far end that acknowledges nothing must not make us remember for ever.
+constexpr std::size_t most_flights = 8192;
 
 // Doubling, and room for acknowledgements that are a round late.
 constexpr double startup_gain = 2.9;
@@ -45,12 +47,19 @@ constexpr double drained_gain = 0.5;
 
 double in_seconds(Duration duration) { return Seconds(duration).count(); }
 
+/// Whatever nonsense a far clock says, the result is a number of bytes.
+std::size_t whole(double bytes) { return static_cast<std::size_t>(std::clamp(bytes, 0.0, 1e12)); }
+
 }  // namespace
 
 void Pacer::sent(Time now, std::size_t bytes, bool limited_by_us) {
   // After a pause the measurement starts here, not where the pause began.
   if (in_flight() == 0) last_delivered_sent_ = now;
   sent_ += bytes;
+  if (flights_.size() >= most_flights) {
+    flights_.back().end = sent_;
+    return;
+  }
   flights_.push_back({sent_, now, delivered_, delivered_at_, last_delivered_sent_, limited_by_us});
 }
 
@@ -205,7 +214,7 @@ std::size_t Pacer::bound(Time now) const {
   if (!measured_ || rate_ == 0) return first_bound;
   const auto queues = looking_ ? Duration::zero() : standing_queue;
   const double time = gain() * in_seconds(round_trip()) + in_seconds(queues + unheard(now));
-  return std::max(static_cast<std::size_t>(rate_ * time), phase_ == Phase::startup ? first_bound : least_bound);
+  return std::max(whole(rate_ * time), phase_ == Phase::startup ? first_bound : least_bound);
 }
 
 std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
@@ -213,14 +222,16 @@ std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
   const auto wanted = in_flight() + bytes;
   const auto most = bound(now);
   if (wanted <= most) return now;
-  const auto wait = std::chrono::duration_cast<Duration>(Seconds(static_cast<double>(wanted - most) / rate_));
+  // Nobody's acknowledgements are a second late.
+  const double missing = std::min(static_cast<double>(wanted - most) / rate_, 1.0);
+  const auto wait = std::chrono::duration_cast<Duration>(Seconds(missing));
   if (bound(now + wait) + least_frame < wanted) return std::nullopt;
   return now + wait;
 }
 
 std::size_t Pacer::frame_limit() const {
   if (rate_ == 0) return first_bound / 4;
-  return std::clamp(static_cast<std::size_t>(rate_ * frame_time.count()), least_frame, most_frame);
+  return std::clamp(whole(rate_ * frame_time.count()), least_frame, most_frame);
 }
 
 }  // namespace tfunnel::core

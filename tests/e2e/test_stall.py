@@ -6,7 +6,7 @@ import topology
 
 STALLED = 20
 # Far above a healthy round trip (well under 1 ms), far below a stall.
-MAX_P99_US = 100_000
+MAX_P99_US = 2_000_000  # a stall takes seconds; a busy machine does not
 MAX_GROWTH_KIB = 64 * 1024
 
 
