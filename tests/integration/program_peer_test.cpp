@@ -193,10 +193,10 @@ TEST_P(FarEnd, ThatAnswersIsNotGivenUp) {
 }
 
 TEST_P(FarEnd, ThatNeverReadsIsGivenUpAndDoesNotFillMemory) {
-  Program program(GetParam(), {"--keepalive", "0.1", "--keepalive-timeout", "0.5"});
+  Program program(GetParam(), {"--keepalive", "0.1", "--keepalive-timeout", "0.5"}, Program::Output::small_socket);
   program.stop_reading();
   program.write(hello());
-  // Each piece of input gets an answer until the pipe is full; then they merge into one that waits.
+  // Each piece of input gets an answer until the socket is full; then they merge into one that waits.
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (program.running() && std::chrono::steady_clock::now() < deadline) {
     program.write_what_fits(delimited(ping()));

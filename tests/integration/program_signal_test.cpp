@@ -45,7 +45,7 @@ TEST_P(Signal, TerminationBeforeTheFarEndHasGreeted) {
 }
 
 TEST_P(Signal, TerminationWhileTheFarEndDoesNotReadIsStillQuick) {
-  Program program(GetParam());
+  Program program(GetParam(), {}, Program::Output::small_socket);
   program.stop_reading();
   introduce(program);
   wire::Frame ping;

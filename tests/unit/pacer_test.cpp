@@ -87,6 +87,8 @@ struct End {
 };
 
 struct Simulation {
+  explicit Simulation(double bytes_a_second) : rate(bytes_a_second) {}
+
   double rate;
   double delay = 0.02;
   double step = 1e-4;

@@ -22,7 +22,16 @@ using std::chrono::milliseconds;
 
 struct Pipe {
   Pipe() { EXPECT_EQ(::pipe(ends.data()), 0); }
-  std::array<int, 2> ends{};
+  explicit Pipe(Program::Output output) {
+    if (output == Program::Output::pipe) {
+      EXPECT_EQ(::pipe(ends.data()), 0);
+      return;
+    }
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    const int small = 4096;
+    ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  }
+  std::array<int, 2> ends{};  // for reading, for writing
 };
 
 [[noreturn]] void become(const std::string& path, const std::vector<std::string>& arguments) {
@@ -70,11 +79,11 @@ bool client_is_permitted() {
 #endif
 }
 
-Program::Program(const ProgramKind& kind, std::vector<std::string> arguments) {
+Program::Program(const ProgramKind& kind, std::vector<std::string> arguments, Output output) {
   std::signal(SIGPIPE, SIG_IGN);
   if (kind.client) arguments.push_back("--port=" + std::to_string(closed_endpoint(SOCK_STREAM).port));
   Pipe in;
-  Pipe out;
+  Pipe out(output);
   Pipe err;
   pid_ = ::fork();
   if (pid_ == 0) {

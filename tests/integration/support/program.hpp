@@ -29,8 +29,11 @@ std::vector<ProgramKind> program_kinds();
 
 class Program {
  public:
+  /// What it writes the link to: a pipe, or a socket that is soon full.
+  enum class Output { pipe, small_socket };
+
   /// Starts it; a client gets a free port.
-  explicit Program(const ProgramKind& kind, std::vector<std::string> arguments = {});
+  explicit Program(const ProgramKind& kind, std::vector<std::string> arguments = {}, Output output = Output::pipe);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -52,7 +55,7 @@ class Program {
   [[nodiscard]] const Bytes& output() const { return output_; }
   /// The GoAway that was its last word, if it was.
   [[nodiscard]] std::optional<wire::GoAway> last_words() const;
-  /// Reads nothing of the link from here; its pipe fills up soon.
+  /// Reads nothing of the link from here.
   void stop_reading();
   /// Reads the link's output until it holds at least `size` bytes.
   bool wait_output(std::size_t size);
