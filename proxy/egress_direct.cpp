@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "common/io/socket_options.hpp"
 #include "proxy/deadline.hpp"
 
 namespace tfunnel::proxy {
@@ -13,6 +14,7 @@ result<tcp::socket> DirectEgress::connect(const core::FlowRequest& request, asio
   const auto socket = std::make_shared<tcp::socket>(context_);
   socket->open(endpoint.protocol(), error);
   if (error) return error;
+  io::reset_on_close(*socket);
   Deadline deadline(context_, timeout_, [socket] { socket->cancel(); });
   socket->async_connect(endpoint, yield[error]);
   if (deadline.expired()) return error_code(asio::error::timed_out);

@@ -1,5 +1,7 @@
 #include "common/io/session.hpp"
 
+#include <utility>
+
 #include "common/io/flow_table.hpp"
 
 namespace tfunnel::io {
@@ -28,7 +30,8 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       mux_(mux_settings(settings), budget_, *this, acceptor),
       path_(settings.data_path, channel),
       keepalive_(settings.keepalive, Clock::now()),
-      timer_(context) {
+      timer_(context),
+      grace_(context) {
   link_ = std::make_shared<Link>(
       context_, channel, mux_, path_,
       Link::Events{[this](core::ByteView bytes) { return on_bytes(bytes); },
@@ -161,9 +164,13 @@ void Session::check_keepalive() {
 }
 
 void Session::shut_down(const std::string& why) {
-  if (ended_ || leaving_) return end(ExitStatus::ok);
+  if (ended_ || leaving_ || std::exchange(shutting_down_, true)) return end(ExitStatus::ok);
   log_.info(why + ": ending");
-  leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why);
+  // What applications wrote just before may still stand in their sockets: give it its turn.
+  grace_.expires_after(settings_.grace);
+  grace_.async_wait([this, why](error_code error) {
+    if (!error && !leaving_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why);
+  });
 }
 
 // The GoAway goes behind what is in the batch already; flows stop being asked for more.
@@ -181,6 +188,7 @@ void Session::end(ExitStatus status) {
   if (ended_) return;
   ended_ = true;
   timer_.cancel();
+  grace_.cancel();
   link_->stop();
   mux_.abandon(core::Reason::cancelled);
   if (on_end) on_end(status);

@@ -25,6 +25,7 @@ class Session final : private core::LinkListener {
     std::size_t max_flows = 65'536;
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
+    core::Duration grace = std::chrono::milliseconds(50);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
   };
 
@@ -39,7 +40,7 @@ class Session final : private core::LinkListener {
   std::function<void(ExitStatus)> on_end;
 
   void start();
-  /// Says goodbye, lets what is written drain briefly, and ends with `ok`.
+  /// Lets what was written drain briefly, says goodbye, and ends with `ok`. The second call ends at once.
   void shut_down(const std::string& why);
   /// The table of flows and counters, for a person.
   [[nodiscard]] std::string table() const;
@@ -74,6 +75,8 @@ class Session final : private core::LinkListener {
   core::GreetingSearch greeting_;
   core::Keepalive keepalive_;
   asio::steady_timer timer_;
+  asio::steady_timer grace_;
+  bool shutting_down_ = false;
   std::optional<ExitStatus> leaving_;
   bool hello_received_ = false;
   bool ended_ = false;

@@ -17,12 +17,14 @@ void set_linger(tcp::socket& socket, bool reset_on_close) {
 
 }  // namespace
 
+void reset_on_close(tcp::socket& socket) { set_linger(socket, true); }
+
 // Options are wishes: a system that lacks one still carries the connection.
 void prepare(tcp::socket& socket) {
   error_code ignored;
   socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
-  set_linger(socket, true);
+  reset_on_close(socket);
   socket.set_option(tcp::socket::keep_alive(true), ignored);
   set_keepalive_times(socket.native_handle(), {std::chrono::minutes(2), std::chrono::seconds(30), 4});
 }

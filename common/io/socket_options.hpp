@@ -5,6 +5,10 @@
 
 namespace tfunnel::io {
 
+/// From here the socket is reset if it is closed, or if this program dies. prepare() does it too; a
+/// connection that is still being made wants it before.
+void reset_on_close(tcp::socket& socket);
+
 /// Non-blocking, no Nagle delay (frames are gathered already), keep-alive so that dead peers are
 /// noticed within minutes, and reset on close: should this program die, the application sees a
 /// reset and not the false end of its data. end_gracefully() takes the last one back.

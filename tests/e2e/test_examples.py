@@ -132,7 +132,7 @@ def test_quickstart_over_ssh(lab, commands, server, environment):
     script.wait_for_log("now goes through host", 20)
     check_traffic(lab)
     os.killpg(script.pid, signal.SIGINT)
-    assert script.wait() == 130
+    assert script.wait() in (0, 130)  # the tunnel or the script may be first to end
     assert "this machine is as before" in script.log()
     assert state(lab.client) == before
     assert not lab.far.find(topology.tfunnel_proxy())

@@ -30,18 +30,13 @@ struct outcome {
 
 std::string outcome_of(int error) {
   switch (error) {
-    case ECONNREFUSED:
-      return "refused";
+    case ECONNREFUSED: return "refused";
     case ECONNRESET:
-    case EPIPE:
-      return "reset";
+    case EPIPE: return "reset";
     case EHOSTUNREACH:
-    case ENETUNREACH:
-      return "unreachable";
-    case ETIMEDOUT:
-      return "timeout";
-    default:
-      return errno_name(error);
+    case ENETUNREACH: return "unreachable";
+    case ETIMEDOUT: return "timeout";
+    default: return errno_name(error);
   }
 }
 

@@ -174,27 +174,17 @@ std::unique_ptr<talker> make_talker(const request_header& header, report_book& r
   switch (header.what) {
     case behaviour::read_first:
     case behaviour::duplex:
-    case behaviour::send_and_close:
-      return std::make_unique<verify_talker>(plan_for(header));
+    case behaviour::send_and_close: return std::make_unique<verify_talker>(plan_for(header));
     case behaviour::write_first:
-    case behaviour::collect:
-      return std::make_unique<reporting_talker>(plan_for(header), header.key, reports);
-    case behaviour::echo:
-      return std::make_unique<echo_talker>();
-    case behaviour::discard:
-      return std::make_unique<discard_talker>();
-    case behaviour::source:
-      return std::make_unique<source_talker>(header.length);
-    case behaviour::request_response:
-      return std::make_unique<request_response_talker>(header);
-    case behaviour::reset_after:
-      return std::make_unique<reset_talker>(header);
-    case behaviour::never_read:
-      return std::make_unique<never_read_talker>();
-    case behaviour::report:
-      return std::make_unique<report_talker>(reports);
-    case behaviour::close_at_once:
-      break;
+    case behaviour::collect: return std::make_unique<reporting_talker>(plan_for(header), header.key, reports);
+    case behaviour::echo: return std::make_unique<echo_talker>();
+    case behaviour::discard: return std::make_unique<discard_talker>();
+    case behaviour::source: return std::make_unique<source_talker>(header.length);
+    case behaviour::request_response: return std::make_unique<request_response_talker>(header);
+    case behaviour::reset_after: return std::make_unique<reset_talker>(header);
+    case behaviour::never_read: return std::make_unique<never_read_talker>();
+    case behaviour::report: return std::make_unique<report_talker>(reports);
+    case behaviour::close_at_once: break;
   }
   return std::make_unique<close_talker>();
 }

@@ -80,9 +80,7 @@ void udp_socket::obey(msghdr& message, const_bytes data) {
     case udp_order::reply_times:
       for (std::uint64_t i = 0; i < std::min<std::uint64_t>(number, 1000); ++i) reply(message, rest);
       break;
-    case udp_order::reply_from:
-      reply_from(message, rest);
-      break;
+    case udp_order::reply_from: reply_from(message, rest); break;
     case udp_order::count: {
       auto& tally = state_.counts[number];
       ++tally.count;
