@@ -15,7 +15,8 @@ void ByteQueue::append(ByteView bytes) {
   }
   if (bytes.empty()) return;
   auto& block = blocks_.emplace_back();
-  block.reserve(std::max(block_size, bytes.size()));
+  // Room to grow in proportion: thousands of queues with a few bytes each must not cost a block each.
+  block.reserve(std::max(bytes.size(), std::clamp(size_ / 4, least_block, most_block)));
   block.assign(bytes.begin(), bytes.end());
 }
 

@@ -23,7 +23,8 @@ class ByteQueue {
 
  private:
   using Block = std::vector<std::uint8_t>;
-  static constexpr std::size_t block_size = 16U << 10;
+  static constexpr std::size_t least_block = 256;
+  static constexpr std::size_t most_block = 16U << 10;
 
   // blocks_[0, head_) are spent; consumed_ bytes of blocks_[head_] are gone.
   std::vector<Block> blocks_;

@@ -40,7 +40,7 @@ class Session final : private core::LinkListener {
   std::function<void(ExitStatus)> on_end;
 
   void start();
-  /// Lets what was written drain briefly, says goodbye, and ends with `ok`. The second call ends at once.
+  /// Lets what was written drain briefly, says goodbye, and ends with `ok`, all within about a second.
   void shut_down(const std::string& why);
   /// The table of flows and counters, for a person.
   [[nodiscard]] std::string table() const;
