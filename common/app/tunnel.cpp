@@ -44,6 +44,8 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
   ignore_sigpipe();
 }
 
+Tunnel::~Tunnel() { context_.destroy_handlers(); }
+
 // A flow is a descriptor, more or less: what cannot have one is better refused than accepted.
 io::Session::Settings Tunnel::session_settings() const {
   io::Session::Settings settings;

@@ -29,7 +29,18 @@ class Tunnel {
   /// Runs until the link or a signal ends it.
   io::ExitStatus run();
 
+  ~Tunnel();
+  Tunnel(const Tunnel&) = delete;
+  Tunnel& operator=(const Tunnel&) = delete;
+
  private:
+  /// What pending handlers own (sockets that still drain) refers to the session, whose timers in turn
+  /// need the context: so the handlers go first, then the session, then the context.
+  struct EventLoop : asio::io_context {
+    using asio::io_context::io_context;
+    void destroy_handlers() { shutdown(); }
+  };
+
   io::Session::Settings session_settings() const;
   void wait_for_signal();
   void on_signal(int number);
@@ -40,7 +51,7 @@ class Tunnel {
   std::size_t descriptors_;
   // The terminal is restored after the channel has put the descriptors' flags back.
   std::unique_ptr<RawTerminal> terminal_;
-  asio::io_context context_{1};
+  EventLoop context_{1};
   std::unique_ptr<io::Channel> channel_;
   asio::signal_set signals_;
   std::unique_ptr<io::Session> session_;

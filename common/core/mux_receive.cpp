@@ -256,8 +256,12 @@ error_code Mux::on_reset(FlowId id, Reason reason) {
   flow.end_received = true;
   flow.ready = false;
   scheduler_.remove(flow);
+  // A flow that is over lives until its handler has heard of it.
+  std::unique_ptr<Flow> over;
   if (flow.end_sent) {
-    flows_.erase(id);
+    const auto place = flows_.find(id);
+    over = std::move(place->second);
+    flows_.erase(place);
   } else {
     // The answer frees the id at the far end too.
     reset(flow, Reason::cancelled);
