@@ -14,9 +14,9 @@ namespace {
 constexpr std::size_t stack_size = 64U << 10;
 
 /// The whole set-up of one connection, run as a coroutine.
-void dial_flow(Egress& egress, const core::FlowRequest& request, const std::shared_ptr<io::Relay>& relay,
-               core::Mux& mux, core::Flow*& flow, const asio::yield_context& yield) {
-  auto socket = egress.connect(request, yield);
+void dial_flow(Egress& egress, const Target& target, const std::shared_ptr<io::Relay>& relay, core::Mux& mux,
+               core::Flow*& flow, const asio::yield_context& yield) {
+  auto socket = egress.connect(target, yield);
   if (flow == nullptr) return;
   if (!socket) {
     relay->fail(io::reason_of(socket.error()));
@@ -30,18 +30,18 @@ void dial_flow(Egress& egress, const core::FlowRequest& request, const std::shar
 
 }  // namespace
 
-Dialer::Dialer(asio::io_context& context, Egress& egress, const Settings& settings, const io::Log& log)
-    : context_(context), egress_(egress), udp_ends_(context, settings.udp_timeouts, log), log_(log) {}
+Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log)
+    : context_(context), egress_(egress), datagrams_(datagrams), log_(log) {}
 
 void Dialer::serve(core::Mux& mux, io::Stage* stage) {
   mux_ = &mux;
   stage_ = stage;
-  udp_ends_.serve(mux);
+  datagrams_.serve(mux);
 }
 
 std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
   log_.debug("open " + flow.request.text());
-  if (flow.request.transport == core::Transport::udp) return udp_ends_.add(flow);
+  if (flow.request.transport == core::Transport::udp) return datagrams_.add(flow);
   return dial(flow);
 }
 
@@ -61,9 +61,8 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   });
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
-      [this, request = flow.request, relay, attempt](asio::yield_context yield) {
-        dial_flow(egress_, request, relay, *mux_, attempt->flow, yield);
-      },
+      [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
+       attempt](asio::yield_context yield) { dial_flow(egress_, target, relay, *mux_, attempt->flow, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay](const std::exception_ptr& failure) {
         if (!failure) return;
         // The unforeseen ends this flow only.

@@ -7,18 +7,13 @@
 #include "common/io/log.hpp"
 #include "common/io/relay.hpp"
 #include "proxy/egress.hpp"
-#include "proxy/udp_ends.hpp"
 
 namespace tfunnel::proxy {
 
 class Dialer final : public core::FlowAcceptor {
  public:
-  struct Settings {
-    core::UdpTimeouts udp_timeouts;
-  };
-
-  /// `egress` and `log` must outlive the io_context's last handler.
-  Dialer(asio::io_context& context, Egress& egress, const Settings& settings, const io::Log& log);
+  /// `egress`, `datagrams` and `log` must outlive the io_context's last handler.
+  Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log);
 
   /// The mux whose flows are answered, and its link's stage (null: copy); the mux must be set before the first flow and
   /// outlive the dialer's use.
@@ -31,7 +26,7 @@ class Dialer final : public core::FlowAcceptor {
 
   asio::io_context& context_;
   Egress& egress_;
-  UdpEnds udp_ends_;
+  DatagramEgress& datagrams_;
   const io::Log& log_;
   core::Mux* mux_ = nullptr;
   io::Stage* stage_ = nullptr;

@@ -4,10 +4,20 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
-#include "common/core/flow.hpp"
+#include <memory>
+#include <string>
+
+#include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::proxy {
+
+/// Where a TCP flow wants to go.
+struct Target {
+  core::Endpoint source;  // the application's, as the client saw it
+  core::Endpoint destination;
+  std::string name;  // the destination's host name, where one is known, for upstreams that want names
+};
 
 /// A way out: takes a destination and gives a connected stream, or the reason why not.
 class Egress {
@@ -19,7 +29,21 @@ class Egress {
 
   /// Runs inside a coroutine and may suspend it. When the flow is given up, the coroutine is
   /// cancelled: asynchronous operations then end with operation_aborted, and so should this.
-  virtual result<tcp::socket> connect(const core::FlowRequest& request, asio::yield_context yield) = 0;
+  virtual result<tcp::socket> connect(const Target& target, asio::yield_context yield) = 0;
+};
+
+/// How UDP flows are served.
+class DatagramEgress {
+ public:
+  DatagramEgress() = default;
+  DatagramEgress(const DatagramEgress&) = delete;
+  DatagramEgress& operator=(const DatagramEgress&) = delete;
+  virtual ~DatagramEgress() = default;
+
+  /// The mux whose flows are served; before the first add().
+  virtual void serve(core::Mux& mux) = 0;
+  /// The local end of a new flow.
+  virtual std::shared_ptr<core::FlowHandler> add(core::Flow& flow) = 0;
 };
 
 }  // namespace tfunnel::proxy

@@ -7,8 +7,8 @@
 
 namespace tfunnel::proxy {
 
-result<tcp::socket> DirectEgress::connect(const core::FlowRequest& request, asio::yield_context yield) {
-  const auto endpoint = io::to_asio<tcp>(request.destination);
+result<tcp::socket> DirectEgress::connect(const Target& target, asio::yield_context yield) {
+  const auto endpoint = io::to_asio<tcp>(target.destination);
   error_code error;
   // Shared with the deadline, which may fire after this function has returned.
   const auto socket = std::make_shared<tcp::socket>(context_);

@@ -10,7 +10,7 @@ class DirectEgress final : public Egress {
   /// An attempt that takes longer than `timeout` fails with timed_out; the system's own limit may be shorter.
   DirectEgress(asio::io_context& context, core::Duration timeout) : context_(context), timeout_(timeout) {}
 
-  result<tcp::socket> connect(const core::FlowRequest& request, asio::yield_context yield) override;
+  result<tcp::socket> connect(const Target& target, asio::yield_context yield) override;
 
  private:
   asio::io_context& context_;

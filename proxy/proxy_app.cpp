@@ -3,6 +3,7 @@
 #include "common/app/tunnel.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
+#include "proxy/udp_ends.hpp"
 
 namespace tfunnel::proxy {
 
@@ -22,7 +23,8 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   const io::Log log(common.level(), common.format(), "tfunnel proxy");
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
   DirectEgress egress(tunnel.context(), app::seconds(options.connect_timeout));
-  Dialer dialer(tunnel.context(), egress, {common.udp_timeouts()}, log);
+  UdpEnds datagrams(tunnel.context(), common.udp_timeouts(), log);
+  Dialer dialer(tunnel.context(), egress, datagrams, log);
   auto& session = tunnel.connect(&dialer);
   dialer.serve(session.mux(), session.stage());
   return tunnel.run();

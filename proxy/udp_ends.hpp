@@ -8,6 +8,7 @@
 #include "common/io/asio.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/log.hpp"
+#include "proxy/egress.hpp"
 
 namespace tfunnel::proxy {
 
@@ -37,12 +38,12 @@ class UdpEnd final : public io::DatagramEnd, public std::enable_shared_from_this
 };
 
 /// All of a proxy's UDP flows: makes them, and ends them when they fall silent.
-class UdpEnds {
+class UdpEnds final : public DatagramEgress {
  public:
   UdpEnds(asio::io_context& context, const core::UdpTimeouts& timeouts, const io::Log& log);
 
-  void serve(core::Mux& mux) { mux_ = &mux; }
-  std::shared_ptr<core::FlowHandler> add(core::Flow& flow);
+  void serve(core::Mux& mux) override { mux_ = &mux; }
+  std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
 
  private:
   void sweep_later();

@@ -14,6 +14,7 @@
 #include "common/io/session.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
+#include "proxy/udp_ends.hpp"
 #include "tests/integration/support/sockets.hpp"
 
 namespace tfunnel::test {
@@ -92,6 +93,7 @@ class Tunnel {
   io::Channel client_channel_;
   io::Channel proxy_channel_;
   proxy::DirectEgress egress_;
+  proxy::UdpEnds datagrams_;
   std::optional<proxy::Dialer> dialer_;
   std::unique_ptr<io::Session> client_;
   std::unique_ptr<io::Session> proxy_;
