@@ -84,8 +84,9 @@ void TcpCapture::add(tcp::socket socket) {
   const core::FlowRequest request{core::Transport::tcp, io::from_asio(source), io::from_asio(destination)};
   if (is_own_port(request.destination.port) && is_local_address(request.destination.address)) {
     io::prepare(socket);
-    log_.warning("refused a connection made straight to the capture port: it would come back for ever",
-                 {{"flow", request.text()}});
+    log_.about_flow(io::LogLevel::warning,
+                    "refused a connection made straight to the capture port: it would come back for ever",
+                    {{"flow", request.text()}});
     return;
   }
   log_.debug("open " + request.text());

@@ -34,7 +34,7 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
   if (!error) made.bind({protocol, 0}, error);
   if (!error) made.non_blocking(true, error);
   if (error) {
-    log_.info("no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
+    log_.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
     mux_.datagram_error(*flow_, peer, io::reason_of(error));
     return nullptr;
   }

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <boost/json.hpp>
-#include <chrono>
 #include <ctime>
 
 namespace tfunnel::io {
@@ -12,6 +11,8 @@ namespace tfunnel::io {
 namespace {
 
 constexpr std::array<std::string_view, 5> level_names{"error", "warning", "info", "debug", "trace"};
+
+constexpr int most_flow_lines = 20;  // a second
 
 std::string_view level_name(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
 
@@ -44,6 +45,23 @@ void Log::write(LogLevel level, std::string_view message, Fields fields) const {
   // One write a line, so that the lines of both ends of a tunnel on one terminal do not mix. A
   // failure has nowhere to be reported.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void Log::about_flow(LogLevel level, std::string_view message, Fields fields) const {
+  if (!wants(level)) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - flow_lines_.second >= std::chrono::seconds(1)) {
+    const auto before = std::exchange(flow_lines_, {now, 0, 0});
+    if (before.left_out > 0) {
+      write(LogLevel::warning, std::to_string(before.left_out) + " lines about flows were left out (-v shows all)");
+    }
+  }
+  if (!wants(LogLevel::debug) && flow_lines_.written >= most_flow_lines) {
+    ++flow_lines_.left_out;
+    return;
+  }
+  ++flow_lines_.written;
+  write(level, message, fields);
 }
 
 std::string Log::text_line(LogLevel level, std::string_view message, Fields fields) const {

@@ -1,6 +1,7 @@
 // Log lines on standard error; standard output belongs to the protocol.
 #pragma once
 
+#include <chrono>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ class Log {
   [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
   /// `fields` follow the message as key=value, or become members of the JSON object.
   void write(LogLevel level, std::string_view message, Fields fields = {}) const;
+  /// A line about one flow of many. Who opens flows must not be able to fill a disk: unless debug lines
+  /// are wanted, only so many are written a second, and then how many were left out.
+  void about_flow(LogLevel level, std::string_view message, Fields fields = {}) const;
 
   void error(std::string_view message, Fields fields = {}) const { write(LogLevel::error, message, fields); }
   void warning(std::string_view message, Fields fields = {}) const { write(LogLevel::warning, message, fields); }
@@ -35,9 +39,16 @@ class Log {
   [[nodiscard]] std::string text_line(LogLevel level, std::string_view message, Fields fields) const;
   [[nodiscard]] std::string json_line(LogLevel level, std::string_view message, Fields fields) const;
 
+  struct FlowLines {
+    std::chrono::steady_clock::time_point second;  // when the counting began
+    int written = 0;
+    int left_out = 0;
+  };
+
   LogLevel level_;
   LogFormat format_;
   std::string who_;
+  mutable FlowLines flow_lines_;
 };
 
 }  // namespace tfunnel::io

@@ -28,7 +28,8 @@ void Relay::attach(tcp::socket socket) {
 
 void Relay::fail(core::Reason reason) {
   if (flow_ == nullptr) return;
-  log_.info("flow failed: " + flow_->request.text(), {{"reason", std::string(core::name(reason))}});
+  log_.about_flow(LogLevel::info, "flow failed: " + flow_->request.text(),
+                  {{"reason", std::string(core::name(reason))}});
   // reset() may release the last owner but the caller.
   auto& flow = *std::exchange(flow_, nullptr);
   mux_.reset(flow, reason);
@@ -135,7 +136,8 @@ void Relay::on_moved(std::size_t bytes) {
 void Relay::keep(core::ByteView bytes) {
   auto& budget = mux_.budget();
   if (!budget.fits(bytes.size())) {
-    log_.warning("buffer_size is used up: a stalled flow is reset", {{"flow", flow_->request.text()}});
+    log_.about_flow(LogLevel::warning, "buffer_size is used up: a stalled flow is reset",
+                    {{"flow", flow_->request.text()}});
     fail(core::Reason::resource_limit);
     return drop();
   }
@@ -188,8 +190,8 @@ void Relay::after_drain() {
 void Relay::on_reset(core::Reason reason) {
   if (flow_ != nullptr) {
     const bool failed_setup = !flow_->far_connected;
-    log_.write(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended: " + flow_->request.text(),
-               {{"reason", std::string(core::name(reason))}});
+    log_.about_flow(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended: " + flow_->request.text(),
+                    {{"reason", std::string(core::name(reason))}});
   }
   flow_ = nullptr;
   drop();
