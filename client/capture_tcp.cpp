@@ -27,9 +27,9 @@ TcpCapture::TcpCapture(asio::io_context& context, const std::vector<std::uint16_
   }
 }
 
-void TcpCapture::start(core::Mux& mux, io::Stage* stage) {
+void TcpCapture::start(core::Mux& mux, io::DataPath* path) {
   mux_ = &mux;
-  stage_ = stage;
+  path_ = path;
   for (auto& listener : listeners_) accept_later(listener);
 }
 
@@ -90,7 +90,7 @@ void TcpCapture::add(tcp::socket socket) {
     return;
   }
   log_.debug("open " + request.text());
-  const auto relay = std::make_shared<io::Relay>(context_, *mux_, stage_, log_);
+  const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
   auto* flow = mux_->open(request, relay);
   relay->bind(*flow);
   relay->attach(std::move(socket));

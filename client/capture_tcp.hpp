@@ -5,8 +5,8 @@
 
 #include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
+#include "common/io/data_path.hpp"
 #include "common/io/log.hpp"
-#include "common/io/splice.hpp"
 
 namespace tfunnel::client {
 
@@ -18,8 +18,8 @@ class TcpCapture {
   TcpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
              const io::Log& log);
 
-  /// `mux` and `stage` (null: copy) must outlive the io_context's last handler.
-  void start(core::Mux& mux, io::Stage* stage);
+  /// `mux` and `path` (null: copy) must outlive the io_context's last handler.
+  void start(core::Mux& mux, io::DataPath* path);
   void stop();
 
  private:
@@ -38,7 +38,7 @@ class TcpCapture {
   std::vector<std::uint16_t> ports_;
   const io::Log& log_;
   core::Mux* mux_ = nullptr;
-  io::Stage* stage_ = nullptr;
+  io::DataPath* path_ = nullptr;
   std::vector<Listener> listeners_;
   bool exhausted_ = false;  // said so already
 };

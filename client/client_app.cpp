@@ -35,7 +35,7 @@ io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions&
   UdpCapture udp(tunnel.context(), options.ports, options.fwmark, common.udp_timeouts(), log);
   auto& session = tunnel.connect(nullptr);
   session.on_ready = [&] {
-    tcp.start(session.mux(), session.stage());
+    tcp.start(session.mux(), session.data_path());
     udp.start(session.mux());
   };
   return tunnel.run();

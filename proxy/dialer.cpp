@@ -50,9 +50,9 @@ void dial_flow(Egress& egress, const Target& target, const std::shared_ptr<io::R
 Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log)
     : context_(context), egress_(egress), datagrams_(datagrams), log_(log) {}
 
-void Dialer::serve(core::Mux& mux, io::Stage* stage) {
+void Dialer::serve(core::Mux& mux, io::DataPath* path) {
   mux_ = &mux;
-  stage_ = stage;
+  path_ = path;
   datagrams_.serve(mux);
 }
 
@@ -71,7 +71,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
     return nullptr;
   }
   const auto attempt = std::make_shared<Attempt>(flow, mux_->budget());
-  const auto relay = std::make_shared<io::Relay>(context_, *mux_, stage_, log_);
+  const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
   relay->bind(flow);
   relay->on_abandoned([attempt] {
     attempt->flow = nullptr;

@@ -17,7 +17,7 @@ class Dialer final : public core::FlowAcceptor {
 
   /// The mux whose flows are answered, and its link's stage (null: copy); the mux must be set before the first flow and
   /// outlive the dialer's use.
-  void serve(core::Mux& mux, io::Stage* stage);
+  void serve(core::Mux& mux, io::DataPath* path);
 
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 
@@ -29,7 +29,7 @@ class Dialer final : public core::FlowAcceptor {
   DatagramEgress& datagrams_;
   const io::Log& log_;
   core::Mux* mux_ = nullptr;
-  io::Stage* stage_ = nullptr;
+  io::DataPath* path_ = nullptr;
 };
 
 }  // namespace tfunnel::proxy

@@ -26,7 +26,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   UdpEnds datagrams(tunnel.context(), common.udp_timeouts(), log);
   Dialer dialer(tunnel.context(), egress, datagrams, log);
   auto& session = tunnel.connect(&dialer);
-  dialer.serve(session.mux(), session.stage());
+  dialer.serve(session.mux(), session.data_path());
   return tunnel.run();
 }
 

@@ -42,6 +42,7 @@ std::size_t ReceiveWindow::drained(std::size_t bytes) {
   assert(bytes <= held_);
   held_ -= bytes;
   drained_since_stall_ += bytes;
+  drained_since_shrinking_ += bytes;
   grow();
   // Granting in halves keeps the number of Credit frames small.
   const auto promised = outstanding_ + held_;
@@ -51,8 +52,16 @@ std::size_t ReceiveWindow::drained(std::size_t bytes) {
   return grant;
 }
 
+// What exceeds the destination's speed only waits here, and costs a copy and memory.
+void ReceiveWindow::stalled() {
+  drained_since_stall_ = 0;
+  if (drained_since_shrinking_ < window_ || window_ <= MemoryBudget::least_shrunk_window) return;
+  window_ = std::max(window_ / 2, MemoryBudget::least_shrunk_window);
+  drained_since_shrinking_ = 0;
+}
+
 // A flow that drained a whole window without ever waiting for its socket is held back by its window,
-// or would soon be: double it. One that stalls keeps what it has.
+// or would soon be: double it.
 void ReceiveWindow::grow() {
   const auto limit = std::max(budget_.window_limit(), MemoryBudget::min_initial_credit);
   if (drained_since_stall_ >= window_ && window_ < limit) {

@@ -14,6 +14,8 @@ class MemoryBudget {
   static constexpr std::size_t max_initial_credit = 64U << 10;
   static constexpr std::size_t min_initial_credit = 4U << 10;
   static constexpr std::size_t max_window = 16U << 20;
+  /// A slow destination does not make a window smaller than this: what can wait in a pipe.
+  static constexpr std::size_t least_shrunk_window = 1U << 20;
 
   explicit MemoryBudget(std::size_t cap) : cap_(cap) {}
 
@@ -56,8 +58,9 @@ class ReceiveWindow {
   [[nodiscard]] bool received(std::size_t bytes);
   /// Bytes reached the socket. Returns what to grant now, often 0.
   std::size_t drained(std::size_t bytes);
-  /// The destination could not take what arrived: a window that overfills a buffer need not grow.
-  void stalled() { drained_since_stall_ = 0; }
+  /// The destination could not take what arrived: a window that overfills a buffer need not grow, and
+  /// a large one shrinks, at most once for each window that is drained.
+  void stalled();
 
   [[nodiscard]] std::size_t window() const { return window_; }
 
@@ -69,6 +72,7 @@ class ReceiveWindow {
   std::size_t outstanding_;  // granted and not yet arrived
   std::size_t held_ = 0;     // arrived and not yet drained
   std::size_t drained_since_stall_ = 0;
+  std::size_t drained_since_shrinking_ = 0;
   bool large_ = false;
 };
 

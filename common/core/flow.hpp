@@ -52,6 +52,8 @@ class FlowHandler {
   /// A descriptor that payload may be moved into at this moment instead of on_data(), or -1. What was
   /// moved is told by on_moved().
   virtual int payload_descriptor() { return -1; }
+  /// That descriptor takes no more now: another one to move payload into meanwhile, or -1.
+  virtual int payload_diversion() { return -1; }
   virtual void on_moved(std::size_t bytes) { static_cast<void>(bytes); }
   /// The far end sends no more.
   virtual void on_fin() {}

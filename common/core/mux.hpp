@@ -75,6 +75,8 @@ class Mux {
   [[nodiscard]] std::size_t data_header_size() const { return data_header_size_; }
   /// A descriptor to move that payload into, or -1 if it must come by receive().
   [[nodiscard]] int payload_descriptor() const;
+  /// Another one, since that one takes no more now; or -1.
+  [[nodiscard]] int payload_diversion() const;
   /// `bytes` of it were moved there. REQUIRES: bytes <= payload_left().
   void payload_moved(std::size_t bytes, Time now);
   /// Fills the batch with what is due: control frames first, then the flows in turn, as far as the

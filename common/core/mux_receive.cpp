@@ -82,6 +82,10 @@ int Mux::payload_descriptor() const {
   return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
 }
 
+int Mux::payload_diversion() const {
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion() : -1;
+}
+
 void Mux::payload_moved(std::size_t bytes, Time now) {
   count_received(bytes, true, now);
   count_payload(bytes);

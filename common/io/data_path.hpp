@@ -16,11 +16,10 @@ struct DataPath {
   DataPath(DataPathMode mode, Channel& channel);
 
   [[nodiscard]] bool moves() const { return out.is_open(); }
-  /// For the relays: null if everything is copied.
-  [[nodiscard]] Stage* stage() { return moves() ? &out : nullptr; }
 
   Stage out;  // from a flow's socket to the link
   Stage in;   // from the link to a socket, unless the link is a pipe itself
+  SpareStages spare;
   bool input_is_pipe = false;
 };
 

@@ -1,5 +1,7 @@
 #include "common/io/link.hpp"
 
+#include <poll.h>
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -22,6 +24,12 @@ constexpr std::size_t most_in_a_row = 1U << 20;
 constexpr std::size_t least_move = 16U << 10;
 // Reads without a bulk frame after which big reads pay again.
 constexpr int most_header_reads = 4;
+
+bool takes_more(int descriptor) {
+  pollfd entry{descriptor, POLLOUT, 0};
+  return ::poll(&entry, 1, 0) != 0;
+}
+
 }  // namespace
 
 Link::Link(asio::io_context& context, Channel& channel, core::Mux& mux, DataPath& path, Events events)
@@ -58,8 +66,10 @@ void Link::wait_readable() {
 void Link::read() {
   std::size_t done = 0;
   while (running_ && done < most_in_a_row) {
-    if (const auto moved = move_payload(); moved > 0) {
-      done += moved;
+    const auto moved = move_payload();
+    if (!moved) break;
+    if (*moved > 0) {
+      done += *moved;
       continue;
     }
     const auto room = std::span(input_).subspan(input_end_).first(read_size());
@@ -87,37 +97,50 @@ std::size_t Link::read_size() const {
 }
 
 /// Moves what has arrived of a bulk payload and returns how much. 0: nothing can be moved; the copying
-/// path will find out why (the link is empty, the destination is full or broken) and deals with it.
-std::size_t Link::move_payload() {
+/// path will find out why (the destination is full or broken, the link ended) and deals with it. Error
+/// would_block: nothing has arrived. It must not be read then, for a payload follows its header closely.
+result<std::size_t> Link::move_payload() {
   if (!path_.moves() || input_end_ > 0 || mux_.payload_left() < least_move) return 0;
   const int target = mux_.payload_descriptor();
   if (target < 0) return 0;
   const auto count = path_.input_is_pipe ? move_directly(target) : move_staged(target);
-  if (count == 0) return 0;
+  if (!count && is_transient(count.error())) return count;
+  if (!count || *count == 0) return 0;
   events_.on_moved();
   reads_since_move_ = 0;
   return count;
 }
 
-std::size_t Link::move_directly(int target) {
-  const auto count = move_bytes(channel_.read_descriptor(), target, mux_.payload_left());
-  if (!count) return 0;
-  mux_.payload_moved(*count, Clock::now());
-  return *count;
+result<std::size_t> Link::move_directly(int target) {
+  auto count = move_bytes(channel_.read_descriptor(), target, mux_.payload_left());
+  if (!count && is_transient(count.error()) && !takes_more(target)) {
+    const int diversion = mux_.payload_diversion();
+    if (diversion < 0) return 0;
+    count = move_bytes(channel_.read_descriptor(), diversion, mux_.payload_left());
+  }
+  if (count) mux_.payload_moved(*count, Clock::now());
+  return count;
 }
 
-std::size_t Link::move_staged(int target) {
+result<std::size_t> Link::move_staged(int target) {
   const auto staged = path_.in.take(channel_.read_descriptor(), mux_.payload_left());
-  if (!staged) return 0;
+  if (!staged) return staged;
+  auto left = *staged - give(target, *staged);
+  const int diversion = left > 0 ? mux_.payload_diversion() : -1;
+  if (diversion >= 0) left -= give(diversion, left);
+  if (left > 0) unstage(left);
+  return *staged;
+}
+
+std::size_t Link::give(int target, std::size_t staged) {
   std::size_t moved = 0;
-  while (moved < *staged) {
-    const auto count = path_.in.give(target, *staged - moved);
+  while (moved < staged) {
+    const auto count = path_.in.give(target, staged - moved);
     if (!count) break;
     moved += *count;
   }
   if (moved > 0) mux_.payload_moved(moved, Clock::now());
-  if (moved < *staged) unstage(*staged - moved);
-  return *staged;
+  return moved;
 }
 
 /// The destination stopped taking in the middle: the rest goes into the flow's own buffer.

@@ -47,9 +47,10 @@ class Link : public std::enable_shared_from_this<Link> {
   void read();
   void wait_readable();
   [[nodiscard]] std::size_t read_size() const;
-  std::size_t move_payload();
-  std::size_t move_directly(int target);
-  std::size_t move_staged(int target);
+  result<std::size_t> move_payload();
+  result<std::size_t> move_directly(int target);
+  result<std::size_t> move_staged(int target);
+  std::size_t give(int target, std::size_t staged);
   void unstage(std::size_t staged);
   void hand_over();
   void write_later();

@@ -12,10 +12,8 @@ constexpr std::size_t least_room = 2048;
 constexpr std::size_t least_move = 16U << 10;
 }  // namespace
 
-Relay::Relay(asio::io_context& context, core::Mux& mux, Stage* stage, const Log& log)
-    : mux_(mux), stage_(stage), log_(log), socket_(context) {}
-
-Relay::~Relay() { mux_.budget().release(queue_.size()); }
+Relay::Relay(asio::io_context& context, core::Mux& mux, DataPath* path, const Log& log)
+    : mux_(mux), path_(path), log_(log), socket_(context), backlog_(mux.budget(), path) {}
 
 void Relay::attach(tcp::socket socket) {
   socket_ = std::move(socket);
@@ -37,7 +35,7 @@ void Relay::fail(core::Reason reason) {
 
 core::Pulled Relay::pull(core::Batch& batch, std::size_t allowance, core::Time) {
   if (read_waiting_ || eof_read_ || !socket_.is_open()) return {};
-  if (bulk_ && stage_ != nullptr && allowance >= least_move) return pull_moving(batch, allowance);
+  if (bulk_ && path_ != nullptr && allowance >= least_move) return pull_moving(batch, allowance);
   return pull_copying(batch, allowance);
 }
 
@@ -57,7 +55,7 @@ core::Pulled Relay::pull_copying(core::Batch& batch, std::size_t allowance) {
 // The first move tells exactly how many bytes are ours; only then is their length promised.
 core::Pulled Relay::pull_moving(core::Batch& batch, std::size_t allowance) {
   if (!batch.header_fits()) return {.more = true, .batch_full = true};
-  const auto count = stage_->take(socket_.native_handle(), allowance);
+  const auto count = path_->out.take(socket_.native_handle(), allowance);
   if (!count) return read_ended(count.error());
   batch.commit_staged(flow_->id, *count);
   after_read(*count);
@@ -115,7 +113,7 @@ void Relay::watch_errors() {
 }
 
 void Relay::on_data(core::ByteView bytes) {
-  if (attached_ && queue_.empty()) {
+  if (attached_ && backlog_.empty()) {
     const auto taken = write(bytes);
     if (flow_ == nullptr) return;
     if (taken > 0) mux_.drained(*flow_, taken);
@@ -125,50 +123,64 @@ void Relay::on_data(core::ByteView bytes) {
 }
 
 int Relay::payload_descriptor() {
-  const bool direct = stage_ != nullptr && attached_ && queue_.empty() && socket_.is_open();
-  return direct ? socket_.native_handle() : -1;
+  if (path_ == nullptr || !attached_ || !socket_.is_open()) return -1;
+  return backlog_.empty() && !diverted_ ? socket_.native_handle() : backlog_.pipe();
+}
+
+int Relay::payload_diversion() {
+  if (!attached_ || diverted_) return -1;
+  const int pipe = backlog_.pipe();
+  if (pipe < 0) return -1;
+  diverted_ = true;
+  stalled();
+  return pipe;
 }
 
 void Relay::on_moved(std::size_t bytes) {
-  if (flow_ != nullptr) mux_.drained(*flow_, bytes);
+  if (!backlog_.empty() || diverted_) {
+    backlog_.moved(bytes);
+  } else if (flow_ != nullptr) {
+    mux_.drained(*flow_, bytes);
+  }
+}
+
+// The destination is slower than the link.
+void Relay::stalled() {
+  if (flow_ != nullptr) flow_->window.stalled();
+  if (attached_) wait_writable();
 }
 
 void Relay::keep(core::ByteView bytes) {
-  auto& budget = mux_.budget();
-  if (!budget.fits(bytes.size())) {
+  if (!mux_.budget().fits(bytes.size())) {
     log_.about_flow(LogLevel::warning, "buffer_size is used up: a stalled flow is reset",
                     {{"flow", flow_->request.text()}});
     fail(core::Reason::resource_limit);
     return drop();
   }
-  budget.buffer(bytes.size());
-  queue_.append(bytes);
-  flow_->window.stalled();
-  if (attached_) wait_writable();
+  backlog_.append(bytes);
+  stalled();
 }
 
 void Relay::flush() {
-  while (!queue_.empty()) {
-    const auto count = write(queue_.front());
-    if (count == 0) return;
-    queue_.consume(count);
-    mux_.budget().release(count);
+  diverted_ = false;
+  while (!backlog_.empty()) {
+    error_code error;
+    const auto count = backlog_.write_to(socket_, error);
+    if (error) return write_failed(error);
     if (flow_ != nullptr) mux_.drained(*flow_, count);
   }
+  backlog_.clear();
   after_drain();
 }
 
 std::size_t Relay::write(core::ByteView bytes) {
   error_code error;
   const auto count = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
-  if (!error) return count;
-  if (is_transient(error)) {
-    wait_writable();
-  } else {
-    break_off(error);
-  }
-  return 0;
+  if (error) write_failed(error);
+  return count;
 }
+
+void Relay::write_failed(error_code error) { is_transient(error) ? wait_writable() : break_off(error); }
 
 void Relay::on_fin() {
   fin_received_ = true;
@@ -177,7 +189,7 @@ void Relay::on_fin() {
 
 // The end is passed on only behind all data, and the socket is given up when both directions ended.
 void Relay::after_drain() {
-  if (!attached_ || !fin_received_ || !queue_.empty() || !socket_.is_open()) return;
+  if (!attached_ || !fin_received_ || !backlog_.empty() || !socket_.is_open()) return;
   error_code error;
   if (!eof_read_) {
     socket_.shutdown(tcp::socket::shutdown_send, error);
@@ -209,8 +221,7 @@ void Relay::break_off(error_code error) {
 
 // Closing resets the connection, since prepare() asked for that.
 void Relay::drop() {
-  mux_.budget().release(queue_.size());
-  queue_.clear();
+  backlog_.clear();
   error_code ignored;
   socket_.close(ignored);
   if (on_abandoned_) std::exchange(on_abandoned_, nullptr)();
@@ -218,7 +229,7 @@ void Relay::drop() {
 
 std::string Relay::describe() const {
   std::string words = attached_ ? "" : "connecting";
-  if (!queue_.empty()) words += (words.empty() ? "" : ", ") + std::to_string(queue_.size()) + " bytes buffered";
+  if (!backlog_.empty()) words += (words.empty() ? "" : ", ") + std::to_string(backlog_.size()) + " bytes buffered";
   if (eof_read_) words += (words.empty() ? "" : ", ") + std::string("application half-closed");
   return words;
 }

@@ -4,11 +4,10 @@
 #include <functional>
 #include <memory>
 
-#include "common/core/byte_queue.hpp"
 #include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
+#include "common/io/backlog.hpp"
 #include "common/io/log.hpp"
-#include "common/io/splice.hpp"
 
 namespace tfunnel::io {
 
@@ -20,9 +19,8 @@ namespace tfunnel::io {
 /// delivers what is left. Destroying it with its socket open resets the connection.
 class Relay final : public core::FlowHandler, public std::enable_shared_from_this<Relay> {
  public:
-  /// `mux`, `stage` and `log` must outlive the io_context's last handler. Without a stage all data is copied.
-  Relay(asio::io_context& context, core::Mux& mux, Stage* stage, const Log& log);
-  ~Relay() override;
+  /// `mux`, `path` and `log` must outlive the io_context's last handler. Without a path all data is copied.
+  Relay(asio::io_context& context, core::Mux& mux, DataPath* path, const Log& log);
 
   /// The flow that this relay serves. REQUIRES: before anything else.
   void bind(core::Flow& flow) { flow_ = &flow; }
@@ -35,6 +33,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
 
   void on_data(core::ByteView bytes) override;
   int payload_descriptor() override;
+  int payload_diversion() override;
   void on_moved(std::size_t bytes) override;
   void on_fin() override;
   void on_reset(core::Reason reason) override;
@@ -53,21 +52,24 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void flush();
   /// Returns how many bytes the socket took; fails the flow on an error.
   std::size_t write(core::ByteView bytes);
+  void write_failed(error_code error);
   void keep(core::ByteView bytes);
+  void stalled();
   void after_drain();
   void break_off(error_code error);
   void drop();
 
   core::Mux& mux_;
-  Stage* stage_;
+  DataPath* path_;
   const Log& log_;
   tcp::socket socket_;
   /// Null when the flow is over.
   core::Flow* flow_ = nullptr;
-  core::ByteQueue queue_;
+  Backlog backlog_;
   std::function<void()> on_abandoned_;
   bool attached_ = false;
-  bool bulk_ = false;  // the last read brought much: the next is worth moving
+  bool bulk_ = false;      // the last read brought much: the next is worth moving
+  bool diverted_ = false;  // payload is moved into the backlog's pipe until the socket takes more
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   bool error_watched_ = false;

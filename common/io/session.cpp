@@ -27,8 +27,8 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       settings_(settings),
       log_(log),
       budget_(settings.buffer_size),
-      mux_(mux_settings(settings), budget_, *this, acceptor),
       path_(settings.data_path, channel),
+      mux_(mux_settings(settings), budget_, *this, acceptor),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context),
       grace_(context) {

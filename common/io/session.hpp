@@ -47,7 +47,7 @@ class Session final : private core::LinkListener {
 
   [[nodiscard]] core::Mux& mux() { return mux_; }
   /// What the relays of this link's flows need; see DataPath.
-  [[nodiscard]] Stage* stage() { return path_.stage(); }
+  [[nodiscard]] DataPath* data_path() { return path_.moves() ? &path_ : nullptr; }
 
  private:
   using GoAwayCode = wire::GoAway::Code;
@@ -69,8 +69,8 @@ class Session final : private core::LinkListener {
   Settings settings_;
   const Log& log_;
   core::MemoryBudget budget_;
+  DataPath path_;  // before the mux, whose flows' local ends refer to it
   core::Mux mux_;
-  DataPath path_;
   std::shared_ptr<Link> link_;
   core::GreetingSearch greeting_;
   core::Keepalive keepalive_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <vector>
 
 #include "common/io/asio.hpp"
 
@@ -28,10 +30,29 @@ class Stage {
   result<std::size_t> give(int descriptor, std::size_t most);
   /// Reads up to `most` staged bytes into memory, for a destination that cannot take them now.
   result<std::size_t> read(void* into, std::size_t most);
+  /// What others may move bytes into; -1 while closed.
+  [[nodiscard]] int write_descriptor() const { return in_; }
 
  private:
   int in_ = -1;   // written by take()
   int out_ = -1;  // read by give()
+};
+
+/// Stages for flows whose destination is slower than the link. Few, because a user may have only so many
+/// large pipes (pipe(7), pipe-user-pages-soft); who gets none copies.
+class SpareStages {
+ public:
+  /// An empty stage, or null.
+  std::unique_ptr<Stage> borrow();
+  /// REQUIRES: it came from borrow() and is empty. A stage that is not given back must be destroyed
+  /// and told by lost().
+  void give_back(std::unique_ptr<Stage> stage);
+  void lost() { --lent_; }
+
+ private:
+  static constexpr std::size_t most = 8;
+  std::size_t lent_ = 0;
+  std::vector<std::unique_ptr<Stage>> idle_;
 };
 
 /// Moves up to `most` bytes; one of the two must be a pipe. Errors: would_block (either side); eof.

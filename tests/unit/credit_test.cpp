@@ -93,6 +93,33 @@ TEST(Credit, FlowThatStallsDoesNotGrow) {
   EXPECT_EQ(window.window(), first);
 }
 
+TEST(Credit, LargeWindowOfASlowDestinationShrinksOnceAWindowAndGrowsAgain) {
+  MemoryBudget budget(1U << 30);
+  ReceiveWindow window(budget, 0);
+  auto granted = window.drained(0);
+  const auto pass = [&](std::size_t bytes) {
+    while (bytes > 0) {
+      const auto part = std::min(bytes, granted);
+      ASSERT_TRUE(window.received(part));
+      granted -= part;
+      granted += window.drained(part);
+      bytes -= part;
+    }
+  };
+  pass(200U << 20);
+  ASSERT_EQ(window.window(), MemoryBudget::max_window);
+  window.stalled();
+  window.stalled();
+  EXPECT_EQ(window.window(), MemoryBudget::max_window / 2);
+  for (int i = 0; i < 10; ++i) {
+    pass(window.window() / 2);
+    window.stalled();
+  }
+  EXPECT_EQ(window.window(), MemoryBudget::least_shrunk_window);
+  pass(200U << 20);
+  EXPECT_EQ(window.window(), MemoryBudget::max_window);
+}
+
 TEST(Credit, WindowsOfTenThousandStalledFlowsStayWithinTheCap) {
   MemoryBudget budget(default_cap);
   std::vector<std::unique_ptr<ReceiveWindow>> windows;

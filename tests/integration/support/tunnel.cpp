@@ -55,7 +55,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
                                            log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-  dialer_->serve(proxy_->mux(), proxy_->stage());
+  dialer_->serve(proxy_->mux(), proxy_->data_path());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };
   proxy_->on_end = [this](io::ExitStatus status) { ended_[1].set_value(status); };
@@ -111,7 +111,7 @@ void Tunnel::add(tcp::socket socket) {
   error_code error;
   const auto source = socket.remote_endpoint(error);
   if (error) return;
-  const auto relay = std::make_shared<io::Relay>(context_, client_->mux(), client_->stage(), log_);
+  const auto relay = std::make_shared<io::Relay>(context_, client_->mux(), client_->data_path(), log_);
   auto* flow =
       client_->mux().open({core::Transport::tcp, io::from_asio(source), destinations_.at(source.port())}, relay);
   ASSERT_NE(flow, nullptr);

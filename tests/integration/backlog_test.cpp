@@ -1,0 +1,113 @@
+// What a slow socket is owed: in a pipe, behind that in memory, always in order and always accounted for.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <boost/asio/read.hpp>
+
+#include "common/io/backlog.hpp"
+#include "common/io/errors.hpp"
+#include "tests/integration/support/sockets.hpp"
+
+namespace tfunnel::test {
+namespace {
+
+struct Ends {
+  asio::io_context context;
+  tcp::acceptor door{context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
+  tcp::socket near{context};
+  tcp::socket far{context};
+
+  Ends() {
+    near.connect(door.local_endpoint());
+    door.accept(far);
+    near.non_blocking(true);
+  }
+};
+
+/// A data path that moves; its own channel plays no part here.
+struct Path {
+  asio::io_context context;
+  std::array<int, 2> pipe{};
+  std::unique_ptr<io::Channel> channel;
+  std::unique_ptr<io::DataPath> path;
+
+  Path() {
+    if (::pipe(pipe.data()) != 0) return;
+    channel = std::make_unique<io::Channel>(context, pipe[0], pipe[1]);
+    path = std::make_unique<io::DataPath>(io::DataPathMode::automatic, *channel);
+  }
+  ~Path() {
+    path.reset();
+    channel.reset();
+    for (const int end : pipe) ::close(end);
+  }
+};
+
+class BacklogTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!path_.path->moves()) GTEST_SKIP() << "nothing can be moved on this system";
+  }
+  void put_into_pipe(io::Backlog& backlog, const Bytes& bytes) {
+    const int pipe = backlog.pipe();
+    ASSERT_GE(pipe, 0);
+    ASSERT_EQ(::write(pipe, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    backlog.moved(bytes.size());
+  }
+  Bytes drain(io::Backlog& backlog) {
+    Bytes got;
+    while (!backlog.empty()) {
+      error_code error;
+      const auto count = backlog.write_to(ends_.near, error);
+      EXPECT_FALSE(error) << error.message();
+      if (error) break;
+      Bytes part(count);
+      asio::read(ends_.far, asio::buffer(part));
+      got.insert(got.end(), part.begin(), part.end());
+    }
+    return got;
+  }
+
+  Path path_;
+  Ends ends_;
+  core::MemoryBudget budget_{1 << 20};
+};
+
+TEST_F(BacklogTest, MemoryComesBehindThePipeInOrder) {
+  io::Backlog backlog(budget_, path_.path.get());
+  const auto all = pattern(90'000);
+  put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
+  put_into_pipe(backlog, Bytes(all.begin() + 30'000, all.begin() + 40'000));
+  backlog.append(core::ByteView(all).subspan(40'000));
+  EXPECT_EQ(backlog.pipe(), -1) << "what is moved now would overtake what is in memory";
+  EXPECT_EQ(budget_.buffered(), all.size());
+  EXPECT_EQ(drain(backlog), all);
+  EXPECT_EQ(budget_.buffered(), 0U);
+}
+
+TEST_F(BacklogTest, FlowsThatBreakWithAFullPipeDoNotUseUpThePipes) {
+  for (int i = 0; i < 100; ++i) {
+    io::Backlog backlog(budget_, path_.path.get());
+    put_into_pipe(backlog, pattern(1000));
+  }
+  EXPECT_EQ(budget_.buffered(), 0U);
+  io::Backlog backlog(budget_, path_.path.get());
+  put_into_pipe(backlog, pattern(10));
+  EXPECT_EQ(drain(backlog), pattern(10)) << "bytes of a broken flow went to another";
+}
+
+TEST_F(BacklogTest, ManyStalledFlowsShareAFewPipesAndTheRestCopies) {
+  std::vector<std::unique_ptr<io::Backlog>> backlogs;
+  int with_pipe = 0;
+  for (int i = 0; i < 50; ++i) {
+    backlogs.push_back(std::make_unique<io::Backlog>(budget_, path_.path.get()));
+    if (backlogs.back()->pipe() >= 0) ++with_pipe;
+  }
+  EXPECT_GT(with_pipe, 0);
+  EXPECT_LT(with_pipe, 50);
+  backlogs.clear();
+  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(), 0) << "pipes that were not used do not come back";
+}
+
+}  // namespace
+}  // namespace tfunnel::test
