@@ -1,7 +1,6 @@
 #include "client/capture_udp.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "client/transparent_socket.hpp"
 #include "common/io/errors.hpp"
@@ -11,7 +10,7 @@ namespace tfunnel::client {
 namespace {
 using Clock = std::chrono::steady_clock;
 // Datagrams in a row before others get their turn in the event loop.
-constexpr int most_in_a_row = 256;
+constexpr std::size_t most_in_a_row = 256;
 }  // namespace
 
 void UdpSource::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
@@ -25,7 +24,7 @@ void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reaso
 
 UdpCapture::UdpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
                        const core::UdpTimeouts& timeouts, const io::Log& log)
-    : ports_(ports), timeouts_(timeouts), log_(log), sender_(mark, log), timer_(context) {
+    : ports_(ports), timeouts_(timeouts), log_(log), sender_(context, mark, log), timer_(context) {
   for (const auto port : ports_) {
     for (const auto family : {Family::v4, Family::v6}) {
       auto socket = bind_transparent(context, family, port, mark);
@@ -55,15 +54,14 @@ void UdpCapture::wait_readable(udp::socket& socket) {
 
 // Always read, even when the link is full: the flows' queues drop by age, the kernel's would not.
 void UdpCapture::read(udp::socket& socket) {
-  std::array<std::uint8_t, core::max_datagram_payload + 1> buffer;
   const auto now = Clock::now();
-  for (int i = 0; i < most_in_a_row; ++i) {
-    const auto datagram = receive_captured(socket, buffer);
-    if (!datagram) {
-      if (io::is_transient(datagram.error())) break;
-      continue;
-    }
-    take(now, datagram->source, datagram->destination, core::ByteView(buffer).first(datagram->size));
+  const auto take_one = [&](const auto& source, const auto& destination, auto payload) {
+    if (destination) take(now, source, *destination, payload);
+  };
+  for (std::size_t done = 0; done < most_in_a_row;) {
+    const auto count = reader_.read(socket.native_handle(), take_one);
+    if (!count && io::is_transient(count.error())) break;
+    done += count ? *count : 1;
   }
   wait_readable(socket);
 }

@@ -7,6 +7,7 @@
 
 #include "client/raw_sender.hpp"
 #include "common/io/datagram_end.hpp"
+#include "common/io/datagram_reader.hpp"
 
 namespace tfunnel::client {
 
@@ -50,6 +51,7 @@ class UdpCapture {
   core::UdpTimeouts timeouts_;
   const io::Log& log_;
   RawSender sender_;
+  io::DatagramReader reader_;
   core::Mux* mux_ = nullptr;
   std::vector<udp::socket> sockets_;
   std::unordered_map<core::Endpoint, std::shared_ptr<UdpSource>> sources_;

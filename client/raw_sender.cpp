@@ -4,6 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
@@ -37,13 +41,13 @@ int open_raw(int family, std::uint32_t mark) {
 
 }  // namespace
 
-RawSender::RawSender(std::uint32_t mark, const io::Log& log) : log_(log) {
-  v4_ = open_raw(AF_INET, mark);
-  v6_ = open_raw(AF_INET6, mark);
+RawSender::RawSender(asio::io_context& context, std::uint32_t mark, const io::Log& log) : context_(context), log_(log) {
+  v4_.socket = open_raw(AF_INET, mark);
+  v6_.socket = open_raw(AF_INET6, mark);
 }
 
 RawSender::~RawSender() {
-  for (const int fd : {v4_, v6_}) {
+  for (const int fd : {v4_.socket, v6_.socket}) {
     if (fd >= 0) ::close(fd);
   }
 }
@@ -60,23 +64,39 @@ void RawSender::deliver_error(const core::Endpoint& peer, const core::Endpoint& 
 }
 
 void RawSender::send(const Packet& packet, const core::Address& to) {
-  auto error = send_whole(packet, to);
-  if (error.value() == EMSGSIZE) {
-    error = {};
-    for (const auto& fragment : fragments(packet, safe_mtu, next_id_++)) {
-      error = send_whole(fragment, to);
-      if (error) break;
-    }
+  auto& way = to.is_v4() ? v4_ : v6_;
+  const udp::endpoint endpoint(io::to_asio(to), 0);
+  if (!way.waiting.add(endpoint, packet)) {
+    flush(way);
+    way.waiting.add(endpoint, packet);
   }
-  if (error) log_.debug("a datagram to " + to.text() + " was lost: " + error.message());
+  flush_later();
 }
 
-error_code RawSender::send_whole(const Packet& packet, const core::Address& to) const {
-  const udp::endpoint endpoint(io::to_asio(to), 0);
-  const int fd = to.is_v4() ? v4_ : v6_;
-  const auto sent =
-      ::sendto(fd, packet.data(), packet.size(), 0, endpoint.data(), static_cast<socklen_t>(endpoint.size()));
-  return sent < 0 ? io::last_error() : error_code();
+// Answers come in bursts: all of one round of the event loop go out together.
+void RawSender::flush_later() {
+  if (std::exchange(flush_due_, true)) return;
+  asio::post(context_, [this] {
+    flush_due_ = false;
+    flush(v4_);
+    flush(v6_);
+  });
+}
+
+void RawSender::flush(Way& way) {
+  way.waiting.flush(way.socket,
+                    [&](const auto& to, auto packet, auto error) { failed(way.socket, to, packet, error); });
+}
+
+void RawSender::failed(int socket, const udp::endpoint& to, core::ByteView packet, error_code error) {
+  if (error.value() == EMSGSIZE) {
+    error = {};
+    for (const auto& part : fragments(Packet(packet.begin(), packet.end()), safe_mtu, next_id_++)) {
+      const auto size = static_cast<socklen_t>(to.size());
+      if (::sendto(socket, part.data(), part.size(), 0, to.data(), size) < 0) error = io::last_error();
+    }
+  }
+  if (error) log_.debug("a datagram to " + to.address().to_string() + " was lost: " + error.message());
 }
 
 }  // namespace tfunnel::client

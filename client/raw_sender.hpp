@@ -5,6 +5,7 @@
 
 #include "client/packet.hpp"
 #include "common/io/asio.hpp"
+#include "common/io/datagram_writer.hpp"
 #include "common/io/log.hpp"
 
 namespace tfunnel::client {
@@ -15,24 +16,35 @@ namespace tfunnel::client {
 class RawSender {
  public:
   /// `mark` is the fwmark of our own packets, which capture rules leave alone.
-  /// Throws boost::system::system_error without CAP_NET_RAW. A family that the system lacks is left out.
-  explicit RawSender(std::uint32_t mark, const io::Log& log);
+  /// It must outlive the last handler of `context`. Throws boost::system::system_error without CAP_NET_RAW. A family
+  /// that the system lacks is left out.
+  RawSender(asio::io_context& context, std::uint32_t mark, const io::Log& log);
   ~RawSender();
   RawSender(const RawSender&) = delete;
   RawSender& operator=(const RawSender&) = delete;
 
-  /// A datagram from `peer` to the application at `application`.
+  /// A datagram from `peer` to the application at `application`. It goes out before the event loop waits again.
   void deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload);
   /// Tells `application` that its datagram to `peer` did not arrive.
   void deliver_error(const core::Endpoint& peer, const core::Endpoint& application, core::Reason reason);
 
  private:
-  void send(const Packet& packet, const core::Address& to);
-  error_code send_whole(const Packet& packet, const core::Address& to) const;
+  /// A family's socket (-1: absent), and what goes out with the next flush.
+  struct Way {
+    int socket = -1;
+    io::DatagramWriter waiting{false};
+  };
 
+  void send(const Packet& packet, const core::Address& to);
+  void flush_later();
+  void flush(Way& way);
+  void failed(int socket, const udp::endpoint& to, core::ByteView packet, error_code error);
+
+  asio::io_context& context_;
   const io::Log& log_;
-  int v4_ = -1;
-  int v6_ = -1;
+  Way v4_;
+  Way v6_;
+  bool flush_due_ = false;
   std::uint32_t next_id_ = 1;
 };
 

@@ -4,8 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
-
+#include "common/io/datagram_reader.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
@@ -54,26 +53,6 @@ bool bind(Socket& socket, Family family, std::uint16_t port) {
   return true;
 }
 
-template <class SockAddr>
-udp::endpoint endpoint_from(const cmsghdr& header) {
-  udp::endpoint endpoint;
-  std::memcpy(endpoint.data(), CMSG_DATA(&header), sizeof(SockAddr));
-  endpoint.resize(sizeof(SockAddr));
-  return endpoint;
-}
-
-std::optional<core::Endpoint> original_destination(msghdr& message) {
-  for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level == SOL_IP && header->cmsg_type == IP_ORIGDSTADDR) {
-      return io::from_asio(endpoint_from<sockaddr_in>(*header));
-    }
-    if (header->cmsg_level == SOL_IPV6 && header->cmsg_type == IPV6_ORIGDSTADDR) {
-      return io::from_asio(endpoint_from<sockaddr_in6>(*header));
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<tcp::acceptor> listen_transparent(asio::io_context& context, Family family, std::uint16_t port,
@@ -99,28 +78,9 @@ std::optional<udp::socket> bind_transparent(asio::io_context& context, Family fa
   if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &udp_receive_buffer, sizeof udp_receive_buffer) < 0) {
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &udp_receive_buffer, sizeof udp_receive_buffer);
   }
+  io::DatagramReader::prepare(fd);
   if (!bind(socket, family, port)) return std::nullopt;
-  socket.non_blocking(true);
   return socket;
-}
-
-result<CapturedDatagram> receive_captured(udp::socket& socket, std::span<std::uint8_t> buffer) {
-  udp::endpoint source;
-  alignas(cmsghdr) std::array<char, 256> control;
-  iovec piece{buffer.data(), buffer.size()};
-  msghdr message{};
-  message.msg_name = source.data();
-  message.msg_namelen = static_cast<socklen_t>(source.capacity());
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const auto size = ::recvmsg(socket.native_handle(), &message, MSG_DONTWAIT);
-  if (size < 0) return io::last_error();
-  source.resize(message.msg_namelen);
-  const auto destination = original_destination(message);
-  if (!destination) return error_code(asio::error::invalid_argument);
-  return CapturedDatagram{io::from_asio(source), *destination, static_cast<std::size_t>(size)};
 }
 
 bool is_local_address(const core::Address& address) {

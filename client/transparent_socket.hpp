@@ -1,9 +1,7 @@
 // Sockets that accept what was sent to somebody else: TPROXY's other half.
 #pragma once
 
-#include <array>
 #include <optional>
-#include <span>
 
 #include "common/io/asio.hpp"
 
@@ -17,18 +15,9 @@ enum class Family { v4, v6 };
 std::optional<tcp::acceptor> listen_transparent(asio::io_context& context, Family family, std::uint16_t port,
                                                 std::uint32_t mark);
 
-/// A UDP socket for captured datagrams, which tells each one's original destination.
+/// A UDP socket for captured datagrams, which tells io::DatagramReader each one's original destination.
 std::optional<udp::socket> bind_transparent(asio::io_context& context, Family family, std::uint16_t port,
                                             std::uint32_t mark);
-
-struct CapturedDatagram {
-  core::Endpoint source;
-  core::Endpoint destination;
-  std::size_t size = 0;
-};
-
-/// One datagram. Errors: would_block when there is none.
-result<CapturedDatagram> receive_captured(udp::socket& socket, std::span<std::uint8_t> buffer);
 
 /// Is this an address of this host? Asked by binding to it.
 bool is_local_address(const core::Address& address);

@@ -1,7 +1,6 @@
 #include "proxy/udp_ends.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "common/io/errors.hpp"
@@ -16,12 +15,12 @@ using Clock = std::chrono::steady_clock;
 // Enough for a burst of video; the system may cut it to its own limit.
 constexpr int receive_buffer = 1 << 20;
 // Datagrams in a row before others get their turn in the event loop.
-constexpr int most_in_a_row = 64;
+constexpr std::size_t most_in_a_row = 64;
 
 }  // namespace
 
-UdpEnd::UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, const io::Log& log)
-    : DatagramEnd(mux, now), context_(context), log_(log) {}
+UdpEnd::UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, Shared& shared, const io::Log& log)
+    : DatagramEnd(mux, now), context_(context), shared_(shared), log_(log) {}
 
 udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
   const auto protocol = peer.address.is_v4() ? udp::v4() : udp::v6();
@@ -41,6 +40,7 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
   made.set_option(asio::socket_base::receive_buffer_size(receive_buffer), error);
   made.set_option(asio::socket_base::broadcast(true), error);
   keep_udp_errors(made);
+  io::DatagramReader::prepare(made.native_handle());
   socket = std::move(made);
   wait_readable(*socket);
   return &*socket;
@@ -50,25 +50,22 @@ void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   if (over()) return;
   heard(Clock::now());
   auto* socket = socket_for(peer);
-  if (socket == nullptr) return;
-  auto error = send(*socket, peer, payload);
-  if (error && !io::is_transient(error)) {
+  if (socket != nullptr) shared_.outbox->add(shared_from_this(), *socket, io::to_asio<udp>(peer), payload);
+}
+
+void UdpEnd::on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteView payload, error_code error) {
+  if (over()) return;
+  if (!io::is_transient(error)) {
     // An earlier datagram's ICMP error is reported once by the next call, which then sent nothing.
-    report_errors(*socket);
-    error = send(*socket, peer, payload);
+    report_errors(socket);
+    socket.send_to(asio::buffer(payload.data(), payload.size()), to, 0, error);
   }
   if (!error) return;
   if (io::is_transient(error)) {
     ++mux_.counters().datagrams_dropped;
   } else {
-    mux_.datagram_error(*flow_, peer, io::reason_of(error));
+    mux_.datagram_error(*flow_, io::from_asio(to), io::reason_of(error));
   }
-}
-
-error_code UdpEnd::send(udp::socket& socket, const core::Endpoint& peer, core::ByteView payload) {
-  error_code error;
-  socket.send_to(asio::buffer(payload.data(), payload.size()), io::to_asio<udp>(peer), 0, error);
-  return error;
 }
 
 void UdpEnd::wait_readable(udp::socket& socket) {
@@ -79,15 +76,13 @@ void UdpEnd::wait_readable(udp::socket& socket) {
 
 void UdpEnd::read(udp::socket& socket) {
   report_errors(socket);
-  std::array<std::uint8_t, core::max_datagram_payload + 1> buffer;
-  for (int i = 0; i < most_in_a_row; ++i) {
-    udp::endpoint peer;
-    error_code error;
-    const auto size = socket.receive_from(asio::buffer(buffer), peer, 0, error);
-    if (io::is_transient(error)) break;
+  const auto now = Clock::now();
+  const auto take = [&](const auto& peer, const auto&, auto payload) { enqueue(now, peer, payload); };
+  for (std::size_t done = 0; done < most_in_a_row;) {
+    const auto count = shared_.reader.read(socket.native_handle(), take);
     // Any other error was an ICMP message about an earlier datagram; the queue told already.
-    if (error) continue;
-    enqueue(Clock::now(), io::from_asio(peer), core::ByteView(buffer).first(size));
+    if (!count && io::is_transient(count.error())) break;
+    done += count ? *count : 1;
   }
   wait_readable(socket);
 }
@@ -100,6 +95,8 @@ void UdpEnd::report_errors(udp::socket& socket) {
 }
 
 void UdpEnd::on_over() {
+  // The flow's end comes behind its datagrams.
+  shared_.outbox->flush();
   error_code ignored;
   if (v4_) v4_->close(ignored);
   if (v6_) v6_->close(ignored);
@@ -117,10 +114,14 @@ std::string UdpEnd::describe() const {
 }
 
 UdpEnds::UdpEnds(asio::io_context& context, const core::UdpTimeouts& timeouts, const io::Log& log)
-    : context_(context), timeouts_(timeouts), log_(log), timer_(context) {}
+    : context_(context),
+      timeouts_(timeouts),
+      log_(log),
+      timer_(context),
+      shared_{std::make_shared<UdpOutbox>(context), {}} {}
 
 std::shared_ptr<core::FlowHandler> UdpEnds::add(core::Flow& flow) {
-  auto end = std::make_shared<UdpEnd>(context_, *mux_, Clock::now(), log_);
+  auto end = std::make_shared<UdpEnd>(context_, *mux_, Clock::now(), shared_, log_);
   end->bind(flow);
   ends_.push_back(end);
   if (ends_.size() == 1) sweep_later();

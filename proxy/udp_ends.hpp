@@ -7,17 +7,26 @@
 
 #include "common/io/asio.hpp"
 #include "common/io/datagram_end.hpp"
+#include "common/io/datagram_reader.hpp"
 #include "common/io/log.hpp"
 #include "proxy/egress.hpp"
+#include "proxy/udp_outbox.hpp"
 
 namespace tfunnel::proxy {
 
 /// One flow's sockets: one a family, made when first needed, never connected. Every peer sees the
 /// same source port and any peer may answer (RFC 4787: endpoint-independent mapping and filtering),
 /// which games, STUN and WebRTC need.
-class UdpEnd final : public io::DatagramEnd, public std::enable_shared_from_this<UdpEnd> {
+class UdpEnd final : public io::DatagramEnd, public UdpOutbox::Sender, public std::enable_shared_from_this<UdpEnd> {
  public:
-  UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, const io::Log& log);
+  /// What all flows share.
+  struct Shared {
+    std::shared_ptr<UdpOutbox> outbox;
+    io::DatagramReader reader;
+  };
+
+  /// `shared` and `log` must outlive it.
+  UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, Shared& shared, const io::Log& log);
 
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   [[nodiscard]] std::string describe() const override;
@@ -28,10 +37,11 @@ class UdpEnd final : public io::DatagramEnd, public std::enable_shared_from_this
   udp::socket* socket_for(const core::Endpoint& peer);
   void wait_readable(udp::socket& socket);
   void read(udp::socket& socket);
-  error_code send(udp::socket& socket, const core::Endpoint& peer, core::ByteView payload);
+  void on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteView payload, error_code error) override;
   void report_errors(udp::socket& socket);
 
   asio::io_context& context_;
+  Shared& shared_;
   const io::Log& log_;
   std::optional<udp::socket> v4_;
   std::optional<udp::socket> v6_;
@@ -53,6 +63,7 @@ class UdpEnds final : public DatagramEgress {
   const io::Log& log_;
   core::Mux* mux_ = nullptr;
   asio::steady_timer timer_;
+  UdpEnd::Shared shared_;
   std::vector<std::shared_ptr<UdpEnd>> ends_;
 };
 

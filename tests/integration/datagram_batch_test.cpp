@@ -1,0 +1,104 @@
+// Datagrams that are sent and read several at once arrive as if each had gone alone.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "common/io/datagram_reader.hpp"
+#include "common/io/datagram_writer.hpp"
+#include "common/io/errors.hpp"
+#include "tests/integration/support/sockets.hpp"
+
+namespace tfunnel::test {
+namespace {
+
+class DatagramBatch : public testing::Test {
+ protected:
+  DatagramBatch() {
+    for (auto* socket : {&from_, &to_, &other_}) {
+      socket->set_option(asio::socket_base::receive_buffer_size(4 << 20));
+      io::DatagramReader::prepare(socket->native_handle());
+    }
+  }
+  void send(const udp::socket& to, const Bytes& payload) {
+    if (writer_.add(to.local_endpoint(), payload)) return;
+    flush();
+    ASSERT_TRUE(writer_.add(to.local_endpoint(), payload));
+  }
+  void flush() {
+    writer_.flush(from_.native_handle(),
+                  [&](const auto&, auto payload, auto error) { unsent_.emplace_back(payload.size(), error.value()); });
+  }
+  /// All that waits in the socket; the loopback delivers before a send returns.
+  std::vector<Bytes> read_all(udp::socket& socket) {
+    std::vector<Bytes> all;
+    const auto take = [&](const auto& from, const auto&, auto payload) {
+      EXPECT_EQ(from, io::from_asio(from_.local_endpoint()));
+      all.emplace_back(payload.begin(), payload.end());
+    };
+    while (reader_.read(socket.native_handle(), take)) {
+    }
+    return all;
+  }
+
+  asio::io_context context_;
+  const udp::endpoint any_{asio::ip::address_v4::loopback(), 0};
+  udp::socket from_{context_, any_};
+  udp::socket to_{context_, any_};
+  udp::socket other_{context_, any_};
+  io::DatagramWriter writer_{true};
+  io::DatagramReader reader_;
+  std::vector<std::pair<std::size_t, int>> unsent_;
+};
+
+TEST_F(DatagramBatch, KeepsEachDatagramsSizeAndOrder) {
+  std::vector<Bytes> sent;
+  for (const std::size_t size :
+       {1200, 1200, 1200, 700, 1200, 1200, 0, 0, 1, 1, 2, 1452, 1452, 1453, 9000, 9000, 1200}) {
+    sent.push_back(pattern(size));
+  }
+  for (const auto& payload : sent) send(to_, payload);
+  flush();
+  EXPECT_EQ(read_all(to_), sent);
+  EXPECT_TRUE(unsent_.empty());
+}
+
+TEST_F(DatagramBatch, OfManyIsWholeAndGoesOutWhenItIsFull) {
+  std::vector<Bytes> sent(1000, pattern(1200));
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i][0] = static_cast<std::uint8_t>(i);
+  for (const auto& payload : sent) send(to_, payload);
+  flush();
+  EXPECT_EQ(read_all(to_), sent);
+}
+
+TEST_F(DatagramBatch, GivesEachPeerItsOwn) {
+  std::vector<Bytes> sent;
+  for (std::size_t i = 0; i < 40; ++i) {
+    sent.push_back(pattern(100 + i / 4));
+    send(i % 3 == 0 ? other_ : to_, sent.back());
+  }
+  flush();
+  std::vector<Bytes> others;
+  std::vector<Bytes> rest;
+  for (std::size_t i = 0; i < sent.size(); ++i) (i % 3 == 0 ? others : rest).push_back(sent[i]);
+  EXPECT_EQ(read_all(other_), others);
+  EXPECT_EQ(read_all(to_), rest);
+}
+
+TEST_F(DatagramBatch, LosesOnlyWhatCannotBeSent) {
+  send(to_, pattern(1000));
+  send(to_, pattern(1000));
+  send(to_, pattern(65'508));
+  send(to_, pattern(1000));
+  flush();
+  EXPECT_EQ(read_all(to_), std::vector<Bytes>(3, pattern(1000)));
+  EXPECT_EQ(unsent_, (std::vector<std::pair<std::size_t, int>>{{65'508, EMSGSIZE}}));
+}
+
+TEST_F(DatagramBatch, LargestDatagramPasses) {
+  send(to_, pattern(65'507));
+  flush();
+  EXPECT_EQ(read_all(to_), std::vector<Bytes>{pattern(65'507)});
+}
+
+}  // namespace
+}  // namespace tfunnel::test
