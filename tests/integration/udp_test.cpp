@@ -72,6 +72,9 @@ TEST_P(Udp, AllPeersSeeOneSourceAndAnybodyMayAnswer) {
 
 #ifdef __linux__
 TEST_P(Udp, ClosedPortIsReportedAsRefusedAndEndsNothing) {
+#ifdef TFUNNEL_POSIX_FILES
+  GTEST_SKIP() << "POSIX does not tell an unconnected socket which peer refused";
+#endif
   const auto closed = closed_endpoint(SOCK_DGRAM, GetParam());
   send(closed, bytes_of("anybody?"));
   EXPECT_TRUE(eventually([&] { return tunnel.call([&] { return application->errors.size(); }) == 1; }));
