@@ -52,14 +52,15 @@ void TcpCapture::accept(Listener& listener) {
     if (mux_->full()) return accept_after_pause(listener, "the far end takes no more flows");
     error_code error;
     tcp::socket socket(context_);
-    listener.acceptor.accept(socket, error);
+    tcp::endpoint source;
+    listener.acceptor.accept(socket, source, error);
     if (io::is_transient(error)) {
       exhausted_ = false;
       break;
     }
     if (io::is_exhaustion(error)) return accept_after_pause(listener, error.message());
     // Any other error belongs to the one connection that was at the front of the queue (accept(2)).
-    if (!error) add(std::move(socket));
+    if (!error) add(std::move(socket), source);
   }
   accept_later(listener);
 }
@@ -75,15 +76,12 @@ void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) 
 
 bool TcpCapture::is_own_port(std::uint16_t port) const { return std::ranges::find(ports_, port) != ports_.end(); }
 
-void TcpCapture::add(tcp::socket socket) {
+void TcpCapture::add(tcp::socket socket, const tcp::endpoint& source) {
   error_code error;
   const auto destination = socket.local_endpoint(error);
-  // An application that resets at once leaves a socket without a peer.
-  const auto source = error ? tcp::endpoint() : socket.remote_endpoint(error);
   if (error) return;
   const core::FlowRequest request{core::Transport::tcp, io::from_asio(source), io::from_asio(destination)};
   if (is_own_port(request.destination.port) && is_local_address(request.destination.address)) {
-    io::prepare(socket);
     log_.about_flow(io::LogLevel::warning,
                     "refused a connection made straight to the capture port: it would come back for ever",
                     {{"flow", request.text()}});

@@ -31,7 +31,7 @@ class TcpCapture {
   void accept_later(Listener& listener);
   void accept(Listener& listener);
   void accept_after_pause(Listener& listener, const std::string& why);
-  void add(tcp::socket socket);
+  void add(tcp::socket socket, const tcp::endpoint& source);
   [[nodiscard]] bool is_own_port(std::uint16_t port) const;
 
   asio::io_context& context_;

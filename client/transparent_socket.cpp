@@ -6,6 +6,7 @@
 
 #include "common/io/datagram_reader.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/socket_options.hpp"
 
 namespace tfunnel::client {
 
@@ -61,6 +62,8 @@ std::optional<tcp::acceptor> listen_transparent(asio::io_context& context, Famil
   if (!open(acceptor, family)) return std::nullopt;
   make_transparent(acceptor.native_handle(), family, mark);
   if (!bind(acceptor, family, port)) return std::nullopt;
+  // For the connections to inherit, which saves seven system calls for each.
+  io::prepare(acceptor.native_handle());
   acceptor.listen(backlog);
   acceptor.non_blocking(true);
   return acceptor;

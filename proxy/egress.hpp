@@ -29,6 +29,7 @@ class Egress {
 
   /// Runs inside a coroutine and may suspend it. When the flow is given up, the coroutine is
   /// cancelled: asynchronous operations then end with operation_aborted, and so should this.
+  /// io::prepare() was called for the socket it gives.
   virtual result<tcp::socket> connect(const Target& target, asio::yield_context yield) = 0;
 };
 

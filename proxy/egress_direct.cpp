@@ -14,7 +14,7 @@ result<tcp::socket> DirectEgress::connect(const Target& target, asio::yield_cont
   const auto socket = std::make_shared<tcp::socket>(context_);
   socket->open(endpoint.protocol(), error);
   if (error) return error;
-  io::reset_on_close(*socket);
+  io::prepare(socket->native_handle());
   Deadline deadline(context_, timeout_, [socket] { socket->cancel(); });
   socket->async_connect(endpoint, yield[error]);
   if (deadline.expired()) return error_code(asio::error::timed_out);

@@ -19,7 +19,8 @@ void Relay::attach(tcp::socket socket) {
   socket_ = std::move(socket);
   attached_ = true;
   on_abandoned_ = nullptr;
-  prepare(socket_);
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
   wait_readable();
   flush();
 }

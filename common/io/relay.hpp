@@ -24,7 +24,8 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
 
   /// The flow that this relay serves. REQUIRES: before anything else.
   void bind(core::Flow& flow) { flow_ = &flow; }
-  /// The connection is there: what waited for it is written, and its data may go.
+  /// The connection is there: what waited for it is written, and its data may go. REQUIRES: prepare()
+  /// was called for it, or for its listener.
   void attach(tcp::socket socket);
   /// The connection cannot be made: the flow ends with `reason`.
   void fail(core::Reason reason);

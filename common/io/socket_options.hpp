@@ -5,14 +5,11 @@
 
 namespace tfunnel::io {
 
-/// From here the socket is reset if it is closed, or if this program dies. prepare() does it too; a
-/// connection that is still being made wants it before.
-void reset_on_close(tcp::socket& socket);
-
-/// Non-blocking, no Nagle delay (frames are gathered already), keep-alive so that dead peers are
-/// noticed within minutes, and reset on close: should this program die, the application sees a
-/// reset and not the false end of its data. end_gracefully() takes the last one back.
-void prepare(tcp::socket& socket);
+/// No Nagle delay (frames are gathered already), keep-alive so that dead peers are noticed within
+/// minutes, and reset on close: should this program die, the application sees a reset and not the
+/// false end of its data. end_gracefully() takes the last one back.
+/// A connection has it best before it is made. On Linux, accepted connections have it from their listener.
+void prepare(int socket);
 
 /// From here close() delivers what is written and then ends in order. REQUIRES: both directions are over.
 void end_gracefully(tcp::socket& socket);

@@ -6,6 +6,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include "common/io/socket_options.hpp"
+
 namespace tfunnel::test {
 
 namespace {
@@ -116,6 +118,7 @@ void Tunnel::add(tcp::socket socket) {
       client_->mux().open({core::Transport::tcp, io::from_asio(source), destinations_.at(source.port())}, relay);
   ASSERT_NE(flow, nullptr);
   relay->bind(*flow);
+  io::prepare(socket.native_handle());
   relay->attach(std::move(socket));
 }
 
