@@ -25,6 +25,15 @@ ByteView ByteQueue::front() const {
   return ByteView(blocks_[head_]).subspan(consumed_);
 }
 
+ByteView ByteQueue::peek(std::size_t position) const {
+  position += consumed_;
+  for (std::size_t i = head_; i < blocks_.size(); ++i) {
+    if (position < blocks_[i].size()) return ByteView(blocks_[i]).subspan(position);
+    position -= blocks_[i].size();
+  }
+  return {};
+}
+
 void ByteQueue::consume(std::size_t count) {
   assert(count <= front().size());
   size_ -= count;

@@ -14,6 +14,8 @@ class ByteQueue {
   void append(ByteView bytes);
   /// The longest contiguous run at the front; empty only if the queue is.
   [[nodiscard]] ByteView front() const;
+  /// The contiguous run that starts `position` bytes behind the front; empty only if nothing stands there.
+  [[nodiscard]] ByteView peek(std::size_t position) const;
   /// REQUIRES: count <= front().size().
   void consume(std::size_t count);
   void clear();

@@ -1,0 +1,45 @@
+#include "common/core/host_name.hpp"
+
+#include <algorithm>
+
+namespace tfunnel::core {
+
+namespace {
+
+constexpr std::size_t longest_name = 253;
+constexpr std::size_t longest_label = 63;
+
+// Not <cctype>: what counts as a letter must not depend on a locale.
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_inner(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-'; }
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool is_label(std::string_view label) {
+  return !label.empty() && label.size() <= longest_label && std::ranges::all_of(label, is_inner) &&
+         label.front() != '-' && label.back() != '-';
+}
+
+/// inet_aton(3) takes "1.2", "0x7f.1" and "2130706433" for addresses; no top-level domain looks so.
+bool ends_in_number(std::string_view name) {
+  const auto last = name.substr(name.rfind('.') + 1);
+  return std::ranges::all_of(last, is_digit) || last.starts_with("0x");
+}
+
+}  // namespace
+
+std::optional<std::string> host_name(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty() || text.size() > longest_name) return std::nullopt;
+  std::string name(text);
+  std::ranges::transform(name, name.begin(), lower);
+  for (std::size_t at = 0; at <= name.size();) {
+    const auto end = std::min(name.find('.', at), name.size());
+    if (!is_label(std::string_view(name).substr(at, end - at))) return std::nullopt;
+    at = end + 1;
+  }
+  if (ends_in_number(name) || name == "localhost" || name.ends_with(".localhost")) return std::nullopt;
+  return name;
+}
+
+}  // namespace tfunnel::core

@@ -1,0 +1,16 @@
+// Which text may be handed on as a host name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tfunnel::core {
+
+/// `text` as a host name in lower case and without a dot at the end, or nothing if it is none: labels of letters,
+/// digits and inner hyphens, 63 bytes each and 253 in all (RFC 1123, 2.1; RFC 1035, 2.3.4). What a resolver would take
+/// for an IP address is none, nor is a name of the machine that looks it up ("localhost", RFC 6761, 6.3): an upstream
+/// would connect to itself.
+std::optional<std::string> host_name(std::string_view text);
+
+}  // namespace tfunnel::core
