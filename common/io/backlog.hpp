@@ -23,6 +23,9 @@ class Backlog {
   [[nodiscard]] std::size_t size() const { return moved_ + queue_.size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
 
+  /// What is held in memory: the contiguous run that starts at `position`, or nothing.
+  [[nodiscard]] core::ByteView peek(std::size_t position) const { return queue_.peek(position); }
+
   /// REQUIRES: the budget has room.
   void append(core::ByteView bytes);
   /// A descriptor that bytes may be moved into behind all others, or -1: there is none, or what comes

@@ -26,6 +26,7 @@ void DatagramEnd::on_reset(core::Reason) {
 }
 
 void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload) {
+  if (on_enqueued_) on_enqueued_(peer, payload);
   idle_.sent(now);
   const auto before = queue_.dropped();
   queue_.push(now, peer, payload);

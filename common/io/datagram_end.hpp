@@ -1,6 +1,7 @@
 // The local end of a UDP flow: what client and proxy share.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "common/core/datagram_queue.hpp"
@@ -18,6 +19,10 @@ class DatagramEnd : public core::FlowHandler {
   void bind(core::Flow& flow) { flow_ = &flow; }
   /// Ends the flow if it has been silent too long; true if it is over.
   bool expire(core::Time now, const core::UdpTimeouts& timeouts);
+
+  /// Called with each datagram for the far end, before it is queued.
+  using Observer = std::function<void(const core::Endpoint& peer, core::ByteView payload)>;
+  void on_enqueued(Observer observer) { on_enqueued_ = std::move(observer); }
 
   void on_fin() override;
   void on_reset(core::Reason reason) override;
@@ -38,6 +43,7 @@ class DatagramEnd : public core::FlowHandler {
  private:
   core::DatagramQueue queue_;
   core::UdpIdle idle_;
+  Observer on_enqueued_;
 };
 
 }  // namespace tfunnel::io

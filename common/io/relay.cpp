@@ -19,6 +19,7 @@ void Relay::attach(tcp::socket socket) {
   socket_ = std::move(socket);
   attached_ = true;
   on_abandoned_ = nullptr;
+  on_early_ = nullptr;
   error_code ignored;
   socket_.non_blocking(true, ignored);
   wait_readable();
@@ -160,6 +161,7 @@ void Relay::keep(core::ByteView bytes) {
   }
   backlog_.append(bytes);
   stalled();
+  if (on_early_) on_early_();
 }
 
 void Relay::flush() {
@@ -185,6 +187,7 @@ void Relay::write_failed(error_code error) { is_transient(error) ? wait_writable
 
 void Relay::on_fin() {
   fin_received_ = true;
+  if (on_early_) on_early_();
   after_drain();
 }
 

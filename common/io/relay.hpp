@@ -32,6 +32,14 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   /// Called if the flow ends before attach(), so that the attempt can be given up.
   void on_abandoned(std::function<void()> handler) { on_abandoned_ = std::move(handler); }
 
+  /// What came from the far end before attach(): the contiguous run that starts at `position`, or nothing. Void when
+  /// more arrives.
+  [[nodiscard]] core::ByteView early(std::size_t position) const { return backlog_.peek(position); }
+  /// No more will come before attach().
+  [[nodiscard]] bool early_is_all() const { return fin_received_ || flow_ == nullptr; }
+  /// Called until attach() whenever more has come, or when all has.
+  void on_early(std::function<void()> handler) { on_early_ = std::move(handler); }
+
   void on_data(core::ByteView bytes) override;
   int payload_descriptor() override;
   int payload_diversion() override;
@@ -68,6 +76,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   core::Flow* flow_ = nullptr;
   Backlog backlog_;
   std::function<void()> on_abandoned_;
+  std::function<void()> on_early_;
   bool attached_ = false;
   bool bulk_ = false;      // the last read brought much: the next is worth moving
   bool diverted_ = false;  // payload is moved into the backlog's pipe until the socket takes more
