@@ -30,10 +30,20 @@ struct Attempt {
   asio::cancellation_signal cancel;
 };
 
+result<tcp::socket> connect(Egress& egress, Namer* namer, Target target, io::Relay& relay,
+                            const asio::yield_context& yield) {
+  if (namer != nullptr && egress.wants_name(target)) {
+    auto name = namer->find(target, relay, yield);
+    if (!name) return name.error();
+    target.name = std::move(*name);
+  }
+  return egress.connect(target, yield);
+}
+
 /// The whole set-up of one connection, run as a coroutine.
-void dial_flow(Egress& egress, const Target& target, const std::shared_ptr<io::Relay>& relay, core::Mux& mux,
-               core::Flow*& flow, const asio::yield_context& yield) {
-  auto socket = egress.connect(target, yield);
+void dial_flow(Egress& egress, Namer* namer, const Target& target, const std::shared_ptr<io::Relay>& relay,
+               core::Mux& mux, core::Flow*& flow, const asio::yield_context& yield) {
+  auto socket = connect(egress, namer, target, *relay, yield);
   if (flow == nullptr) return;
   if (!socket) {
     relay->fail(io::reason_of(socket.error()));
@@ -47,8 +57,8 @@ void dial_flow(Egress& egress, const Target& target, const std::shared_ptr<io::R
 
 }  // namespace
 
-Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log)
-    : context_(context), egress_(egress), datagrams_(datagrams), log_(log) {}
+Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log, Namer* namer)
+    : context_(context), egress_(egress), datagrams_(datagrams), log_(log), namer_(namer) {}
 
 void Dialer::serve(core::Mux& mux, io::DataPath* path) {
   mux_ = &mux;
@@ -80,7 +90,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
       [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
-       attempt](asio::yield_context yield) { dial_flow(egress_, target, relay, *mux_, attempt->flow, yield); },
+       attempt](asio::yield_context yield) { dial_flow(egress_, namer_, target, relay, *mux_, attempt->flow, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay](const std::exception_ptr& failure) {
         if (!failure) return;
         // The unforeseen ends this flow only.

@@ -7,13 +7,16 @@
 #include "common/io/log.hpp"
 #include "common/io/relay.hpp"
 #include "proxy/egress.hpp"
+#include "proxy/namer.hpp"
 
 namespace tfunnel::proxy {
 
 class Dialer final : public core::FlowAcceptor {
  public:
-  /// `egress`, `datagrams` and `log` must outlive the io_context's last handler.
-  Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log);
+  /// All that is referred to must outlive the io_context's last handler.
+  /// `namer`, which may be null, finds the names that the egress wants.
+  Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log,
+         Namer* namer = nullptr);
 
   /// The mux whose flows are answered, and its link's stage (null: copy); the mux must be set before the first flow and
   /// outlive the dialer's use.
@@ -28,6 +31,7 @@ class Dialer final : public core::FlowAcceptor {
   Egress& egress_;
   DatagramEgress& datagrams_;
   const io::Log& log_;
+  Namer* namer_;
   core::Mux* mux_ = nullptr;
   io::DataPath* path_ = nullptr;
 };

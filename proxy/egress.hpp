@@ -31,6 +31,12 @@ class Egress {
   /// cancelled: asynchronous operations then end with operation_aborted, and so should this.
   /// io::prepare() was called for the socket it gives.
   virtual result<tcp::socket> connect(const Target& target, asio::yield_context yield) = 0;
+
+  /// Would Target::name be of use? Only then is one looked for, which may take a moment.
+  [[nodiscard]] virtual bool wants_name(const Target& target) const {
+    static_cast<void>(target);
+    return false;
+  }
 };
 
 /// How UDP flows are served.

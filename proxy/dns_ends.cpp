@@ -1,0 +1,153 @@
+#include "proxy/dns_ends.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/io/errors.hpp"
+#include "proxy/dns_names.hpp"
+
+namespace tfunnel::proxy {
+
+namespace {
+using Clock = std::chrono::steady_clock;
+}
+
+// An end with another behind it does not know when that one last had something to do.
+void DnsEnd::sweep(core::Time now, const core::UdpTimeouts& timeouts) {
+  if (!other_) expire(now, timeouts);
+}
+
+void DnsEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
+  if (over()) return;
+  heard(Clock::now());
+  const bool to_resolver = routes_.resolver != nullptr && routes_.resolver_addresses.contains(peer.address);
+  if (to_resolver && peer.port != dns::port) return mux_.datagram_error(*flow_, peer, core::Reason::refused);
+  auto* upstream = to_resolver ? routes_.resolver : peer.port == dns::port ? routes_.stream : nullptr;
+  if (upstream != nullptr) return ask(*upstream, peer, payload);
+  pass(peer, payload);
+}
+
+void DnsEnd::ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteView query) {
+  if (!dns::is_query(query)) {
+    ++mux_.counters().datagrams_dropped;
+    return;
+  }
+  // The flow may be over before the answer comes.
+  dns::Message message(query.begin(), query.end());
+  upstream.ask(peer, message, [weak = weak_from_this(), peer, message](result<dns::Message> answer) {
+    if (const auto self = weak.lock(); self && !self->over()) self->on_answer(peer, message, std::move(answer));
+  });
+}
+
+void DnsEnd::on_answer(const core::Endpoint& peer, const dns::Message& query, result<dns::Message> answer) {
+  if (!answer) return on_no_answer(peer, query, answer.error());
+  const auto now = Clock::now();
+  if (routes_.names != nullptr) learn_names(*routes_.names, *answer, now);
+  if (answer->size() > dns::udp_limit(query)) answer = dns::truncated(*answer, query);
+  enqueue(now, peer, *answer);
+}
+
+// A resolver that cannot resolve says so. A server that cannot be reached is unreachable; what it did not say in time
+// is not said at all.
+void DnsEnd::on_no_answer(const core::Endpoint& peer, const dns::Message& query, error_code error) {
+  if (routes_.resolver_addresses.contains(peer.address)) {
+    enqueue(Clock::now(), peer, dns::failure(query, dns::Rcode::server_failure));
+  } else if (error == asio::error::timed_out || error == asio::error::no_buffer_space) {
+    ++mux_.counters().datagrams_dropped;
+  } else {
+    mux_.datagram_error(*flow_, peer, io::reason_of(error));
+  }
+}
+
+void DnsEnd::pass(const core::Endpoint& peer, core::ByteView payload) {
+  // Whatever the other end does to the flow, this object lives until the end of this call.
+  const auto self = shared_from_this();
+  if (!other_) {
+    other_ = routes_.others->add(*flow_);
+    if (!other_) return mux_.datagram_error(*flow_, peer, core::Reason::denied);
+    const auto passing = std::dynamic_pointer_cast<io::DatagramEnd>(other_);
+    if (passing && routes_.names != nullptr) {
+      passing->on_enqueued([weak = weak_from_this()](const core::Endpoint& from, core::ByteView answer) {
+        if (const auto end = weak.lock()) end->on_passing(from, answer);
+      });
+    }
+  }
+  if (routes_.names != nullptr && peer.port == dns::port && dns::is_query(payload)) {
+    if (asked_.size() == most_asked) asked_.erase(asked_.begin());
+    asked_.push_back({peer, dns::Message(payload.begin(), payload.end())});
+  }
+  other_->on_datagram(peer, payload);
+}
+
+// Anybody may send to a UDP port of ours: only the answer to a question from the one that was asked says anything.
+void DnsEnd::on_passing(const core::Endpoint& peer, core::ByteView payload) {
+  const auto asked = std::ranges::find_if(
+      asked_, [&](const Asked& one) { return one.peer == peer && dns::answers(payload, one.query); });
+  if (asked == asked_.end()) return;
+  learn_names(*routes_.names, payload, Clock::now());
+  asked_.erase(asked);
+}
+
+void DnsEnd::on_datagram_error(const core::Endpoint& peer, core::Reason reason) {
+  if (other_) other_->on_datagram_error(peer, reason);
+}
+
+void DnsEnd::on_fin() {
+  if (!other_) return DatagramEnd::on_fin();
+  flow_ = nullptr;
+  other_->on_fin();
+}
+
+void DnsEnd::on_reset(core::Reason reason) {
+  flow_ = nullptr;
+  if (other_) other_->on_reset(reason);
+}
+
+void DnsEnd::on_finished() {
+  flow_ = nullptr;
+  if (other_) other_->on_finished();
+}
+
+core::Pulled DnsEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
+  auto pulled = DatagramEnd::pull(batch, allowance, now);
+  const auto used = pulled.bytes + pulled.overhead;
+  if (!other_ || pulled.batch_full || used >= allowance) return pulled;
+  const auto more = other_->pull(batch, allowance - used, now);
+  return {pulled.bytes + more.bytes, pulled.more || more.more, pulled.overhead + more.overhead, more.batch_full};
+}
+
+std::string DnsEnd::describe() const { return other_ ? other_->describe() : "names only"; }
+
+DnsEnds::DnsEnds(asio::io_context& context, DnsRoutes routes, const core::UdpTimeouts& timeouts)
+    : routes_(std::move(routes)), timeouts_(timeouts), timer_(context) {}
+
+void DnsEnds::serve(core::Mux& mux) {
+  mux_ = &mux;
+  routes_.others->serve(mux);
+}
+
+std::shared_ptr<core::FlowHandler> DnsEnds::add(core::Flow& flow) {
+  auto end = std::make_shared<DnsEnd>(*mux_, Clock::now(), routes_);
+  end->bind(flow);
+  ends_.push_back(end);
+  if (ends_.size() == 1) sweep_later();
+  return end;
+}
+
+// The timer runs only while there are flows, so an idle proxy sleeps.
+void DnsEnds::sweep_later() {
+  const auto shortest = std::min(timeouts_.unreplied, timeouts_.stream);
+  timer_.expires_after(
+      std::clamp<core::Duration>(shortest / 4, std::chrono::milliseconds(100), std::chrono::seconds(5)));
+  timer_.async_wait([this](error_code error) {
+    if (error) return;
+    const auto now = Clock::now();
+    for (const auto& weak : ends_) {
+      if (const auto end = weak.lock()) end->sweep(now, timeouts_);
+    }
+    std::erase_if(ends_, [](const auto& weak) { return weak.expired(); });
+    if (!ends_.empty()) sweep_later();
+  });
+}
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,85 @@
+// UDP flows whose DNS queries are answered by us instead of passing as datagrams.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "common/io/datagram_end.hpp"
+#include "common/io/log.hpp"
+#include "proxy/dns_upstream.hpp"
+#include "proxy/egress.hpp"
+#include "proxy/name_table.hpp"
+
+namespace tfunnel::proxy {
+
+/// What is done with which datagrams of a flow.
+struct DnsRoutes {
+  /// Addresses whose port 53 `resolver` answers; their other ports are refused.
+  std::set<core::Address> resolver_addresses;
+  DnsUpstream* resolver = nullptr;
+  /// Answers port 53 of all other addresses, where datagrams cannot pass; null: they pass.
+  DnsUpstream* stream = nullptr;
+  /// All other datagrams. Never null.
+  DatagramEgress* others = nullptr;
+  /// Learns the names in all answers that pass, if not null.
+  NameTable* names = nullptr;
+};
+
+/// One flow. What is no DNS goes on to an end of DnsRoutes::others, made when first needed; from then on that end
+/// decides when the flow falls silent.
+class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this<DnsEnd> {
+ public:
+  DnsEnd(core::Mux& mux, core::Time now, const DnsRoutes& routes) : DatagramEnd(mux, now), routes_(routes) {}
+
+  /// Ends the flow if it has been silent too long.
+  void sweep(core::Time now, const core::UdpTimeouts& timeouts);
+
+  void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
+  void on_datagram_error(const core::Endpoint& peer, core::Reason reason) override;
+  void on_fin() override;
+  void on_reset(core::Reason reason) override;
+  void on_finished() override;
+  core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
+  [[nodiscard]] std::string describe() const override;
+
+ private:
+  void ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteView query);
+  void on_answer(const core::Endpoint& peer, const dns::Message& query, result<dns::Message> answer);
+  void on_no_answer(const core::Endpoint& peer, const dns::Message& query, error_code error);
+  void pass(const core::Endpoint& peer, core::ByteView payload);
+  /// Sees what others' end sends to the application.
+  void on_passing(const core::Endpoint& peer, core::ByteView payload);
+
+  /// A query that passed as a datagram.
+  struct Asked {
+    core::Endpoint peer;
+    dns::Message query;
+  };
+  static constexpr std::size_t most_asked = 16;
+
+  const DnsRoutes& routes_;
+  std::shared_ptr<core::FlowHandler> other_;
+  std::vector<Asked> asked_;  // the last few, if names are learnt
+};
+
+/// All of a proxy's UDP flows, as far as DNS is concerned.
+class DnsEnds final : public DatagramEgress {
+ public:
+  /// What `routes` points to must outlive the io_context's last handler, and so must this.
+  DnsEnds(asio::io_context& context, DnsRoutes routes, const core::UdpTimeouts& timeouts);
+
+  void serve(core::Mux& mux) override;
+  std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
+
+ private:
+  void sweep_later();
+
+  DnsRoutes routes_;
+  core::UdpTimeouts timeouts_;
+  core::Mux* mux_ = nullptr;
+  asio::steady_timer timer_;
+  std::vector<std::weak_ptr<DnsEnd>> ends_;  // the mux owns them
+};
+
+}  // namespace tfunnel::proxy

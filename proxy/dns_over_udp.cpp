@@ -1,0 +1,50 @@
+#include "proxy/dns_over_udp.hpp"
+
+#include <memory>
+#include <random>
+
+namespace tfunnel::proxy {
+
+namespace {
+
+std::uint16_t random_id() {
+  std::random_device device;
+  return static_cast<std::uint16_t>(std::uniform_int_distribution<unsigned>(0, 0xffff)(device));
+}
+
+/// What does not answer is dropped, and the wait goes on.
+result<dns::Message> receive_answer(udp::socket& socket, core::ByteView query, const asio::yield_context& yield) {
+  dns::Message buffer(dns::max_message);
+  for (;;) {
+    error_code error;
+    const auto size = socket.async_receive(asio::buffer(buffer), yield[error]);
+    if (error) return error;
+    if (!dns::answers(core::ByteView(buffer).first(size), query)) continue;
+    buffer.resize(size);
+    return buffer;
+  }
+}
+
+}  // namespace
+
+result<dns::Message> ask_over_udp(asio::io_context& context, const core::Endpoint& server, core::ByteView query,
+                                  core::Duration timeout, asio::yield_context yield) {
+  error_code error;
+  const auto endpoint = io::to_asio<udp>(server);
+  // Shared with the deadline, which may fire after this function has returned.
+  const auto socket = std::make_shared<udp::socket>(context);
+  socket->open(endpoint.protocol(), error);
+  if (!error) socket->connect(endpoint, error);
+  if (error) return error;
+  dns::Message ours(query.begin(), query.end());
+  dns::set_id(ours, random_id());
+  Deadline deadline(context, timeout, [socket] { socket->cancel(); });
+  socket->async_send(asio::buffer(ours), yield[error]);
+  if (error) return error;
+  auto answer = receive_answer(*socket, ours, yield);
+  if (deadline.expired()) return error_code(asio::error::timed_out);
+  if (answer) dns::set_id(*answer, dns::id_of(query));
+  return answer;
+}
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,24 @@
+#include "proxy/egress_intercept.hpp"
+
+#include "proxy/interceptor_pump.hpp"
+#include "proxy/local_pair.hpp"
+
+namespace tfunnel::proxy {
+
+result<tcp::socket> InterceptEgress::connect(const Target& target, asio::yield_context yield) {
+  auto socket = others_.connect(target, yield);
+  if (!socket) return socket;
+  auto interceptor = factory_.intercept(target);
+  if (!interceptor) return socket;
+  auto pair = local_pair(context_);
+  if (!pair) {
+    log_.warning("no room for an interceptor: " + pair.error().message(), {{"to", target.destination.text()}});
+    return pair.error();
+  }
+  const auto pump =
+      std::make_shared<InterceptorPump>(std::move(pair->second), std::move(*socket), std::move(interceptor));
+  pump->start();
+  return std::move(pair->first);
+}
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,30 @@
+// Streams to the virtual resolver.
+#pragma once
+
+#include <set>
+
+#include "proxy/egress.hpp"
+#include "proxy/far_resolver.hpp"
+
+namespace tfunnel::proxy {
+
+/// Connects the virtual resolver's addresses to a nameserver (port 53) or refuses (any other port: nobody listens
+/// there), and leaves all other destinations to another egress.
+class ResolverEgress final : public Egress {
+ public:
+  /// `resolver` and `others` must outlive the io_context's last handler.
+  ResolverEgress(std::set<core::Address> addresses, FarResolver& resolver, Egress& others)
+      : addresses_(std::move(addresses)), resolver_(resolver), others_(others) {}
+
+  result<tcp::socket> connect(const Target& target, asio::yield_context yield) override;
+  [[nodiscard]] bool wants_name(const Target& target) const override;
+
+ private:
+  [[nodiscard]] bool is_resolver(const Target& target) const { return addresses_.contains(target.destination.address); }
+
+  std::set<core::Address> addresses_;
+  FarResolver& resolver_;
+  Egress& others_;
+};
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,50 @@
+// DNS and names around a way out: what a proxy serves its flows with.
+#pragma once
+
+#include <optional>
+
+#include "common/io/log.hpp"
+#include "proxy/dns_ends.hpp"
+#include "proxy/dns_over_stream.hpp"
+#include "proxy/egress_intercept.hpp"
+#include "proxy/egress_resolver.hpp"
+#include "proxy/far_resolver.hpp"
+#include "proxy/name_options.hpp"
+#include "proxy/namer.hpp"
+
+namespace tfunnel::proxy {
+
+/// How traffic leaves this host.
+struct WayOut {
+  Egress& streams;
+  DatagramEgress& datagrams;
+  bool carries_datagrams = true;  // false: DNS over UDP becomes DNS over TCP
+  bool is_upstream = false;       // traffic goes to another proxy: --dns servers are reached through it
+};
+
+/// Puts the virtual resolver, DNS over TCP, the table of names and interceptors in front of a way out, and lets through
+/// what concerns none of them.
+class NameServices {
+ public:
+  /// `interceptors` may be null. All that is referred to must outlive the io_context's last handler, and so must this.
+  NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
+               const core::UdpTimeouts& timeouts, InterceptorFactory* interceptors, const io::Log& log);
+
+  // What a Dialer takes.
+  [[nodiscard]] Egress& egress();
+  [[nodiscard]] DatagramEgress& datagrams() { return ends_; }
+  [[nodiscard]] Namer* namer() { return &namer_; }
+
+ private:
+  [[nodiscard]] DnsRoutes routes(const WayOut& way_out, const NameOptions& options);
+
+  NameTable names_;
+  Namer namer_;
+  DnsOverStream stream_;
+  FarResolver resolver_;
+  ResolverEgress resolver_egress_;
+  std::optional<InterceptEgress> intercept_;
+  DnsEnds ends_;
+};
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,67 @@
+#include "proxy/nameservers.hpp"
+
+#include <ares.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string_view>
+
+#include "proxy/dns_message.hpp"
+
+namespace tfunnel::proxy {
+
+namespace {
+
+core::Address address_of(const ares_addr_port_node& node) {
+  const bool four = node.family == AF_INET;
+  const auto* bytes =
+      four ? reinterpret_cast<const char*>(&node.addr.addr4) : reinterpret_cast<const char*>(&node.addr.addr6);
+  return *core::Address::from_wire(std::string_view(bytes, four ? 4 : 16));
+}
+
+std::uint16_t port_of(const ares_addr_port_node& node) {
+  return node.udp_port > 0 ? static_cast<std::uint16_t>(node.udp_port) : dns::port;
+}
+
+std::vector<core::Endpoint> servers_of(ares_channel channel) {
+  std::vector<core::Endpoint> servers;
+  ares_addr_port_node* nodes = nullptr;
+  if (ares_get_servers_ports(channel, &nodes) != ARES_SUCCESS) return servers;
+  for (const auto* node = nodes; node != nullptr; node = node->next)
+    servers.push_back({address_of(*node), port_of(*node)});
+  ares_free_data(nodes);
+  return servers;
+}
+
+/// Nothing if c-ares cannot make a channel (out of memory, no such file for some systems).
+std::vector<core::Endpoint> read_servers(std::string path) {
+  ares_options options{};
+  options.resolvconf_path = path.data();
+  ares_channel channel = nullptr;
+  if (ares_init_options(&channel, &options, ARES_OPT_RESOLVCONF) != ARES_SUCCESS) return {};
+  auto servers = servers_of(channel);
+  ares_destroy(channel);
+  return servers;
+}
+
+}  // namespace
+
+Nameservers::Version Nameservers::version() const {
+  std::error_code ignored;
+  Version version;
+  version.changed = std::filesystem::last_write_time(path_, ignored);
+  version.size = std::filesystem::file_size(path_, ignored);
+  return version;
+}
+
+const std::vector<core::Endpoint>& Nameservers::current() {
+  const auto now = version();
+  if (!read_ || now != version_) {
+    servers_ = read_servers(path_);
+    version_ = now;
+    read_ = true;
+  }
+  return servers_;
+}
+
+}  // namespace tfunnel::proxy
