@@ -32,6 +32,12 @@ void prepare(int socket) {
   set_keepalive_times(socket, {std::chrono::minutes(2), std::chrono::seconds(30), 4});
 }
 
+void prepare(tcp::socket& socket) {
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  prepare(socket.native_handle());
+}
+
 void end_gracefully(tcp::socket& socket) { set_linger(socket.native_handle(), false); }
 
 error_code pending_error(tcp::socket& socket) {

@@ -10,6 +10,8 @@ namespace tfunnel::io {
 /// false end of its data. end_gracefully() takes the last one back.
 /// A connection has it best before it is made. On Linux, accepted connections have it from their listener.
 void prepare(int socket);
+/// The same, and non-blocking.
+void prepare(tcp::socket& socket);
 
 /// From here close() delivers what is written and then ends in order. REQUIRES: both directions are over.
 void end_gracefully(tcp::socket& socket);

@@ -4,6 +4,8 @@
 #include <iostream>
 
 #include "common/core/greeting.hpp"
+#include "tests/unit/support/dns.hpp"
+#include "tests/unit/support/first_bytes.hpp"
 #include "tests/unit/support/mux_pair.hpp"
 
 using namespace tfunnel;
@@ -55,6 +57,26 @@ std::pair<Bytes, Bytes> conversation() {
   return {from_client, from_proxy};
 }
 
+void write_names(const std::filesystem::path& folder) {
+  const auto hello = test::client_hello("www.example.com");
+  write(folder / "fuzz_sniffer/hello", test::tls_records(hello));
+  write(folder / "fuzz_sniffer/hello_in_records", test::tls_records(hello, 40));
+  write(folder / "fuzz_sniffer/hello_without_name", test::tls_records(test::client_hello("")));
+  write(folder / "fuzz_sniffer/request",
+        test::bytes_of("GET / HTTP/1.1\r\nAccept: */*\r\nHost: www.example.com:80\r\n\r\n"));
+  const auto framed = [](const Bytes& message) {
+    return Bytes{static_cast<std::uint8_t>(message.size() >> 8), static_cast<std::uint8_t>(message.size())} + message;
+  };
+  const auto query = test::dns_query("www.example.com", test::type_a, 1, 1232);
+  const auto answer = test::dns_answer(test::dns_query("www.example.com", test::type_a, 1),
+                                       {{"www.example.com", test::type_cname, 60, test::dns_name("x.example")},
+                                        {"x.example", test::type_a, 60, {192, 0, 2, 1}}});
+  const auto six = test::dns_answer(test::dns_query("six.example", test::type_aaaa, 2),
+                                    {{"six.example", test::type_aaaa, 60, Bytes(16, 32)}});
+  write(folder / "fuzz_dns/query_and_answer", framed(query) + framed(answer));
+  write(folder / "fuzz_dns/two_answers", framed(answer) + framed(six));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,6 +85,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   const std::filesystem::path folder = argv[1];
+  write_names(folder);
   const auto [from_client, from_proxy] = conversation();
   write(folder / "fuzz_frames/from_client", from_client);
   write(folder / "fuzz_frames/from_proxy", from_proxy);

@@ -34,6 +34,9 @@ TEST_P(Usage, MistakesGetOneLineAndTheirStatus) {
   expect("--udp_timeout=soon", ExitStatus::usage, "udp-timeout");
   expect("--buffer_size=1", ExitStatus::usage, "buffer-size");
   expect("--connect-timeout=0", ExitStatus::usage, "connect-timeout");
+  expect("--dns=example.com", ExitStatus::usage, "--dns");
+  expect("--resolver_address=example.com", ExitStatus::usage, "--resolver-address");
+  expect("--proxy-names=perhaps", ExitStatus::usage, "--proxy-names");
   expect("--config=/nonexistent", ExitStatus::bad_config, "/nonexistent");
 }
 

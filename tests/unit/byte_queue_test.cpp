@@ -52,6 +52,19 @@ TEST(ByteQueue, AppendWhileThePreviousFrontIsHalfConsumed) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(ByteQueue, PeekSeesEveryByteAndTakesNone) {
+  ByteQueue queue;
+  for (int i = 0; i < 20; ++i)
+    queue.append(core::ByteView(pattern(40'000)).subspan(static_cast<std::size_t>(i) * 2000, 2000));
+  queue.consume(3);
+  Bytes seen;
+  for (auto run = queue.peek(0); !run.empty(); run = queue.peek(seen.size())) append(seen, run);
+  const auto all = pattern(40'000);
+  EXPECT_EQ(seen, Bytes(all.begin() + 3, all.end()));
+  EXPECT_EQ(queue.size(), seen.size());
+  EXPECT_TRUE(queue.peek(seen.size() + 1).empty());
+}
+
 TEST(ByteQueue, ClearedQueueCanBeUsedAgain) {
   ByteQueue queue;
   queue.append(pattern(100'000));

@@ -50,8 +50,9 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       client_channel_(context_, link_[0].fd(), link_[1].fd()),
       proxy_channel_(context_, link_[2].fd(), link_[3].fd()),
       egress_(context_, terms.connect_timeout),
-      datagrams_(context_, terms.udp_timeouts, log_),
-      dialer_(std::in_place, context_, egress_, datagrams_, log_),
+      datagrams_(std::in_place, context_, terms.udp_timeouts, log_),
+      services_(std::in_place, context_, way_out(terms), terms.names, terms.udp_timeouts, terms.interceptors, log_),
+      dialer_(std::in_place, context_, services_->egress(), services_->datagrams(), log_, services_->namer()),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
       proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
@@ -69,7 +70,14 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   EXPECT_EQ(ready_.get_future().wait_for(patience), std::future_status::ready);
 }
 
-// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the dialer holds some.
+proxy::WayOut Tunnel::way_out(const Terms& terms) {
+  if (terms.upstream == nullptr) return {egress_, *datagrams_};
+  proxy::DatagramEgress& own = *datagrams_;
+  auto& datagrams = terms.upstream_datagrams != nullptr ? *terms.upstream_datagrams : own;
+  return {*terms.upstream, datagrams, terms.carries_datagrams, true};
+}
+
+// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the ways out hold some.
 Tunnel::~Tunnel() {
   if (!shut_down_) shut_down();
   context_.stop();
@@ -79,6 +87,8 @@ Tunnel::~Tunnel() {
   while (context_.poll() > 0) {
   }
   dialer_.reset();
+  services_.reset();
+  datagrams_.reset();
 }
 
 std::array<io::ExitStatus, 2> Tunnel::shut_down() {

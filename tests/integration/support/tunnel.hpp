@@ -14,6 +14,7 @@
 #include "common/io/session.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
+#include "proxy/name_services.hpp"
 #include "proxy/udp_ends.hpp"
 #include "tests/integration/support/sockets.hpp"
 
@@ -56,6 +57,12 @@ class Tunnel {
     std::size_t buffer_size = 128U << 20;
     core::UdpTimeouts udp_timeouts = {};
     core::Duration connect_timeout = std::chrono::seconds(10);
+    proxy::NameOptions names = {};
+    /// Not null: flows leave through this upstream instead of directly.
+    proxy::Egress* upstream = nullptr;
+    proxy::DatagramEgress* upstream_datagrams = nullptr;
+    bool carries_datagrams = true;
+    proxy::InterceptorFactory* interceptors = nullptr;
   };
 
   explicit Tunnel(const LinkKind& kind) : Tunnel(kind, Terms()) {}
@@ -67,6 +74,7 @@ class Tunnel {
   /// An application's connection to `destination`, captured by the client.
   Socket connect(const core::Endpoint& destination);
   std::shared_ptr<UdpApplication> udp_application();
+  [[nodiscard]] asio::io_context& context() { return context_; }
 
   /// Runs `work` in the event loop and waits for its result.
   template <class Work>
@@ -83,6 +91,7 @@ class Tunnel {
   std::array<io::ExitStatus, 2> shut_down();
 
  private:
+  proxy::WayOut way_out(const Terms& terms);
   void accept();
   void add(tcp::socket socket);
 
@@ -93,7 +102,8 @@ class Tunnel {
   io::Channel client_channel_;
   io::Channel proxy_channel_;
   proxy::DirectEgress egress_;
-  proxy::UdpEnds datagrams_;
+  std::optional<proxy::UdpEnds> datagrams_;
+  std::optional<proxy::NameServices> services_;
   std::optional<proxy::Dialer> dialer_;
   std::unique_ptr<io::Session> client_;
   std::unique_ptr<io::Session> proxy_;

@@ -1,0 +1,134 @@
+"""Names are looked up where the far end is: a real dnsmasq there, a real dig here."""
+
+import os
+import subprocess
+
+import netlab
+import pytest
+import topology
+
+RESOLVER = {4: "198.18.0.53", 6: "fd00:7466::53"}
+# dnsmasq listens on another address than the far end's own, as nameservers do.
+NAMESERVER = topology.FAR_OTHER
+NAME = "www.example.test"
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+STREAMS = pytest.mark.parametrize("words", [[], ["+tcp"]], ids=["udp", "tcp"])
+
+
+def start_dnsmasq(lab, address, name="dnsmasq", answer=topology.FAR):
+    command = [
+        "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts",
+        "--bind-interfaces", "--except-interface=lo0", "--user=", f"--listen-address={address}",
+        f"--address=/{NAME}/{answer[4]}", f"--address=/{NAME}/{answer[6]}",
+        f"--cname=alias.example.test,{NAME}", f"--host-record={NAME},{answer[4]},{answer[6]}",
+        *(f"--txt-record=long.example.test,{str(i) * 240}" for i in range(8)),
+    ]
+    server = lab.far.start(command, name=name)
+    netlab.wait_listening(lab.far, "udp", 53, process=server)
+    netlab.wait_listening(lab.far, "tcp", 53, process=server)
+    return server
+
+
+def dig(namespace, server, *words):
+    command = ["dig", f"@{server}", "+time=5", "+tries=1", *words]
+    return namespace.run(command, check=False, timeout=30)
+
+
+def short(namespace, server, *words):
+    """What dig prints with +short, as lines."""
+    return dig(namespace, server, "+short", *words).stdout.split()
+
+
+@pytest.fixture(name="resolv_conf")
+def _resolv_conf(lab):
+    """The far host's /etc/resolv.conf, as long as the test runs (the mount is private to the test run)."""
+    path = os.path.join(lab.directory, "resolv.conf")
+
+    def write(*servers):
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(f"nameserver {server}\n" for server in servers)
+
+    write(NAMESERVER[4])
+    subprocess.run(["mount", "--bind", path, "/etc/resolv.conf"], check=True)
+    yield write
+    subprocess.run(["umount", "/etc/resolv.conf"], check=True)
+
+
+@FAMILIES
+@STREAMS
+def test_far_hosts_own_resolver_answers(lab, resolv_conf, start_tunnel, family, words):
+    del resolv_conf
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel()
+    assert short(lab.client, RESOLVER[family], NAME, *words) == [topology.FAR[4]]
+    assert short(lab.client, RESOLVER[family], NAME, "AAAA", *words) == [topology.FAR[6]]
+    assert short(lab.client, RESOLVER[family], "alias.example.test", *words)[-1] == topology.FAR[4]
+
+
+def test_lan_hosts_are_answered_too(lab, resolv_conf, start_tunnel):
+    del resolv_conf
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel()
+    assert short(lab.lan, RESOLVER[4], NAME) == [topology.FAR[4]]
+    assert short(lab.lan, RESOLVER[6], NAME) == [topology.FAR[4]]
+
+
+def test_changed_resolv_conf_counts_at_once(lab, resolv_conf, start_tunnel):
+    start_dnsmasq(lab, NAMESERVER[4])
+    resolv_conf(topology.UNREACHABLE_HOST[4])
+    start_tunnel()
+    assert "SERVFAIL" in dig(lab.client, RESOLVER[4], NAME).stdout
+    resolv_conf(topology.UNREACHABLE_HOST[4], NAMESERVER[4])
+    assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
+
+
+@FAMILIES
+def test_named_servers_are_tried_in_order(lab, start_tunnel, family):
+    start_dnsmasq(lab, NAMESERVER[family])
+    start_tunnel(proxy_args=f"--dns {topology.UNREACHABLE_HOST[family]} --dns {NAMESERVER[family]}")
+    for words in ([], ["+tcp"]):
+        assert short(lab.client, RESOLVER[4], NAME, *words) == [topology.FAR[4]]
+
+
+def test_silent_server_is_passed_over(lab, start_tunnel):
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel(proxy_args=f"--dns {topology.SILENT_HOST[4]} --dns {NAMESERVER[4]}")
+    assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
+
+
+def test_long_answer_is_truncated_and_comes_by_tcp(lab, start_tunnel):
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel(proxy_args=f"--dns {NAMESERVER[4]}")
+    done = dig(lab.client, RESOLVER[4], "long.example.test", "TXT", "+bufsize=1232", "+ignore")
+    assert " tc " in done.stdout, done.stdout
+    assert len(short(lab.client, RESOLVER[4], "long.example.test", "TXT", "+bufsize=1232", "+notcp")) >= 8
+
+
+def test_other_resolver_address(lab, start_tunnel):
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel(proxy_args=f"--dns {NAMESERVER[4]} --resolver-address 203.0.113.53")
+    assert short(lab.client, "203.0.113.53", NAME) == [topology.FAR[4]]
+
+
+@FAMILIES
+@STREAMS
+def test_any_other_resolver_is_reached_as_before(lab, start_tunnel, family, words):
+    start_dnsmasq(lab, NAMESERVER[family])
+    start_tunnel()
+    assert short(lab.client, NAMESERVER[family], NAME, *words) == [topology.FAR[4]]
+
+
+def test_only_dns_is_served_there(lab, server, start_tunnel):
+    """DNS over TLS is tried first by some resolvers, which must fall back at once."""
+    del server
+    start_tunnel()
+    for address in RESOLVER.values():
+        lab.expect(lab.client, "reset,refused", to=address, port=853)
+
+
+def test_bad_options_say_what_to_do():
+    for words in (["--dns", "example.com"], ["--resolver-address", "x"], ["--proxy-names", "perhaps"]):
+        done = subprocess.run(
+            [topology.tfunnel(), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 64 and words[0] in done.stderr, done.stderr

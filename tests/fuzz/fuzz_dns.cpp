@@ -1,0 +1,42 @@
+// A stream of DNS messages gives the same messages in any pieces, and none of them harms whoever forwards it.
+#include <cstdlib>
+
+#include "proxy/dns_framing.hpp"
+#include "proxy/dns_names.hpp"
+
+using namespace tfunnel;
+using namespace tfunnel::proxy;
+using dns::Framing;
+
+namespace {
+
+std::vector<dns::Message> messages_in(core::ByteView stream, std::size_t piece) {
+  Framing framing;
+  std::vector<dns::Message> messages;
+  while (!stream.empty() && framing.state() != Framing::State::broken) {
+    stream = stream.subspan(framing.feed(stream.first(std::min(piece, stream.size()))));
+    if (framing.state() == Framing::State::whole) messages.push_back(framing.take());
+  }
+  return messages;
+}
+
+void forward(NameTable& table, const dns::Message& message, const dns::Message& before) {
+  learn_names(table, message, core::Time());
+  if (!dns::is_query(before)) return;
+  static_cast<void>(dns::answers(message, before));
+  if (dns::udp_limit(before) < dns::least_udp_limit) std::abort();
+  const auto cut = dns::truncated(message, before);
+  if (!dns::is_truncated(cut) || dns::is_query(cut)) std::abort();
+  if (!dns::answers(dns::failure(before, dns::Rcode::server_failure), before)) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto messages = messages_in({data, size}, 1);
+  if (messages != messages_in({data, size}, size)) std::abort();
+  NameTable table({.entries = 4});
+  for (std::size_t i = 0; i < messages.size(); ++i) forward(table, messages[i], messages[i > 0 ? i - 1 : 0]);
+  if (table.size() > 4) std::abort();
+  return 0;
+}

@@ -1,0 +1,187 @@
+// An upstream that wants names gets them, and no flow waits for one that cannot have one.
+#include <gtest/gtest.h>
+
+#include "tests/integration/support/datagrams.hpp"
+#include "tests/integration/support/tunnel.hpp"
+#include "tests/integration/support/upstream.hpp"
+#include "tests/unit/support/dns.hpp"
+#include "tests/unit/support/first_bytes.hpp"
+
+namespace tfunnel::test {
+namespace {
+
+const auto https = endpoint("203.0.113.5", 443);
+const auto smtp = endpoint("203.0.113.5", 25);
+
+class Names : public testing::Test {
+ protected:
+  Tunnel& start(const std::string& mode = "auto") {
+    Tunnel::Terms terms;
+    terms.upstream = &upstream;
+    terms.names.proxy_names = mode;
+    tunnel_.emplace(over_pipes, terms);
+    return *tunnel_;
+  }
+  std::string asked_name() {
+    const auto target = upstream.asked();
+    return target ? "name:" + target->name : "nobody connected";
+  }
+
+  Server server;
+  Upstream upstream{server.endpoint()};
+  std::optional<Tunnel> tunnel_;
+};
+
+TEST_F(Names, ServerNameOfTlsIsHandedOnAndEveryByteArrives) {
+  auto socket = start().connect(https);
+  const auto hello = tls_records(client_hello("www.example.com"), 100);
+  socket.send(hello);
+  auto accepted = server.accept();
+  EXPECT_EQ(asked_name(), "name:www.example.com");
+  EXPECT_EQ(upstream.asked()->destination, https);
+  EXPECT_EQ(accepted.receive(hello.size()), hello);
+}
+
+TEST_F(Names, HelloThatArrivesInPiecesIsWaitedFor) {
+  auto socket = start("always").connect(https);
+  const auto hello = tls_records(client_hello("www.example.com"));
+  for (std::size_t at = 0; at < hello.size(); at += 20) {
+    socket.send(core::ByteView(hello).subspan(at, std::min<std::size_t>(20, hello.size() - at)));
+    tunnel_->call([] {});
+  }
+  EXPECT_EQ(asked_name(), "name:www.example.com");
+}
+
+TEST_F(Names, HostOfHttpIsHandedOn) {
+  auto socket = start().connect(endpoint("203.0.113.5", 80));
+  socket.send(bytes_of("GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n"));
+  EXPECT_EQ(asked_name(), "name:www.example.com");
+}
+
+TEST_F(Names, AnswerThatPassedNamesItsAddresses) {
+  auto nameserver = bound_socket(SOCK_DGRAM);
+  Tunnel::Terms terms;
+  terms.upstream = &upstream;
+  terms.names.dns = {nameserver.local().text()};
+  tunnel_.emplace(over_pipes, terms);
+  const auto application = tunnel_->udp_application();
+  tunnel_->call([&] { application->send(endpoint("198.18.0.53", 53), dns_query("www.example.com")); });
+  const auto letter = receive_letter(nameserver);
+  const std::vector<DnsRecord> records{{"www.example.com", type_cname, 9, dns_name("x.example")},
+                                       {"x.example", type_a, 9, {203, 0, 113, 5}}};
+  answer_letter(nameserver, letter, dns_answer(letter.payload, records));
+  ASSERT_TRUE(eventually([&] { return tunnel_->call([&] { return !application->datagrams.empty(); }); }));
+  auto socket = tunnel_->connect(smtp);
+  EXPECT_EQ(asked_name(), "name:www.example.com") << "also where the server speaks first";
+}
+
+TEST_F(Names, ServerSpeaksFirstWithoutDelay) {
+  auto socket = start().connect(smtp);
+  auto accepted = server.accept();
+  EXPECT_EQ(asked_name(), "name:");
+  accepted.send(bytes_of("220 ready\r\n"));
+  EXPECT_EQ(socket.receive(11), bytes_of("220 ready\r\n"));
+}
+
+TEST_F(Names, SilentClientIsConnectedInTheEnd) {
+  auto socket = start().connect(https);
+  server.accept();
+  EXPECT_EQ(asked_name(), "name:");
+}
+
+TEST_F(Names, ClientThatOnlyEndsIsNotWaitedFor) {
+  auto socket = start("always").connect(https);
+  socket.half_close();
+  EXPECT_EQ(socket.wait_end(std::chrono::seconds(4)), Ending::reset) << "there will be no name, which is clear at once";
+}
+
+TEST_F(Names, OtherProtocolsGoByAddress) {
+  auto socket = start().connect(https);
+  socket.send(bytes_of("SSH-2.0-x\r\n"));
+  EXPECT_EQ(asked_name(), "name:");
+}
+
+TEST_F(Names, AlwaysRefusesAFlowWithoutAName) {
+  auto socket = start("always").connect(https);
+  socket.send(bytes_of("SSH-2.0-x\r\n"));
+  EXPECT_EQ(socket.wait_end(), Ending::reset);
+  EXPECT_EQ(upstream.count(), 0U);
+}
+
+TEST_F(Names, NeverLooksForNone) {
+  auto socket = start("never").connect(https);
+  socket.send(tls_records(client_hello("www.example.com")));
+  EXPECT_EQ(asked_name(), "name:");
+}
+
+TEST_F(Names, FlowThatIsGivenUpWhileANameIsAwaitedLeavesNothing) {
+  const auto before = open_descriptors();
+  {
+    start("always");
+    auto socket = tunnel_->connect(https);
+    EXPECT_TRUE(eventually([&] { return tunnel_->proxy_flows() == 1; }));
+    socket.reset();
+    EXPECT_TRUE(eventually([&] { return tunnel_->proxy_flows() + tunnel_->client_flows() == 0; }));
+    EXPECT_EQ(upstream.count(), 0U);
+  }
+  tunnel_.reset();
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+/// An upstream's datagrams (as SOCKS5 has them): each query is answered by whoever `answers` names.
+class EchoingNameserver final : public proxy::DatagramEgress {
+ public:
+  struct End final : io::DatagramEnd {
+    End(core::Mux& mux, const EchoingNameserver& owner_) : DatagramEnd(mux, {}), owner(owner_) {}
+    void on_datagram(const core::Endpoint& /*peer*/, core::ByteView query) override {
+      const std::vector<DnsRecord> records{{"www.example.com", type_a, 9, {203, 0, 113, 5}}};
+      enqueue(std::chrono::steady_clock::now(), owner.answers, dns_answer(Bytes(query.begin(), query.end()), records));
+    }
+    const EchoingNameserver& owner;
+  };
+  void serve(core::Mux& mux) override { mux_ = &mux; }
+  std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override {
+    auto end = std::make_shared<End>(*mux_, *this);
+    end->bind(flow);
+    return end;
+  }
+  core::Endpoint answers = endpoint("192.0.2.53", 53);
+
+ private:
+  core::Mux* mux_ = nullptr;
+};
+
+class NamesFromDatagrams : public Names {
+ protected:
+  void ask(const core::Endpoint& peer) {
+    Tunnel::Terms terms;
+    terms.upstream = &upstream;
+    terms.upstream_datagrams = &nameserver;
+    tunnel_.emplace(over_pipes, terms);
+    const auto application = tunnel_->udp_application();
+    tunnel_->call([&] { application->send(peer, dns_query("www.example.com")); });
+    ASSERT_TRUE(eventually([&] { return tunnel_->call([&] { return !application->datagrams.empty(); }); }));
+    socket = tunnel_->connect(smtp);
+  }
+  EchoingNameserver nameserver;
+  Socket socket;
+};
+
+TEST_F(NamesFromDatagrams, AnswerOfTheServerThatWasAskedIsLearnt) {
+  ask(nameserver.answers);
+  EXPECT_EQ(asked_name(), "name:www.example.com");
+}
+
+TEST_F(NamesFromDatagrams, AnswerOfAStrangerTeachesNothing) {
+  ask(endpoint("192.0.2.54", 53));
+  EXPECT_EQ(asked_name(), "name:");
+}
+
+TEST_F(NamesFromDatagrams, OtherPortsAreNoDns) {
+  nameserver.answers = endpoint("192.0.2.53", 5353);
+  ask(nameserver.answers);
+  EXPECT_EQ(asked_name(), "name:");
+}
+
+}  // namespace
+}  // namespace tfunnel::test

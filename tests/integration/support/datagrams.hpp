@@ -1,0 +1,17 @@
+// A UDP server's view of its visitors.
+#pragma once
+
+#include "tests/integration/support/sockets.hpp"
+
+namespace tfunnel::test {
+
+/// What arrived next at a server: the payload, and where it came from.
+struct Letter {
+  Bytes payload;
+  sockaddr_storage from{};
+  socklen_t from_size = sizeof from;
+};
+Letter receive_letter(Socket& socket);
+void answer_letter(Socket& socket, const Letter& to, const Bytes& payload);
+
+}  // namespace tfunnel::test

@@ -1,0 +1,16 @@
+// What clients send first: TLS ClientHellos, whole or in several records.
+#pragma once
+
+#include <string>
+
+#include "tests/unit/support/bytes.hpp"
+
+namespace tfunnel::test {
+
+/// A TLS 1.3 style ClientHello message with a server_name behind another extension; no such extension if `name` is
+/// empty.
+Bytes client_hello(const std::string& name);
+/// `message` in handshake records of at most `size` bytes each.
+Bytes tls_records(const Bytes& message, std::size_t size = 16'384);
+
+}  // namespace tfunnel::test
