@@ -3,6 +3,8 @@
 #include "common/app/tunnel.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
+#include "proxy/egress_loopback.hpp"
+#include "proxy/guarded_acceptor.hpp"
 #include "proxy/udp_ends.hpp"
 
 namespace tfunnel::proxy {
@@ -12,6 +14,7 @@ app::po::options_description proxy_description(ProxyOptions& options) {
   description.add_options()("connect-timeout",
                             app::po::value(&options.connect_timeout)->default_value(options.connect_timeout),
                             "seconds until an attempt to connect counts as timed out");
+  description.add(access_description(options.access));
   return description;
 }
 
@@ -22,10 +25,14 @@ void check(const ProxyOptions& options) {
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options) {
   const io::Log log(common.level(), common.format(), "tfunnel proxy");
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
-  DirectEgress egress(tunnel.context(), app::seconds(options.connect_timeout));
-  UdpEnds datagrams(tunnel.context(), common.udp_timeouts(), log);
+  const Gate gate = options.access.gate();
+  DirectEgress direct(tunnel.context(), app::seconds(options.connect_timeout));
+  LoopbackEgress egress(gate, direct, direct);
+  UdpEnds datagrams({tunnel.context(), gate, log}, common.udp_timeouts());
   Dialer dialer(tunnel.context(), egress, datagrams, log);
-  auto& session = tunnel.connect(&dialer);
+  GuardedAcceptor acceptor(dialer, gate, log);
+  auto& session = tunnel.connect(&acceptor);
+  acceptor.serve(session.mux());
   dialer.serve(session.mux(), session.stage());
   return tunnel.run();
 }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "common/app/options.hpp"
+#include "proxy/access_options.hpp"
 
 namespace tfunnel::proxy {
 
 struct ProxyOptions {
   double connect_timeout = 60;  // seconds
+  AccessOptions access;
 };
 
 app::po::options_description proxy_description(ProxyOptions& options);

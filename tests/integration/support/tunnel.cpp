@@ -32,6 +32,12 @@ io::Session::Settings settings(wire::Role role, const LinkKind& kind, const Tunn
 
 }  // namespace
 
+proxy::AccessOptions allow_loopback() {
+  proxy::AccessOptions options;
+  for (const auto* rule : {"127.0.0.0/8", "::1"}) options.rules.add(proxy::parse_rule(true, rule));
+  return options;
+}
+
 void UdpApplication::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   heard(std::chrono::steady_clock::now());
   datagrams.emplace_back(peer, Bytes(payload.begin(), payload.end()));
@@ -47,14 +53,18 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       link_(make_link(kind.join)),
       client_channel_(context_, link_[0].fd(), link_[1].fd()),
       proxy_channel_(context_, link_[2].fd(), link_[3].fd()),
-      egress_(context_, terms.connect_timeout),
-      datagrams_(context_, terms.udp_timeouts, log_),
+      gate_(terms.access.gate()),
+      direct_(context_, terms.connect_timeout),
+      egress_(gate_, direct_, direct_),
+      datagrams_({context_, gate_, log_}, terms.udp_timeouts),
       dialer_(std::in_place, context_, egress_, datagrams_, log_),
+      acceptor_(*dialer_, gate_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
-      proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
-                                           log_)),
+      proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms),
+                                           &acceptor_, log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+  acceptor_.serve(proxy_->mux());
   dialer_->serve(proxy_->mux(), proxy_->stage());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };

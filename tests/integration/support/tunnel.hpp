@@ -12,8 +12,11 @@
 
 #include "common/io/datagram_end.hpp"
 #include "common/io/session.hpp"
+#include "proxy/access_options.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
+#include "proxy/egress_loopback.hpp"
+#include "proxy/guarded_acceptor.hpp"
 #include "proxy/udp_ends.hpp"
 #include "tests/integration/support/sockets.hpp"
 
@@ -50,12 +53,16 @@ class UdpApplication final : public io::DatagramEnd {
   std::vector<std::pair<core::Endpoint, core::Reason>> errors;
 };
 
+/// Loopback destinations are what these tests have.
+proxy::AccessOptions allow_loopback();
+
 class Tunnel {
  public:
   struct Terms {
     std::size_t buffer_size = 128U << 20;
     core::UdpTimeouts udp_timeouts = {};
     core::Duration connect_timeout = std::chrono::seconds(10);
+    proxy::AccessOptions access = allow_loopback();
   };
 
   explicit Tunnel(const LinkKind& kind) : Tunnel(kind, Terms()) {}
@@ -92,9 +99,12 @@ class Tunnel {
   std::array<Socket, 4> link_;
   io::Channel client_channel_;
   io::Channel proxy_channel_;
-  proxy::DirectEgress egress_;
+  proxy::Gate gate_;
+  proxy::DirectEgress direct_;
+  proxy::LoopbackEgress egress_;
   proxy::UdpEnds datagrams_;
   std::optional<proxy::Dialer> dialer_;
+  proxy::GuardedAcceptor acceptor_;
   std::unique_ptr<io::Session> client_;
   std::unique_ptr<io::Session> proxy_;
   tcp::acceptor door_;
