@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "client/client_app.hpp"
+#include "common/app/hide_argument.hpp"
 #include "common/app/main_guard.hpp"
 #include "proxy/proxy_app.hpp"
 
@@ -27,6 +28,7 @@ ExitStatus run(int argc, char** argv) {
   description.add(tfunnel::proxy::proxy_description(proxy));
   description.add(tfunnel::app::common_description(common));
   tfunnel::app::parse(argc, argv, description);
+  tfunnel::app::hide_password(argc, argv, "socks5");
   if (common.help) {
     print_help(description);
     return ExitStatus::ok;

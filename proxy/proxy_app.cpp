@@ -4,7 +4,9 @@
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
 #include "proxy/egress_loopback.hpp"
+#include "proxy/egress_socks5.hpp"
 #include "proxy/guarded_acceptor.hpp"
+#include "proxy/socks5_datagrams.hpp"
 #include "proxy/udp_ends.hpp"
 
 namespace tfunnel::proxy {
@@ -14,6 +16,7 @@ app::po::options_description proxy_description(ProxyOptions& options) {
   description.add_options()("connect-timeout",
                             app::po::value(&options.connect_timeout)->default_value(options.connect_timeout),
                             "seconds until an attempt to connect counts as timed out");
+  description.add(socks5_description(options.socks5));
   description.add(access_description(options.access));
   return description;
 }
@@ -24,11 +27,18 @@ void check(const ProxyOptions& options) {
 
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options) {
   const io::Log log(common.level(), common.format(), "tfunnel proxy");
+  const auto upstream = options.socks5.proxy();
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
   const Gate gate = options.access.gate();
-  DirectEgress direct(tunnel.context(), app::seconds(options.connect_timeout));
-  LoopbackEgress egress(gate, direct, direct);
-  UdpEnds datagrams({tunnel.context(), gate, log}, common.udp_timeouts());
+  const auto timeout = app::seconds(options.connect_timeout);
+  const UdpEnd::Surroundings around{tunnel.context(), gate, log};
+  DirectEgress direct(tunnel.context(), timeout);
+  Socks5Client client(tunnel.context(), upstream.value_or(Socks5Proxy()), timeout, log);
+  Socks5Egress socks5(client);
+  LoopbackEgress egress(gate, direct, upstream ? static_cast<Egress&>(socks5) : direct);
+  UdpEnds direct_datagrams(around, common.udp_timeouts());
+  Socks5Datagrams socks5_datagrams(around, client, common.udp_timeouts());
+  auto& datagrams = upstream ? static_cast<DatagramEgress&>(socks5_datagrams) : direct_datagrams;
   Dialer dialer(tunnel.context(), egress, datagrams, log);
   GuardedAcceptor acceptor(dialer, gate, log);
   auto& session = tunnel.connect(&acceptor);

@@ -3,12 +3,14 @@
 
 #include "common/app/options.hpp"
 #include "proxy/access_options.hpp"
+#include "proxy/socks5_options.hpp"
 
 namespace tfunnel::proxy {
 
 struct ProxyOptions {
   double connect_timeout = 60;  // seconds
   AccessOptions access;
+  Socks5Options socks5;
 };
 
 app::po::options_description proxy_description(ProxyOptions& options);
