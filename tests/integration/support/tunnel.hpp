@@ -16,8 +16,9 @@
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
 #include "proxy/egress_loopback.hpp"
+#include "proxy/egress_socks5.hpp"
 #include "proxy/guarded_acceptor.hpp"
-#include "proxy/udp_ends.hpp"
+#include "proxy/socks5_datagrams.hpp"
 #include "tests/integration/support/sockets.hpp"
 
 namespace tfunnel::test {
@@ -63,6 +64,7 @@ class Tunnel {
     core::UdpTimeouts udp_timeouts = {};
     core::Duration connect_timeout = std::chrono::seconds(10);
     proxy::AccessOptions access = allow_loopback();
+    std::optional<proxy::Socks5Proxy> socks5 = {};
   };
 
   explicit Tunnel(const LinkKind& kind) : Tunnel(kind, Terms()) {}
@@ -101,8 +103,11 @@ class Tunnel {
   io::Channel proxy_channel_;
   proxy::Gate gate_;
   proxy::DirectEgress direct_;
+  proxy::Socks5Client socks5_client_;
+  proxy::Socks5Egress socks5_;
   proxy::LoopbackEgress egress_;
   proxy::UdpEnds datagrams_;
+  proxy::Socks5Datagrams socks5_datagrams_;
   std::optional<proxy::Dialer> dialer_;
   proxy::GuardedAcceptor acceptor_;
   std::unique_ptr<io::Session> client_;
