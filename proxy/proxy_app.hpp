@@ -4,6 +4,7 @@
 #include "common/app/options.hpp"
 #include "proxy/access_options.hpp"
 #include "proxy/socks5_options.hpp"
+#include "proxy/source_binding.hpp"
 
 namespace tfunnel::proxy {
 
@@ -18,7 +19,8 @@ app::po::options_description proxy_description(ProxyOptions& options);
 /// Throws app::UsageError for values that make no sense.
 void check(const ProxyOptions& options);
 
-/// Serves the link on standard input and output until it ends.
-io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options);
+/// Serves the link on standard input and output until it ends. `binding`: for --preserve-source, else null.
+io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
+                         SourceBinding* binding = nullptr);
 
 }  // namespace tfunnel::proxy
