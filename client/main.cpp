@@ -2,7 +2,9 @@
 #include <iostream>
 
 #include "client/client_app.hpp"
+#include "common/app/hide_argument.hpp"
 #include "common/app/main_guard.hpp"
+#include "proxy/preserve_source_linux.hpp"
 #include "proxy/proxy_app.hpp"
 
 namespace {
@@ -18,15 +20,25 @@ void print_help(const tfunnel::app::po::options_description& description) {
             << description;
 }
 
+ExitStatus run_as_proxy(const tfunnel::app::CommonOptions& common, const tfunnel::proxy::ProxyOptions& options,
+                        bool preserve_source) {
+  if (!preserve_source) return run_proxy(common, options);
+  tfunnel::proxy::TransparentBinding binding;
+  return run_proxy(common, options, {.binding = &binding});
+}
+
 ExitStatus run(int argc, char** argv) {
   tfunnel::app::CommonOptions common;
   tfunnel::client::ClientOptions client;
   tfunnel::proxy::ProxyOptions proxy;
+  tfunnel::proxy::PreserveSourceOptions source;
   tfunnel::app::po::options_description description;
   description.add(tfunnel::client::client_description(client));
   description.add(tfunnel::proxy::proxy_description(proxy));
+  description.add(tfunnel::proxy::preserve_source_description(source));
   description.add(tfunnel::app::common_description(common));
   tfunnel::app::parse(argc, argv, description);
+  tfunnel::app::hide_password(argc, argv, "socks5");
   if (common.help) {
     print_help(description);
     return ExitStatus::ok;
@@ -37,7 +49,7 @@ ExitStatus run(int argc, char** argv) {
   }
   check(common);
   check(proxy);
-  return client.ports.empty() ? run_proxy(common, proxy) : run_client(common, client);
+  return client.ports.empty() ? run_as_proxy(common, proxy, source.preserve) : run_client(common, client);
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ io::ExitStatus run(int argc, char** argv) {
   // Both outlive all flows, which refer to them.
   const io::Log log(common.level(), common.format(), "label_interceptor");
   LabelFactory labels(std::move(ports), label, log);
-  return run_proxy(common, options, &labels);
+  return run_proxy(common, options, {.interceptors = &labels});
 }
 
 }  // namespace

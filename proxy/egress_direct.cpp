@@ -15,6 +15,10 @@ result<tcp::socket> DirectEgress::connect(const Target& target, asio::yield_cont
   socket->open(endpoint.protocol(), error);
   if (error) return error;
   io::prepare(socket->native_handle());
+  if (binding_ != nullptr && target.source.address.is_v4() == target.destination.address.is_v4()) {
+    error = binding_->bind(socket->native_handle(), target.source);
+    if (error) return error;
+  }
   Deadline deadline(context_, timeout_, [socket] { socket->cancel(); });
   socket->async_connect(endpoint, yield[error]);
   if (deadline.expired()) return error_code(asio::error::timed_out);

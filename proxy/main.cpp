@@ -1,6 +1,7 @@
 // tfunnel-proxy-only: the far end alone, for systems where the client cannot be built.
 #include <iostream>
 
+#include "common/app/hide_argument.hpp"
 #include "common/app/main_guard.hpp"
 #include "proxy/proxy_app.hpp"
 
@@ -14,6 +15,7 @@ ExitStatus run(int argc, char** argv) {
   auto description = tfunnel::app::common_description(common);
   description.add(tfunnel::proxy::proxy_description(proxy));
   tfunnel::app::parse(argc, argv, description);
+  tfunnel::app::hide_password(argc, argv, "socks5");
   if (common.help) {
     std::cout << "tfunnel-proxy-only: the far end of a tunnel, on standard input and output\n\n" << description;
     return ExitStatus::ok;

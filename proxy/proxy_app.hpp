@@ -2,14 +2,19 @@
 #pragma once
 
 #include "common/app/options.hpp"
+#include "proxy/access_options.hpp"
 #include "proxy/interceptor.hpp"
 #include "proxy/name_options.hpp"
+#include "proxy/socks5_options.hpp"
+#include "proxy/source_binding.hpp"
 
 namespace tfunnel::proxy {
 
 struct ProxyOptions {
   double connect_timeout = 60;  // seconds
   NameOptions names;
+  AccessOptions access;
+  Socks5Options socks5;
 };
 
 app::po::options_description proxy_description(ProxyOptions& options);
@@ -17,9 +22,14 @@ app::po::options_description proxy_description(ProxyOptions& options);
 /// Throws app::UsageError for values that make no sense.
 void check(const ProxyOptions& options);
 
-/// Serves the link on standard input and output until it ends. `interceptors`, if not null, decides which flows get an
-/// interceptor.
+/// What a program may add to the proxy; null: nothing.
+struct ProxyExtensions {
+  SourceBinding* binding = nullptr;  // servers see the application's own address
+  InterceptorFactory* interceptors = nullptr;
+};
+
+/// Serves the link on standard input and output until it ends.
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
-                         InterceptorFactory* interceptors = nullptr);
+                         const ProxyExtensions& extensions = {});
 
 }  // namespace tfunnel::proxy

@@ -1,6 +1,5 @@
 #include "proxy/udp_ends.hpp"
 
-#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "common/io/errors.hpp"
@@ -19,22 +18,33 @@ constexpr std::size_t most_in_a_row = 64;
 
 }  // namespace
 
-UdpEnd::UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, Shared& shared, const io::Log& log)
-    : DatagramEnd(mux, now), context_(context), shared_(shared), log_(log) {}
+UdpEnd::UdpEnd(const Surroundings& surroundings, core::Mux& mux, core::Time now)
+    : DatagramEnd(mux, now), around_(surroundings) {}
 
-udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
-  const auto protocol = peer.address.is_v4() ? udp::v4() : udp::v6();
-  auto& socket = peer.address.is_v4() ? v4_ : v6_;
-  if (socket) return &*socket;
+error_code UdpEnd::open(udp::socket& socket, udp protocol, bool as_application) {
   error_code error;
-  udp::socket made(context_);
-  made.open(protocol, error);
-  if (!error && protocol == udp::v6()) made.set_option(asio::ip::v6_only(true), error);
-  if (!error) made.bind({protocol, 0}, error);
-  if (!error) made.non_blocking(true, error);
+  socket.open(protocol, error);
+  if (!error && protocol == udp::v6()) socket.set_option(asio::ip::v6_only(true), error);
+  if (error) return error;
+  if (as_application) {
+    error = around_.binding->bind(socket.native_handle(), flow_->request.source);
+  } else {
+    socket.bind({protocol, 0}, error);
+  }
+  if (!error) socket.non_blocking(true, error);
+  return error;
+}
+
+udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application) {
+  const bool v4 = peer.address.is_v4();
+  if (around_.binding == nullptr || flow_->request.source.address.is_v4() != v4) as_application = false;
+  auto& socket = sockets_[(v4 ? 0U : 1U) + (as_application ? 2U : 0U)];
+  if (socket) return &*socket;
+  udp::socket made(around_.context);
+  auto error = open(made, v4 ? udp::v4() : udp::v6(), as_application);
   if (error) {
-    log_.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
-    mux_.datagram_error(*flow_, peer, io::reason_of(error));
+    around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
+    undeliverable(peer, io::reason_of(error));
     return nullptr;
   }
   made.set_option(asio::socket_base::receive_buffer_size(receive_buffer), error);
@@ -49,8 +59,16 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
 void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   if (over()) return;
   heard(Clock::now());
-  auto* socket = socket_for(peer);
-  if (socket != nullptr) shared_.outbox->add(shared_from_this(), *socket, io::to_asio<udp>(peer), payload);
+  const auto admission = around_.gate.admit(peer);
+  if (!admission.allowed) return mux_.datagram_error(*flow_, peer, core::Reason::denied);
+  if (admission.to_loopback) return send_directly(admission.endpoint, payload, false);
+  deliver(admission.endpoint, payload);
+}
+
+void UdpEnd::send_directly(const core::Endpoint& peer, core::ByteView payload, bool as_application) {
+  auto* socket = socket_for(peer, as_application);
+  if (socket == nullptr) return;
+  around_.batches.outbox->add(shared_from_this(), *socket, io::to_asio<udp>(peer), payload);
 }
 
 void UdpEnd::on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteView payload, error_code error) {
@@ -64,8 +82,16 @@ void UdpEnd::on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteV
   if (io::is_transient(error)) {
     ++mux_.counters().datagrams_dropped;
   } else {
-    mux_.datagram_error(*flow_, io::from_asio(to), io::reason_of(error));
+    undeliverable(io::from_asio(to), io::reason_of(error));
   }
+}
+
+void UdpEnd::received(const core::Endpoint& peer, core::ByteView payload) {
+  if (const auto shown = around_.gate.shown(peer)) enqueue(Clock::now(), *shown, payload);
+}
+
+void UdpEnd::undeliverable(const core::Endpoint& peer, core::Reason reason) {
+  if (const auto shown = around_.gate.shown(peer)) mux_.datagram_error(*flow_, *shown, reason);
 }
 
 void UdpEnd::wait_readable(udp::socket& socket) {
@@ -76,10 +102,9 @@ void UdpEnd::wait_readable(udp::socket& socket) {
 
 void UdpEnd::read(udp::socket& socket) {
   report_errors(socket);
-  const auto now = Clock::now();
-  const auto take = [&](const auto& peer, const auto&, auto payload) { enqueue(now, peer, payload); };
+  const auto take = [&](const auto& peer, const auto&, auto payload) { received(peer, payload); };
   for (std::size_t done = 0; done < most_in_a_row;) {
-    const auto count = shared_.reader.read(socket.native_handle(), take);
+    const auto count = around_.batches.reader.read(socket.native_handle(), take);
     // Any other error was an ICMP message about an earlier datagram; the queue told already.
     if (!count && io::is_transient(count.error())) break;
     done += count ? *count : 1;
@@ -89,56 +114,40 @@ void UdpEnd::read(udp::socket& socket) {
 
 void UdpEnd::report_errors(udp::socket& socket) {
   for (const auto& error : read_udp_errors(socket)) {
-    log_.debug("datagram undeliverable", {{"peer", error.peer.text()}, {"reason", std::string(name(error.reason))}});
-    mux_.datagram_error(*flow_, error.peer, error.reason);
+    around_.log.debug("datagram undeliverable",
+                      {{"peer", error.peer.text()}, {"reason", std::string(name(error.reason))}});
+    undeliverable(error.peer, error.reason);
   }
 }
 
 void UdpEnd::on_over() {
   // The flow's end comes behind its datagrams.
-  shared_.outbox->flush();
+  around_.batches.outbox->flush();
   error_code ignored;
-  if (v4_) v4_->close(ignored);
-  if (v6_) v6_->close(ignored);
+  for (auto& socket : sockets_) {
+    if (socket) socket->close(ignored);
+  }
 }
 
 std::string UdpEnd::describe() const {
   std::string words;
-  for (const auto* socket : {&v4_, &v6_}) {
+  for (const auto& socket : sockets_) {
     error_code error;
-    if (!*socket) continue;
-    const auto local = (*socket)->local_endpoint(error);
+    if (!socket) continue;
+    const auto local = socket->local_endpoint(error);
     if (!error) words += (words.empty() ? "from port " : " and ") + std::to_string(local.port());
   }
   return words;
 }
 
-UdpEnds::UdpEnds(asio::io_context& context, const core::UdpTimeouts& timeouts, const io::Log& log)
-    : context_(context),
-      timeouts_(timeouts),
-      log_(log),
-      timer_(context),
-      shared_{std::make_shared<UdpOutbox>(context), {}} {}
+UdpEnds::UdpEnds(const UdpEnd::Surroundings& surroundings, const core::UdpTimeouts& timeouts)
+    : around_(surroundings), sweep_(surroundings.context, timeouts) {}
 
 std::shared_ptr<core::FlowHandler> UdpEnds::add(core::Flow& flow) {
-  auto end = std::make_shared<UdpEnd>(context_, *mux_, Clock::now(), shared_, log_);
+  auto end = std::make_shared<UdpEnd>(around_, *mux_, Clock::now());
   end->bind(flow);
-  ends_.push_back(end);
-  if (ends_.size() == 1) sweep_later();
+  sweep_.add(end);
   return end;
-}
-
-// The timer runs only while there are flows, so an idle proxy sleeps.
-void UdpEnds::sweep_later() {
-  const auto shortest = std::min(timeouts_.unreplied, timeouts_.stream);
-  timer_.expires_after(
-      std::clamp<core::Duration>(shortest / 4, std::chrono::milliseconds(100), std::chrono::seconds(5)));
-  timer_.async_wait([this](error_code error) {
-    if (error) return;
-    const auto now = Clock::now();
-    std::erase_if(ends_, [&](const auto& end) { return end->expire(now, timeouts_); });
-    if (!ends_.empty()) sweep_later();
-  });
 }
 
 }  // namespace tfunnel::proxy

@@ -1,70 +1,85 @@
 // The far sockets of UDP flows.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "common/io/asio.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 #include "common/io/log.hpp"
 #include "proxy/egress.hpp"
+#include "proxy/gate.hpp"
+#include "proxy/source_binding.hpp"
+#include "proxy/udp_idle_sweep.hpp"
 #include "proxy/udp_outbox.hpp"
 
 namespace tfunnel::proxy {
 
+/// What sends and receives many datagrams at once, for all flows in turn.
+struct UdpBatches {
+  explicit UdpBatches(asio::io_context& context) : outbox(std::make_shared<UdpOutbox>(context)) {}
+
+  std::shared_ptr<UdpOutbox> outbox;
+  io::DatagramReader reader;
+};
+
 /// One flow's sockets: one a family, made when first needed, never connected. Every peer sees the
 /// same source port and any peer may answer (RFC 4787: endpoint-independent mapping and filtering),
 /// which games, STUN and WebRTC need.
-class UdpEnd final : public io::DatagramEnd, public UdpOutbox::Sender, public std::enable_shared_from_this<UdpEnd> {
+class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::enable_shared_from_this<UdpEnd> {
  public:
-  /// What all flows share.
-  struct Shared {
-    std::shared_ptr<UdpOutbox> outbox;
-    io::DatagramReader reader;
+  /// What all flows of a proxy share; everything must outlive the io_context's last handler.
+  struct Surroundings {
+    asio::io_context& context;
+    UdpBatches& batches;
+    const Gate& gate;  // says which peers are called what, and who may not answer
+    const io::Log& log;
+    SourceBinding* binding = nullptr;  // if peers are to see the application's own address
   };
-
-  /// `shared` and `log` must outlive it.
-  UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, Shared& shared, const io::Log& log);
+  UdpEnd(const Surroundings& surroundings, core::Mux& mux, core::Time now);
 
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   [[nodiscard]] std::string describe() const override;
 
- private:
+ protected:
+  /// A datagram for a peer that is not this host itself; `peer` is the real one.
+  virtual void deliver(const core::Endpoint& peer, core::ByteView payload) { send_directly(peer, payload, true); }
   void on_over() override;
+  /// A datagram from the real `peer` for the application, if it may have it.
+  void received(const core::Endpoint& peer, core::ByteView payload);
+  /// The application learns that the real `peer` cannot be reached.
+  void undeliverable(const core::Endpoint& peer, core::Reason reason);
+
+  Surroundings around_;
+
+ private:
+  void send_directly(const core::Endpoint& peer, core::ByteView payload, bool as_application);
   /// The socket for the peer's family; null, with the error reported, if it cannot be made.
-  udp::socket* socket_for(const core::Endpoint& peer);
+  udp::socket* socket_for(const core::Endpoint& peer, bool as_application);
+  error_code open(udp::socket& socket, udp protocol, bool as_application);
   void wait_readable(udp::socket& socket);
   void read(udp::socket& socket);
   void on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteView payload, error_code error) override;
   void report_errors(udp::socket& socket);
 
-  asio::io_context& context_;
-  Shared& shared_;
-  const io::Log& log_;
-  std::optional<udp::socket> v4_;
-  std::optional<udp::socket> v6_;
+  // By family; those with the application's address apart, since nothing comes back to them from the loopback.
+  std::array<std::optional<udp::socket>, 4> sockets_;
 };
 
 /// All of a proxy's UDP flows: makes them, and ends them when they fall silent.
 class UdpEnds final : public DatagramEgress {
  public:
-  UdpEnds(asio::io_context& context, const core::UdpTimeouts& timeouts, const io::Log& log);
+  UdpEnds(const UdpEnd::Surroundings& surroundings, const core::UdpTimeouts& timeouts);
 
   void serve(core::Mux& mux) override { mux_ = &mux; }
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
 
  private:
-  void sweep_later();
-
-  asio::io_context& context_;
-  core::UdpTimeouts timeouts_;
-  const io::Log& log_;
+  UdpEnd::Surroundings around_;
+  UdpIdleSweep sweep_;
   core::Mux* mux_ = nullptr;
-  asio::steady_timer timer_;
-  UdpEnd::Shared shared_;
-  std::vector<std::shared_ptr<UdpEnd>> ends_;
 };
 
 }  // namespace tfunnel::proxy

@@ -83,7 +83,7 @@ class Commands:
 """
             )
 
-    def start_sshd(self):
+    def start_sshd(self, authorized_keys=None):
         """A real sshd in far. It runs as an ordinary user of a nested user namespace, because a
         user namespace without further ids refuses the setgroups() of a privileged one."""
         config = os.path.join(self.lab.directory, "sshd_config")
@@ -92,7 +92,7 @@ class Commands:
                 f"""Port {topology.SSH_PORT}
 ListenAddress {topology.FAR_MGMT[4]}
 HostKey {self.keys}/host_key
-AuthorizedKeysFile {self.keys}/authorized_keys
+AuthorizedKeysFile {authorized_keys or self.keys + "/authorized_keys"}
 PidFile none
 UsePAM no
 StrictModes no

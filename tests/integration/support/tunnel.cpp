@@ -34,6 +34,12 @@ io::Session::Settings settings(wire::Role role, const LinkKind& kind, const Tunn
 
 }  // namespace
 
+proxy::AccessOptions allow_loopback() {
+  proxy::AccessOptions options;
+  for (const auto* rule : {"127.0.0.0/8", "::1", "*"}) options.rules.add(proxy::parse_rule(true, rule));
+  return options;
+}
+
 void UdpApplication::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   heard(std::chrono::steady_clock::now());
   datagrams.emplace_back(peer, Bytes(payload.begin(), payload.end()));
@@ -49,15 +55,24 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       link_(make_link(kind.join)),
       client_channel_(context_, link_[0].fd(), link_[1].fd()),
       proxy_channel_(context_, link_[2].fd(), link_[3].fd()),
-      egress_(context_, terms.connect_timeout),
-      datagrams_(std::in_place, context_, terms.udp_timeouts, log_),
+      gate_(terms.access.gate()),
+      batches_(context_),
+      direct_(context_, terms.connect_timeout),
+      socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_),
+      socks5_(socks5_client_),
+      egress_(gate_, direct_, terms.socks5 ? static_cast<proxy::Egress&>(socks5_) : direct_),
+      datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_}, terms.udp_timeouts),
+      socks5_datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_}, socks5_client_,
+                        terms.udp_timeouts),
       services_(std::in_place, context_, way_out(terms), terms.names, terms.udp_timeouts, terms.interceptors, log_),
       dialer_(std::in_place, context_, services_->egress(), services_->datagrams(), log_, services_->namer()),
+      acceptor_(*dialer_, gate_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
-      proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
-                                           log_)),
+      proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms),
+                                           &acceptor_, log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+  acceptor_.serve(proxy_->mux());
   dialer_->serve(proxy_->mux(), proxy_->data_path());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };
@@ -71,6 +86,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
 }
 
 proxy::WayOut Tunnel::way_out(const Terms& terms) {
+  if (terms.socks5) return {egress_, *socks5_datagrams_, true, true};
   if (terms.upstream == nullptr) return {egress_, *datagrams_};
   proxy::DatagramEgress& own = *datagrams_;
   auto& datagrams = terms.upstream_datagrams != nullptr ? *terms.upstream_datagrams : own;
@@ -88,6 +104,7 @@ Tunnel::~Tunnel() {
   }
   dialer_.reset();
   services_.reset();
+  socks5_datagrams_.reset();
   datagrams_.reset();
 }
 

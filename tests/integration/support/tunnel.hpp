@@ -12,9 +12,14 @@
 
 #include "common/io/datagram_end.hpp"
 #include "common/io/session.hpp"
+#include "proxy/access_options.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/egress_direct.hpp"
+#include "proxy/egress_loopback.hpp"
+#include "proxy/egress_socks5.hpp"
+#include "proxy/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
+#include "proxy/socks5_datagrams.hpp"
 #include "proxy/udp_ends.hpp"
 #include "tests/integration/support/sockets.hpp"
 
@@ -51,6 +56,9 @@ class UdpApplication final : public io::DatagramEnd {
   std::vector<std::pair<core::Endpoint, core::Reason>> errors;
 };
 
+/// Loopback destinations are what these tests have.
+proxy::AccessOptions allow_loopback();
+
 class Tunnel {
  public:
   struct Terms {
@@ -63,6 +71,8 @@ class Tunnel {
     proxy::DatagramEgress* upstream_datagrams = nullptr;
     bool carries_datagrams = true;
     proxy::InterceptorFactory* interceptors = nullptr;
+    proxy::AccessOptions access = allow_loopback();
+    std::optional<proxy::Socks5Proxy> socks5 = {};
   };
 
   explicit Tunnel(const LinkKind& kind) : Tunnel(kind, Terms()) {}
@@ -101,10 +111,17 @@ class Tunnel {
   std::array<Socket, 4> link_;
   io::Channel client_channel_;
   io::Channel proxy_channel_;
-  proxy::DirectEgress egress_;
+  proxy::Gate gate_;
+  proxy::UdpBatches batches_;
+  proxy::DirectEgress direct_;
+  proxy::Socks5Client socks5_client_;
+  proxy::Socks5Egress socks5_;
+  proxy::LoopbackEgress egress_;
   std::optional<proxy::UdpEnds> datagrams_;
+  std::optional<proxy::Socks5Datagrams> socks5_datagrams_;
   std::optional<proxy::NameServices> services_;
   std::optional<proxy::Dialer> dialer_;
+  proxy::GuardedAcceptor acceptor_;
   std::unique_ptr<io::Session> client_;
   std::unique_ptr<io::Session> proxy_;
   tcp::acceptor door_;

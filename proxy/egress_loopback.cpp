@@ -1,0 +1,19 @@
+#include "proxy/egress_loopback.hpp"
+
+#include "common/io/errors.hpp"
+
+namespace tfunnel::proxy {
+
+result<tcp::socket> LoopbackEgress::connect(const Target& target, asio::yield_context yield) {
+  const auto admission = gate_.admit(target.destination);
+  if (!admission.allowed) return io::error_of(core::Reason::denied);
+  if (!admission.to_loopback) return others_.connect(target, yield);
+  return direct_.connect({target.source, admission.endpoint, {}}, yield);
+}
+
+bool LoopbackEgress::wants_name(const Target& target) const {
+  const auto admission = gate_.admit(target.destination);
+  return admission.allowed && !admission.to_loopback && others_.wants_name(target);
+}
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,35 @@
+// Whether a destination may be reached, and what it is called on either side.
+#pragma once
+
+#include <utility>
+
+#include "proxy/access_rules.hpp"
+#include "proxy/far_loopback.hpp"
+
+namespace tfunnel::proxy {
+
+/// Every destination passes here before anything is done for it. Pure: decides, and touches no socket.
+class Gate {
+ public:
+  /// Lets everything pass that no rule is needed for.
+  Gate() = default;
+  Gate(AccessRules rules, const FarLoopback& loopback) : rules_(std::move(rules)), loopback_(loopback) {}
+
+  struct Admission {
+    bool allowed = false;
+    std::string why;           // if it is not allowed, for the log
+    core::Endpoint endpoint;   // where to go
+    bool to_loopback = false;  // on this host itself, so never through an upstream proxy
+  };
+  /// `destination` is what the application asked for.
+  [[nodiscard]] Admission admit(const core::Endpoint& destination) const;
+
+  /// What the application knows a datagram's sender by; none if it may not hear from it.
+  [[nodiscard]] std::optional<core::Endpoint> shown(const core::Endpoint& sender) const;
+
+ private:
+  AccessRules rules_;
+  FarLoopback loopback_;
+};
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,57 @@
+#include "proxy/preserve_source_linux.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "common/io/errors.hpp"
+#include "proxy/access_rules.hpp"
+
+namespace tfunnel::proxy {
+
+namespace {
+
+error_code set(int socket, int level, int option) {
+  const int on = 1;
+  return ::setsockopt(socket, level, option, &on, sizeof on) == 0 ? error_code() : io::last_error();
+}
+
+error_code make_transparent(int socket, bool v4) {
+  return v4 ? set(socket, SOL_IP, IP_TRANSPARENT) : set(socket, SOL_IPV6, IPV6_TRANSPARENT);
+}
+
+}  // namespace
+
+app::po::options_description preserve_source_description(PreserveSourceOptions& options) {
+  app::po::options_description description("Proxy: Linux, with CAP_NET_ADMIN");
+  description.add_options()("preserve-source", app::po::bool_switch(&options.preserve),
+                            "servers see the application's own address and port; needs rules for the way back");
+  return description;
+}
+
+TransparentBinding::TransparentBinding() {
+  asio::io_context context;
+  udp::socket probe(context, udp::v4());
+  const auto error = make_transparent(probe.native_handle(), true);
+  if (!error) return;
+  throw app::UsageError("--preserve-source: " + error.message() +
+                            "; it needs CAP_NET_ADMIN: run as root, or setcap cap_net_admin=ep on the program",
+                        io::ExitStatus::no_permission);
+}
+
+// Connections from one source to several destinations share its port, which SO_REUSEADDR permits as long as nobody
+// listens there. Datagram sockets must not share: they would take each other's answers.
+error_code TransparentBinding::bind(int socket, const core::Endpoint& source) {
+  // Whoever speaks for a loopback or broadcast address wants to be taken for somebody else.
+  if (!is_ordinary_source(source.address)) return asio::error::access_denied;
+  auto error = make_transparent(socket, source.address.is_v4());
+  int type = 0;
+  socklen_t size = sizeof type;
+  ::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size);
+  if (!error && type == SOCK_STREAM) error = set(socket, SOL_SOCKET, SO_REUSEADDR);
+  if (error) return error;
+  const auto endpoint = io::to_asio<tcp>(source);
+  if (::bind(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return io::last_error();
+  return {};
+}
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,54 @@
+// Conversations with one SOCKS5 proxy.
+#pragma once
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/spawn.hpp>
+
+#include <optional>
+#include <string>
+
+#include "common/core/datagram_queue.hpp"
+#include "common/io/asio.hpp"
+#include "common/io/log.hpp"
+#include "proxy/socks5_handshake.hpp"
+
+namespace tfunnel::proxy {
+
+struct Socks5Proxy {
+  std::string host;  // a name, or an address without brackets
+  std::uint16_t port = 1080;
+  std::optional<Socks5Credentials> credentials;
+
+  /// "host:port", for the log; never the credentials.
+  [[nodiscard]] std::string text() const;
+};
+
+class Socks5Client {
+ public:
+  /// `timeout` is for all of connecting and handshake. `log` must outlive the io_context's last handler.
+  Socks5Client(asio::io_context& context, Socks5Proxy proxy, core::Duration timeout, const io::Log& log)
+      : context_(context), proxy_(std::move(proxy)), timeout_(timeout), log_(log) {}
+
+  struct Dialled {
+    tcp::socket socket;   // behind the handshake's last byte
+    Socks5Address bound;  // what the proxy bound
+  };
+  /// Runs inside a coroutine. Errors: a core::Reason (io::error_of), and a line in the log that says what the proxy
+  /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line.
+  result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const std::string& flow,
+                       asio::yield_context yield);
+
+ private:
+  struct Attempt;
+  error_code reach(Attempt& attempt, asio::yield_context yield);
+  error_code converse(Attempt& attempt, Socks5Handshake& handshake, asio::yield_context yield);
+  /// Logs what went wrong and gives what the application shall learn.
+  error_code fault(error_code error, bool reached, const std::string& flow);
+
+  asio::io_context& context_;
+  Socks5Proxy proxy_;
+  core::Duration timeout_;
+  const io::Log& log_;
+};
+
+}  // namespace tfunnel::proxy

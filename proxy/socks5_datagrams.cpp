@@ -1,0 +1,184 @@
+#include "proxy/socks5_datagrams.hpp"
+
+#include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/context/fixedsize_stack.hpp>
+#include <utility>
+
+#include "common/io/errors.hpp"
+#include "common/io/socket_options.hpp"
+#include "proxy/socks5_address.hpp"
+
+namespace tfunnel::proxy {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t stack_size = 64U << 10;
+constexpr int receive_buffer = 1 << 20;
+// Datagrams in a row before others get their turn in the event loop.
+constexpr int most_in_a_row = 64;
+// What may wait for an association; more is lost, as in a router's queue.
+constexpr std::size_t most_waiting = 16;
+constexpr std::size_t largest_datagram = 65'535;
+
+}  // namespace
+
+void Socks5UdpEnd::deliver(const core::Endpoint& peer, core::ByteView payload) {
+  last_peer_ = peer;
+  if (association_) return send_to_relay(peer, payload);
+  wait_for_association(peer, payload);
+  if (!attempt_) associate();
+}
+
+void Socks5UdpEnd::wait_for_association(const core::Endpoint& peer, core::ByteView payload) {
+  if (waiting_.size() >= most_waiting) {
+    waiting_.pop_front();
+    ++mux_.counters().datagrams_dropped;
+  }
+  waiting_.push_back({peer, {payload.begin(), payload.end()}});
+}
+
+void Socks5UdpEnd::associate() {
+  attempt_ = std::make_unique<asio::cancellation_signal>();
+  const auto self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this());
+  asio::spawn(
+      around_.context, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
+      [self](asio::yield_context yield) { self->associate_in(yield); },
+      asio::bind_cancellation_slot(attempt_->slot(), [self](const std::exception_ptr& failure) {
+        // A flow that was given up ends its coroutine wherever that is.
+        if (!failure || self->over()) return;
+        // The unforeseen ends this flow only.
+        try {
+          std::rethrow_exception(failure);
+        } catch (const std::exception& exception) {
+          self->around_.log.error(std::string("a SOCKS5 association failed: ") + exception.what());
+        }
+        self->lose(core::Reason::unspecified);
+      }));
+}
+
+void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
+  // All zeros: we do not know yet where our datagrams will seem to come from.
+  const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
+  auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow_->request.text(), yield);
+  if (over()) return;
+  if (!dialled) return lose(io::reason_of(dialled.error()));
+  if (const auto error = join(std::move(*dialled))) {
+    around_.log.warning("no socket to the SOCKS5 proxy's relay: " + error.message());
+    return lose(io::is_exhaustion(error) ? core::Reason::resource_limit : core::Reason::upstream_refused);
+  }
+  watch_control();
+  wait_readable();
+  for (const auto& [peer, payload] : std::exchange(waiting_, {})) {
+    if (!over()) send_to_relay(peer, payload);
+  }
+}
+
+// Connected, so that only the relay's datagrams come in.
+error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
+  error_code error;
+  auto relay = dialled.bound.endpoint;
+  if (!dialled.bound.name.empty()) return asio::error::address_family_not_supported;
+  const auto unspecified = io::to_asio(relay.address).is_unspecified();
+  if (unspecified) relay.address = io::from_asio(dialled.socket.remote_endpoint(error)).address;
+  if (error) return error;
+  const auto endpoint = io::to_asio<udp>(relay);
+  udp::socket socket(around_.context);
+  socket.open(endpoint.protocol(), error);
+  if (!error) socket.connect(endpoint, error);
+  if (!error) socket.non_blocking(true, error);
+  if (error) return error;
+  error_code ignored;
+  socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer), ignored);
+  io::prepare(dialled.socket);
+  association_ = std::make_unique<Association>(Association{std::move(dialled.socket), std::move(socket)});
+  return error;
+}
+
+void Socks5UdpEnd::send_to_relay(const core::Endpoint& peer, core::ByteView payload) {
+  const auto header = socks5_datagram_header(peer);
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(header), asio::buffer(payload.data(), payload.size())};
+  error_code error;
+  association_->relay.send(parts, 0, error);
+  // The error of an earlier datagram is reported once by the next call, which then sent nothing.
+  if (error == asio::error::connection_refused) association_->relay.send(parts, 0, error);
+  if (!error) return;
+  if (io::is_transient(error) || error == asio::error::message_size) {
+    ++mux_.counters().datagrams_dropped;
+  } else {
+    undeliverable(peer, core::Reason::upstream_refused);
+  }
+}
+
+// The proxy never sends anything here; whatever can be read is the end.
+void Socks5UdpEnd::watch_control() {
+  association_->control.async_wait(
+      tcp::socket::wait_read, [self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this())](error_code error) {
+        if (error || self->over()) return;
+        self->around_.log.info("the SOCKS5 proxy ended an association", {{"flow", self->flow_->request.text()}});
+        self->lose(core::Reason::upstream_refused);
+      });
+}
+
+void Socks5UdpEnd::wait_readable() {
+  association_->relay.async_wait(udp::socket::wait_read,
+                                 [self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this())](error_code error) {
+                                   if (!error && !self->over()) self->read();
+                                 });
+}
+
+void Socks5UdpEnd::read() {
+  std::array<std::uint8_t, largest_datagram> buffer;
+  for (int i = 0; i < most_in_a_row; ++i) {
+    error_code error;
+    const auto size = association_->relay.receive(asio::buffer(buffer), 0, error);
+    if (io::is_transient(error)) break;
+    // Any other error was an ICMP message about an earlier datagram.
+    if (error) continue;
+    if (const auto datagram = socks5_parse_datagram(core::ByteView(buffer).first(size))) {
+      received(datagram->peer, datagram->payload);
+    } else {
+      ++mux_.counters().datagrams_dropped;
+    }
+  }
+  wait_readable();
+}
+
+void Socks5UdpEnd::lose(core::Reason reason) {
+  if (over()) return;
+  for (const auto& waiting : std::exchange(waiting_, {})) {
+    if (waiting.peer != last_peer_) undeliverable(waiting.peer, reason);
+  }
+  undeliverable(last_peer_, reason);
+  auto& flow = *std::exchange(flow_, nullptr);
+  on_over();
+  // May release the last owner but the caller.
+  mux_.reset(flow, reason);
+}
+
+// What is still pending holds this object; closing lets it end.
+void Socks5UdpEnd::on_over() {
+  UdpEnd::on_over();
+  waiting_.clear();
+  if (attempt_) attempt_->emit(asio::cancellation_type::terminal);
+  if (!association_) return;
+  error_code ignored;
+  association_->relay.close(ignored);
+  association_->control.close(ignored);
+}
+
+std::string Socks5UdpEnd::describe() const {
+  const auto words = UdpEnd::describe();
+  return (association_ ? "by SOCKS5" : "associating by SOCKS5") + (words.empty() ? "" : ", " + words);
+}
+
+std::shared_ptr<core::FlowHandler> Socks5Datagrams::add(core::Flow& flow) {
+  auto end = std::make_shared<Socks5UdpEnd>(around_, client_, *mux_, Clock::now());
+  end->bind(flow);
+  sweep_.add(end);
+  return end;
+}
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,137 @@
+"""--preserve-source: a server behind the far end sees the application's own address and port."""
+
+import os
+import socket
+import subprocess
+
+import netlab
+import pytest
+import topology
+
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+SOURCES = pytest.mark.parametrize("source", ["local", "forwarded"])
+KIND = {4: socket.AF_INET, 6: socket.AF_INET6}
+OPTION = "--preserve-source"
+SERVER = {4: "10.77.0.2", 6: "fd77::2"}
+FAR = {4: "10.77.0.1", 6: "fd77::1"}
+RULES = os.path.join(topology.REPOSITORY, "examples/return-rules.sh")
+OURS = {"local": topology.CLIENT_WAN, "forwarded": topology.LAN_HOST}
+NO_PRIVILEGE = 77
+
+
+@pytest.fixture
+def beyond(lab):
+    """A server's namespace whose default route is far, where the rules for the way back are up."""
+    made = netlab.Namespace("beyond", lab.directory)
+    lab.namespaces.append(made)
+    for kind in ("all", "default"):
+        made.sysctl(f"net.ipv6.conf.{kind}.accept_dad", 0)
+    lab.far.ip("link add beyond0 type veth peer name beyond0 netns beyond", "link set beyond0 up")
+    made.ip("link set beyond0 up")
+    for namespace, addresses in ((lab.far, FAR), (made, SERVER)):
+        namespace.ip(f"addr add {addresses[4]}/24 dev beyond0", f"addr add {addresses[6]}/64 dev beyond0 nodad")
+    made.ip(f"route add default via {FAR[4]}", f"-6 route add default via {FAR[6]}")
+    lab.far.run([RULES, "up"])
+    return made
+
+
+@pytest.fixture
+def preserving(beyond, start_tunnel):
+    """The proxy-only far end has no such option, so this is always the full program."""
+    del beyond
+    return start_tunnel(proxy_command=topology.tfunnel(), proxy_args=OPTION)
+
+
+@FAMILIES
+@SOURCES
+def test_tcp_server_sees_the_applications_address_and_port(lab, beyond, preserving, family, source):
+    del preserving
+    listener = beyond.socket(KIND[family], socket.SOCK_STREAM, bind=(SERVER[family], 7000))
+    listener.listen()
+    near = lab.source(source).socket(KIND[family], socket.SOCK_STREAM, bind=("", 23456))
+    with listener, near:
+        near.connect((SERVER[family], 7000))
+        far, seen = listener.accept()
+        with far:
+            assert seen[:2] == (OURS[source][family], 23456)
+            far.sendall(b"answer")
+            assert near.recv(100) == b"answer"
+
+
+@FAMILIES
+@SOURCES
+def test_udp_server_sees_the_applications_address_and_port(lab, beyond, preserving, family, source):
+    del preserving
+    server = beyond.socket(KIND[family], socket.SOCK_DGRAM, bind=(SERVER[family], 7000), timeout=5)
+    near = lab.source(source).socket(KIND[family], socket.SOCK_DGRAM, bind=("", 23456), timeout=5)
+    with server, near:
+        near.sendto(b"question", (SERVER[family], 7000))
+        data, seen = server.recvfrom(100)
+        assert (data, seen[:2]) == (b"question", (OURS[source][family], 23456))
+        server.sendto(b"answer", seen)
+        data, peer = near.recvfrom(100)
+        assert (data, peer[:2]) == (b"answer", (SERVER[family], 7000))
+
+
+@FAMILIES
+def test_many_flows_from_one_address(lab, beyond, preserving, family):
+    del preserving
+    lab.serve(namespace=beyond)
+    lab.traffic(lab.client, "flows", "--count", 100, to=SERVER[family])
+
+
+@FAMILIES
+def test_one_source_port_serves_two_destinations(lab, beyond, preserving, family):
+    """As applications that set SO_REUSEADDR may."""
+    del preserving
+    made = []
+    for port in (7000, 7001):
+        listener = beyond.socket(KIND[family], socket.SOCK_STREAM, bind=(SERVER[family], port))
+        listener.listen()
+        near = lab.client.socket(KIND[family], socket.SOCK_STREAM)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        near.bind(("", 23457))
+        near.connect((SERVER[family], port))
+        far, seen = listener.accept()
+        assert seen[1] == 23457
+        made += [listener, near, far]
+    for sock in made:
+        sock.close()
+
+
+def test_rules_for_the_way_back_leave_nothing(lab, beyond):
+    del beyond
+
+    def state():
+        commands = ["nft list ruleset", "ip -4 rule", "ip -6 rule", "ip -4 route show table all",
+                    "ip -6 route show table all"]  # fmt: skip
+        return [lab.far.run(command.split()).stdout for command in commands]
+
+    lab.far.run([RULES, "down"])
+    before = state()
+    lab.far.run([RULES, "up"])
+    assert state() != before
+    lab.far.run([RULES, "down"])
+    assert state() == before
+
+
+def test_missing_capability_is_one_clear_line_at_the_start():
+    nested = ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
+    read_end, write_end = os.pipe()
+    done = subprocess.run(
+        [*nested, topology.tfunnel(), OPTION], stdin=read_end, capture_output=True, text=True, timeout=10, check=False
+    )
+    os.close(read_end)
+    os.close(write_end)
+    assert done.returncode == NO_PRIVILEGE, done.stderr
+    assert "--preserve-source" in done.stderr and "CAP_NET_ADMIN" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_preserve_source_and_socks5_exclude_each_other():
+    done = subprocess.run(
+        [topology.tfunnel(), OPTION, "--socks5", "proxy"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=10, check=False,
+    )  # fmt: skip
+    assert done.returncode == 64
+    assert "exclude each other" in done.stderr
