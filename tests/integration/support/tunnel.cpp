@@ -58,10 +58,11 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_),
       socks5_(socks5_client_),
       egress_(gate_, direct_, terms.socks5 ? static_cast<proxy::Egress&>(socks5_) : direct_),
-      datagrams_({context_, gate_, log_}, terms.udp_timeouts),
-      socks5_datagrams_({context_, gate_, log_}, socks5_client_, terms.udp_timeouts),
+      datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, gate_, log_}, terms.udp_timeouts),
+      socks5_datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, gate_, log_}, socks5_client_,
+                        terms.udp_timeouts),
       dialer_(std::in_place, context_, egress_,
-              terms.socks5 ? static_cast<proxy::DatagramEgress&>(socks5_datagrams_) : datagrams_, log_),
+              terms.socks5 ? static_cast<proxy::DatagramEgress&>(*socks5_datagrams_) : *datagrams_, log_),
       acceptor_(*dialer_, gate_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
@@ -81,7 +82,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   EXPECT_EQ(ready_.get_future().wait_for(patience), std::future_status::ready);
 }
 
-// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the dialer holds some.
+// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the ways out hold some.
 Tunnel::~Tunnel() {
   if (!shut_down_) shut_down();
   context_.stop();
@@ -91,6 +92,8 @@ Tunnel::~Tunnel() {
   while (context_.poll() > 0) {
   }
   dialer_.reset();
+  socks5_datagrams_.reset();
+  datagrams_.reset();
 }
 
 std::array<io::ExitStatus, 2> Tunnel::shut_down() {

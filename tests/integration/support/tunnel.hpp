@@ -106,8 +106,8 @@ class Tunnel {
   proxy::Socks5Client socks5_client_;
   proxy::Socks5Egress socks5_;
   proxy::LoopbackEgress egress_;
-  proxy::UdpEnds datagrams_;
-  proxy::Socks5Datagrams socks5_datagrams_;
+  std::optional<proxy::UdpEnds> datagrams_;
+  std::optional<proxy::Socks5Datagrams> socks5_datagrams_;
   std::optional<proxy::Dialer> dialer_;
   proxy::GuardedAcceptor acceptor_;
   std::unique_ptr<io::Session> client_;
