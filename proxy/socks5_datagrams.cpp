@@ -60,9 +60,12 @@ void Socks5UdpEnd::associate() {
 }
 
 void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
+  if (over()) return;
   // All zeros: we do not know yet where our datagrams will seem to come from.
   const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
+  dialling_ = true;
   auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow_->request.text(), yield);
+  dialling_ = false;
   if (over()) return;
   if (!dialled) return lose(io::reason_of(dialled.error()));
   if (const auto error = join(std::move(*dialled))) {
@@ -158,11 +161,12 @@ void Socks5UdpEnd::lose(core::Reason reason) {
   mux_.reset(flow, reason);
 }
 
-// What is still pending holds this object; closing lets it end.
+// What is still pending holds this object; closing lets it end. The signal must not be given when there is nothing left
+// to cancel: it still knows the last operation's socket, which is gone then.
 void Socks5UdpEnd::on_over() {
   UdpEnd::on_over();
   waiting_.clear();
-  if (attempt_) attempt_->emit(asio::cancellation_type::terminal);
+  if (dialling_) attempt_->emit(asio::cancellation_type::terminal);
   if (!association_) return;
   error_code ignored;
   association_->relay.close(ignored);

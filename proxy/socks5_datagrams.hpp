@@ -51,6 +51,7 @@ class Socks5UdpEnd final : public UdpEnd {
   Socks5Client& client_;
   // Made with the attempt to associate, and kept, for it must outlive that.
   std::unique_ptr<asio::cancellation_signal> attempt_;
+  bool dialling_ = false;
   std::deque<Waiting> waiting_;
   std::unique_ptr<Association> association_;
   core::Endpoint last_peer_;

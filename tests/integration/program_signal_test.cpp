@@ -98,7 +98,7 @@ Bytes open_frames(const core::Endpoint& destination, std::size_t data) {
 // What refers to what at the end only a sanitizer sees; the connection must be reset in any build.
 TEST_P(Signal, TerminationWithLiveFlowsResetsThemAndEndsCleanly) {
   if (GetParam().client) GTEST_SKIP() << "a client needs captured traffic";
-  Program program(GetParam());
+  Program program(GetParam(), {"--allow=127.0.0.0/8"});
   introduce(program);
   Server server;
   program.write(open_frames(server.endpoint(), 1000));
@@ -111,7 +111,7 @@ TEST_P(Signal, TerminationWithLiveFlowsResetsThemAndEndsCleanly) {
 
 TEST_P(Signal, TerminationWhileConnectingEndsCleanly) {
   if (GetParam().client) GTEST_SKIP() << "a client needs captured traffic";
-  Program program(GetParam(), {"-v"});
+  Program program(GetParam(), {"-v", "--allow=127.0.0.0/8"});
   introduce(program);
   BusyServer busy;
   program.write(open_frames(busy.endpoint(), 1000));
@@ -122,7 +122,7 @@ TEST_P(Signal, TerminationWhileConnectingEndsCleanly) {
 
 TEST_P(Signal, LinkLostWithLiveFlowsResetsThem) {
   if (GetParam().client) GTEST_SKIP() << "a client needs captured traffic";
-  Program program(GetParam());
+  Program program(GetParam(), {"--allow=127.0.0.0/8"});
   introduce(program);
   Server server;
   program.write(open_frames(server.endpoint(), 1000));
