@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "client/client_app.hpp"
+#include "common/app/arguments.hpp"
 #include "common/app/main_guard.hpp"
 #include "proxy/proxy_app.hpp"
 
@@ -18,7 +19,7 @@ void print_help(const tfunnel::app::po::options_description& description) {
             << description;
 }
 
-ExitStatus run(int argc, char** argv) {
+ExitStatus run(const tfunnel::app::Arguments& arguments) {
   tfunnel::app::CommonOptions common;
   tfunnel::client::ClientOptions client;
   tfunnel::proxy::ProxyOptions proxy;
@@ -26,7 +27,7 @@ ExitStatus run(int argc, char** argv) {
   description.add(tfunnel::client::client_description(client));
   description.add(tfunnel::proxy::proxy_description(proxy));
   description.add(tfunnel::app::common_description(common));
-  tfunnel::app::parse(argc, argv, description);
+  tfunnel::app::parse(arguments.count(), arguments.values(), description);
   if (common.help) {
     print_help(description);
     return ExitStatus::ok;
@@ -43,5 +44,6 @@ ExitStatus run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tfunnel::app::guarded("tfunnel", [&] { return run(argc, argv); });
+  const tfunnel::app::Arguments arguments(argc, argv);
+  return tfunnel::app::guarded("tfunnel", [&] { return run(arguments); });
 }

@@ -63,8 +63,9 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
       [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
        attempt](asio::yield_context yield) { dial_flow(egress_, target, relay, *mux_, attempt->flow, yield); },
-      asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay](const std::exception_ptr& failure) {
-        if (!failure) return;
+      asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay, attempt](const std::exception_ptr& failure) {
+        // A coroutine that was cancelled just when a step had succeeded is ended by an exception at its next one.
+        if (!failure || attempt->flow == nullptr) return;
         // The unforeseen ends this flow only.
         try {
           std::rethrow_exception(failure);

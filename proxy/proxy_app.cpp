@@ -1,9 +1,10 @@
 #include "proxy/proxy_app.hpp"
 
+#include <cstdlib>
+
 #include "common/app/tunnel.hpp"
 #include "proxy/dialer.hpp"
-#include "proxy/egress_direct.hpp"
-#include "proxy/udp_ends.hpp"
+#include "proxy/ways_out.hpp"
 
 namespace tfunnel::proxy {
 
@@ -12,6 +13,7 @@ app::po::options_description proxy_description(ProxyOptions& options) {
   description.add_options()("connect-timeout",
                             app::po::value(&options.connect_timeout)->default_value(options.connect_timeout),
                             "seconds until an attempt to connect counts as timed out");
+  description.add(http_proxy_description(options.http_proxy));
   return description;
 }
 
@@ -21,10 +23,11 @@ void check(const ProxyOptions& options) {
 
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options) {
   const io::Log log(common.level(), common.format(), "tfunnel proxy");
+  const auto upstream = http_proxy_settings(options.http_proxy, [](const char* name) { return std::getenv(name); });
+  for (const auto& warning : upstream.warnings) log.warning(warning);
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
-  DirectEgress egress(tunnel.context(), app::seconds(options.connect_timeout));
-  UdpEnds datagrams(tunnel.context(), common.udp_timeouts(), log);
-  Dialer dialer(tunnel.context(), egress, datagrams, log);
+  WaysOut ways_out(tunnel.context(), common, options, upstream, log);
+  Dialer dialer(tunnel.context(), ways_out.streams(), ways_out.datagrams(), log);
   auto& session = tunnel.connect(&dialer);
   dialer.serve(session.mux(), session.stage());
   return tunnel.run();

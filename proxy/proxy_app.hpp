@@ -2,11 +2,13 @@
 #pragma once
 
 #include "common/app/options.hpp"
+#include "proxy/http_proxy_options.hpp"
 
 namespace tfunnel::proxy {
 
 struct ProxyOptions {
   double connect_timeout = 60;  // seconds
+  HttpProxyOptions http_proxy;
 };
 
 app::po::options_description proxy_description(ProxyOptions& options);

@@ -20,8 +20,19 @@ constexpr int most_in_a_row = 64;
 
 }  // namespace
 
-UdpEnd::UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, const io::Log& log)
-    : DatagramEnd(mux, now), context_(context), log_(log) {}
+UdpEnd::UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, const std::vector<DatagramDetour*>& detours,
+               const io::Log& log)
+    : DatagramEnd(mux, now), context_(context), detours_(detours), log_(log) {}
+
+void UdpEnd::reply(const core::Endpoint& peer, core::ByteView payload) {
+  if (!over()) enqueue(Clock::now(), peer, payload);
+}
+
+void UdpEnd::refuse(const core::Endpoint& peer, core::Reason reason) {
+  if (over()) return;
+  ++mux_.counters().datagrams_refused;
+  mux_.datagram_error(*flow_, peer, reason);
+}
 
 udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
   const auto protocol = peer.address.is_v4() ? udp::v4() : udp::v6();
@@ -49,6 +60,8 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer) {
 void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   if (over()) return;
   heard(Clock::now());
+  const auto self = shared_from_this();
+  if (std::ranges::any_of(detours_, [&](auto* detour) { return detour->take(self, peer, payload); })) return;
   auto* socket = socket_for(peer);
   if (socket == nullptr) return;
   auto error = send(*socket, peer, payload);
@@ -120,7 +133,7 @@ UdpEnds::UdpEnds(asio::io_context& context, const core::UdpTimeouts& timeouts, c
     : context_(context), timeouts_(timeouts), log_(log), timer_(context) {}
 
 std::shared_ptr<core::FlowHandler> UdpEnds::add(core::Flow& flow) {
-  auto end = std::make_shared<UdpEnd>(context_, *mux_, Clock::now(), log_);
+  auto end = std::make_shared<UdpEnd>(context_, *mux_, Clock::now(), detours_, log_);
   end->bind(flow);
   ends_.push_back(end);
   if (ends_.size() == 1) sweep_later();

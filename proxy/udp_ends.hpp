@@ -12,15 +12,35 @@
 
 namespace tfunnel::proxy {
 
+class UdpEnd;
+
+/// Takes datagrams to some peers before a flow's sockets see them: to refuse them, or to carry them another
+/// way (DNS over an upstream that takes TCP only) and answer with UdpEnd::reply().
+class DatagramDetour {
+ public:
+  DatagramDetour() = default;
+  DatagramDetour(const DatagramDetour&) = delete;
+  DatagramDetour& operator=(const DatagramDetour&) = delete;
+  virtual ~DatagramDetour() = default;
+
+  /// True if the datagram was taken; false if it is not for this detour. `payload` is void after the call.
+  virtual bool take(const std::shared_ptr<UdpEnd>& end, const core::Endpoint& peer, core::ByteView payload) = 0;
+};
+
 /// One flow's sockets: one a family, made when first needed, never connected. Every peer sees the
 /// same source port and any peer may answer (RFC 4787: endpoint-independent mapping and filtering),
 /// which games, STUN and WebRTC need.
 class UdpEnd final : public io::DatagramEnd, public std::enable_shared_from_this<UdpEnd> {
  public:
-  UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, const io::Log& log);
+  /// `detours` must outlive this.
+  UdpEnd(asio::io_context& context, core::Mux& mux, core::Time now, const std::vector<DatagramDetour*>& detours,
+         const io::Log& log);
 
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   [[nodiscard]] std::string describe() const override;
+  /// For detours: `peer` answers, or cannot be reached. No effect once the flow is over.
+  void reply(const core::Endpoint& peer, core::ByteView payload);
+  void refuse(const core::Endpoint& peer, core::Reason reason);
 
  private:
   void on_over() override;
@@ -32,6 +52,7 @@ class UdpEnd final : public io::DatagramEnd, public std::enable_shared_from_this
   void report_errors(udp::socket& socket);
 
   asio::io_context& context_;
+  const std::vector<DatagramDetour*>& detours_;
   const io::Log& log_;
   std::optional<udp::socket> v4_;
   std::optional<udp::socket> v6_;
@@ -42,6 +63,9 @@ class UdpEnds final : public DatagramEgress {
  public:
   UdpEnds(asio::io_context& context, const core::UdpTimeouts& timeouts, const io::Log& log);
 
+  /// Asked about each datagram, in the order of the calls; the first that takes it has it. Before the first flow;
+  /// `detour` must outlive this.
+  void add_detour(DatagramDetour& detour) { detours_.push_back(&detour); }
   void serve(core::Mux& mux) override { mux_ = &mux; }
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
 
@@ -53,6 +77,7 @@ class UdpEnds final : public DatagramEgress {
   const io::Log& log_;
   core::Mux* mux_ = nullptr;
   asio::steady_timer timer_;
+  std::vector<DatagramDetour*> detours_;
   std::vector<std::shared_ptr<UdpEnd>> ends_;
 };
 

@@ -4,7 +4,27 @@
 
 namespace tfunnel::io {
 
+namespace {
+
+class ReasonCategory final : public boost::system::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "tfunnel.reason"; }
+  [[nodiscard]] std::string message(int value) const override {
+    return std::string(core::name(core::reason_from_wire(value)));
+  }
+};
+
+const ReasonCategory& reason_category() {
+  static const ReasonCategory category;
+  return category;
+}
+
+}  // namespace
+
+error_code error_of(core::Reason reason) { return {static_cast<int>(reason), reason_category()}; }
+
 core::Reason reason_of(const error_code& error) {
+  if (error.category() == reason_category()) return core::reason_from_wire(error.value());
   switch (error.value()) {
     case ECONNREFUSED: return core::Reason::refused;
     case EHOSTUNREACH:
