@@ -12,12 +12,12 @@
 namespace tfunnel::proxy {
 
 struct HttpProxyOptions {
-  std::vector<std::string> urls;
+  std::vector<std::string> urls = {};
   bool from_env = false;
-  std::string user;
-  std::string password_file;
-  std::vector<std::string> no_proxy;
-  std::string authorities;  // a PEM file
+  std::string user = {};
+  std::string password_file = {};
+  std::vector<std::string> no_proxy = {};
+  std::string authorities = {};  // a PEM file
 };
 
 /// `options` must outlive the parse.

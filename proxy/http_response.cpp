@@ -93,7 +93,7 @@ void HttpResponse::note_fields() {
   // Proxy-Connection was never standardised, but old proxies speak by it.
   const auto old = message[http::field::proxy_connection];
   const bool keeps = message.keep_alive() || beast::iequals(old, "keep-alive");
-  keeps_connection_ = keeps && !beast::iequals(old, "close") && !message.need_eof();
+  keeps_connection_ = keeps && !beast::iequals(old, "close") && (message.has_content_length() || message.chunked());
 }
 
 bool HttpResponse::body_done() const { return parser_->is_done(); }

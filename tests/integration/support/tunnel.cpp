@@ -42,19 +42,22 @@ void UdpApplication::on_datagram_error(const core::Endpoint& peer, core::Reason 
 }
 
 Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
-    : log_(io::LogLevel::error, io::LogFormat::text, "test"),
+    : log_(terms.log_level, io::LogFormat::text, "test"),
       work_(context_.get_executor()),
       link_(make_link(kind.join)),
       client_channel_(context_, link_[0].fd(), link_[1].fd()),
       proxy_channel_(context_, link_[2].fd(), link_[3].fd()),
-      egress_(context_, terms.connect_timeout),
+      egress_(terms.egress ? terms.egress(context_, log_)
+                           : std::make_unique<proxy::DirectEgress>(context_, terms.connect_timeout)),
+      detour_(terms.detour ? terms.detour(log_) : nullptr),
       datagrams_(context_, terms.udp_timeouts, log_),
-      dialer_(std::in_place, context_, egress_, datagrams_, log_),
+      dialer_(std::in_place, context_, *egress_, datagrams_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
       proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
                                            log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+  if (detour_) datagrams_.add_detour(*detour_);
   dialer_->serve(proxy_->mux(), proxy_->stage());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -56,6 +57,10 @@ class Tunnel {
     std::size_t buffer_size = 128U << 20;
     core::UdpTimeouts udp_timeouts = {};
     core::Duration connect_timeout = std::chrono::seconds(10);
+    /// The proxy's way out in place of the direct one.
+    std::function<std::unique_ptr<proxy::Egress>(asio::io_context&, const io::Log&)> egress = {};
+    std::function<std::unique_ptr<proxy::DatagramDetour>(const io::Log&)> detour = {};
+    io::LogLevel log_level = io::LogLevel::error;
   };
 
   explicit Tunnel(const LinkKind& kind) : Tunnel(kind, Terms()) {}
@@ -92,7 +97,8 @@ class Tunnel {
   std::array<Socket, 4> link_;
   io::Channel client_channel_;
   io::Channel proxy_channel_;
-  proxy::DirectEgress egress_;
+  std::unique_ptr<proxy::Egress> egress_;
+  std::unique_ptr<proxy::DatagramDetour> detour_;
   proxy::UdpEnds datagrams_;
   std::optional<proxy::Dialer> dialer_;
   std::unique_ptr<io::Session> client_;
