@@ -183,7 +183,7 @@ def test_credentials_are_not_in_the_process_list(lab, server, start_tunnel):
     with open(f"/proc/{tunnel.proxy_pid}/cmdline", "rb") as file:
         line = file.read().decode()
     assert "--http-proxy" in line and "@127.0.0.1" in line
-    for secret in ("alice", "open", "same"):
+    for secret in (upstreams.USER, "se@same", "se%40same"):
         assert secret not in line and secret not in tunnel.log()
 
 
