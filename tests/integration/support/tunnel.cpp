@@ -50,14 +50,14 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       egress_(terms.egress ? terms.egress(context_, log_)
                            : std::make_unique<proxy::DirectEgress>(context_, terms.connect_timeout)),
       detour_(terms.detour ? terms.detour(log_) : nullptr),
-      datagrams_(context_, terms.udp_timeouts, log_),
-      dialer_(std::in_place, context_, *egress_, datagrams_, log_),
+      datagrams_(std::in_place, context_, terms.udp_timeouts, log_),
+      dialer_(std::in_place, context_, *egress_, *datagrams_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
       proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms), &*dialer_,
                                            log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-  if (detour_) datagrams_.add_detour(*detour_);
+  if (detour_) datagrams_->add_detour(*detour_);
   dialer_->serve(proxy_->mux(), proxy_->stage());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };
@@ -70,7 +70,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   EXPECT_EQ(ready_.get_future().wait_for(patience), std::future_status::ready);
 }
 
-// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the dialer holds some.
+// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the UDP egress holds some.
 Tunnel::~Tunnel() {
   if (!shut_down_) shut_down();
   context_.stop();
@@ -80,6 +80,7 @@ Tunnel::~Tunnel() {
   while (context_.poll() > 0) {
   }
   dialer_.reset();
+  datagrams_.reset();
 }
 
 std::array<io::ExitStatus, 2> Tunnel::shut_down() {

@@ -99,7 +99,7 @@ class Tunnel {
   io::Channel proxy_channel_;
   std::unique_ptr<proxy::Egress> egress_;
   std::unique_ptr<proxy::DatagramDetour> detour_;
-  proxy::UdpEnds datagrams_;
+  std::optional<proxy::UdpEnds> datagrams_;
   std::optional<proxy::Dialer> dialer_;
   std::unique_ptr<io::Session> client_;
   std::unique_ptr<io::Session> proxy_;
