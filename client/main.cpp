@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "client/client_app.hpp"
-#include "common/app/hide_argument.hpp"
+#include "common/app/arguments.hpp"
 #include "common/app/main_guard.hpp"
 #include "proxy/preserve_source_linux.hpp"
 #include "proxy/proxy_app.hpp"
@@ -27,7 +27,7 @@ ExitStatus run_as_proxy(const tfunnel::app::CommonOptions& common, const tfunnel
   return run_proxy(common, options, {.binding = &binding});
 }
 
-ExitStatus run(int argc, char** argv) {
+ExitStatus run(const tfunnel::app::Arguments& arguments) {
   tfunnel::app::CommonOptions common;
   tfunnel::client::ClientOptions client;
   tfunnel::proxy::ProxyOptions proxy;
@@ -37,8 +37,7 @@ ExitStatus run(int argc, char** argv) {
   description.add(tfunnel::proxy::proxy_description(proxy));
   description.add(tfunnel::proxy::preserve_source_description(source));
   description.add(tfunnel::app::common_description(common));
-  tfunnel::app::parse(argc, argv, description);
-  tfunnel::app::hide_password(argc, argv, "socks5");
+  tfunnel::app::parse(arguments.count(), arguments.values(), description);
   if (common.help) {
     print_help(description);
     return ExitStatus::ok;
@@ -55,5 +54,6 @@ ExitStatus run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tfunnel::app::guarded("tfunnel", [&] { return run(argc, argv); });
+  const tfunnel::app::Arguments arguments(argc, argv);
+  return tfunnel::app::guarded("tfunnel", [&] { return run(arguments); });
 }

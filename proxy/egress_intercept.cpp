@@ -10,7 +10,7 @@ result<tcp::socket> InterceptEgress::connect(const Target& target, asio::yield_c
   if (!socket) return socket;
   auto interceptor = factory_.intercept(target);
   if (!interceptor) return socket;
-  auto pair = local_pair(context_);
+  auto pair = make_local_pair(context_, yield);
   if (!pair) {
     log_.warning("no room for an interceptor: " + pair.error().message(), {{"to", target.destination.text()}});
     return pair.error();

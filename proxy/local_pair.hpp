@@ -1,5 +1,8 @@
-// Two connected TCP sockets of this process.
+// Two TCP sockets connected to each other over the loopback.
 #pragma once
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/spawn.hpp>
 
 #include <utility>
 
@@ -7,9 +10,10 @@
 
 namespace tfunnel::proxy {
 
-/// What socketpair(2) would give if it knew TCP: for code that must stand between a relay and a connection, and yet
-/// look like one. Made over the loopback, in no time; a stranger who connects in between is turned away.
-/// Errors: what the system says (too many open files, no loopback).
-result<std::pair<tcp::socket, tcp::socket>> local_pair(asio::io_context& context);
+/// Both ends belong to this process: a connection from anybody else who found the port is dropped. TCP and
+/// not socketpair(2), because what takes an egress's stream expects TCP: half-closes, resets, its options.
+/// Errors: the system's; operation_aborted when the coroutine is cancelled.
+result<std::pair<tcp::socket, tcp::socket>> make_local_pair(asio::io_context& context,
+                                                            const asio::yield_context& yield);
 
 }  // namespace tfunnel::proxy

@@ -1,7 +1,7 @@
 // tfunnel-proxy-only: the far end alone, for systems where the client cannot be built.
 #include <iostream>
 
-#include "common/app/hide_argument.hpp"
+#include "common/app/arguments.hpp"
 #include "common/app/main_guard.hpp"
 #include "proxy/proxy_app.hpp"
 
@@ -9,13 +9,12 @@ namespace {
 
 using tfunnel::io::ExitStatus;
 
-ExitStatus run(int argc, char** argv) {
+ExitStatus run(const tfunnel::app::Arguments& arguments) {
   tfunnel::app::CommonOptions common;
   tfunnel::proxy::ProxyOptions proxy;
   auto description = tfunnel::app::common_description(common);
   description.add(tfunnel::proxy::proxy_description(proxy));
-  tfunnel::app::parse(argc, argv, description);
-  tfunnel::app::hide_password(argc, argv, "socks5");
+  tfunnel::app::parse(arguments.count(), arguments.values(), description);
   if (common.help) {
     std::cout << "tfunnel-proxy-only: the far end of a tunnel, on standard input and output\n\n" << description;
     return ExitStatus::ok;
@@ -32,5 +31,6 @@ ExitStatus run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tfunnel::app::guarded("tfunnel-proxy-only", [&] { return run(argc, argv); });
+  const tfunnel::app::Arguments arguments(argc, argv);
+  return tfunnel::app::guarded("tfunnel-proxy-only", [&] { return run(arguments); });
 }

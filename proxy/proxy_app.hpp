@@ -3,6 +3,7 @@
 
 #include "common/app/options.hpp"
 #include "proxy/access_options.hpp"
+#include "proxy/http_proxy_options.hpp"
 #include "proxy/interceptor.hpp"
 #include "proxy/name_options.hpp"
 #include "proxy/socks5_options.hpp"
@@ -12,9 +13,10 @@ namespace tfunnel::proxy {
 
 struct ProxyOptions {
   double connect_timeout = 60;  // seconds
+  HttpProxyOptions http_proxy;
+  Socks5Options socks5;
   NameOptions names;
   AccessOptions access;
-  Socks5Options socks5;
 };
 
 app::po::options_description proxy_description(ProxyOptions& options);

@@ -21,6 +21,12 @@ constexpr std::size_t most_in_a_row = 64;
 UdpEnd::UdpEnd(const Surroundings& surroundings, core::Mux& mux, core::Time now)
     : DatagramEnd(mux, now), around_(surroundings) {}
 
+void UdpEnd::refuse(const core::Endpoint& peer, core::Reason reason) {
+  if (over()) return;
+  ++mux_.counters().datagrams_refused;
+  undeliverable(peer, reason);
+}
+
 error_code UdpEnd::open(udp::socket& socket, udp protocol, bool as_application) {
   error_code error;
   socket.open(protocol, error);
@@ -62,6 +68,7 @@ void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   const auto admission = around_.gate.admit(peer);
   if (!admission.allowed) return mux_.datagram_error(*flow_, peer, core::Reason::denied);
   if (admission.to_loopback) return send_directly(admission.endpoint, payload, false);
+  if (around_.detour != nullptr && around_.detour->take(*this, admission.endpoint)) return;
   deliver(admission.endpoint, payload);
 }
 

@@ -25,6 +25,20 @@ struct UdpBatches {
   io::DatagramReader reader;
 };
 
+class UdpEnd;
+
+/// Refuses datagrams to some peers before a flow's sockets see them.
+class DatagramDetour {
+ public:
+  DatagramDetour() = default;
+  DatagramDetour(const DatagramDetour&) = delete;
+  DatagramDetour& operator=(const DatagramDetour&) = delete;
+  virtual ~DatagramDetour() = default;
+
+  /// True if a datagram of `end` to `peer` was taken; false if it is not for this detour.
+  virtual bool take(UdpEnd& end, const core::Endpoint& peer) = 0;
+};
+
 /// One flow's sockets: one a family, made when first needed, never connected. Every peer sees the
 /// same source port and any peer may answer (RFC 4787: endpoint-independent mapping and filtering),
 /// which games, STUN and WebRTC need.
@@ -37,11 +51,14 @@ class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::ena
     const Gate& gate;  // says which peers are called what, and who may not answer
     const io::Log& log;
     SourceBinding* binding = nullptr;  // if peers are to see the application's own address
+    DatagramDetour* detour = nullptr;  // if some peers are served otherwise
   };
   UdpEnd(const Surroundings& surroundings, core::Mux& mux, core::Time now);
 
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   [[nodiscard]] std::string describe() const override;
+  /// For detours: `peer` cannot be reached. No effect once the flow is over.
+  void refuse(const core::Endpoint& peer, core::Reason reason);
 
  protected:
   /// A datagram for a peer that is not this host itself; `peer` is the real one.
@@ -72,7 +89,6 @@ class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::ena
 class UdpEnds final : public DatagramEgress {
  public:
   UdpEnds(const UdpEnd::Surroundings& surroundings, const core::UdpTimeouts& timeouts);
-
   void serve(core::Mux& mux) override { mux_ = &mux; }
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
 

@@ -41,7 +41,8 @@ struct Counters {
   std::uint64_t bytes_sent = 0;  // payload of Data and Datagram
   std::uint64_t bytes_received = 0;
   std::uint64_t datagrams_dropped = 0;
-  std::uint64_t errors_dropped = 0;  // DatagramError frames that found their queue full
+  std::uint64_t datagrams_refused = 0;  // answered with an error, because no way out takes them
+  std::uint64_t errors_dropped = 0;     // DatagramError frames that found their queue full
 };
 
 /// The state of one link's multiplexing. Both ends use the same class.

@@ -10,7 +10,7 @@ class ReasonCategory final : public boost::system::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "tfunnel.reason"; }
   [[nodiscard]] std::string message(int value) const override {
-    return std::string(core::name(static_cast<core::Reason>(value)));
+    return std::string(core::name(core::reason_from_wire(value)));
   }
 };
 
@@ -24,7 +24,7 @@ const ReasonCategory& reason_category() {
 error_code error_of(core::Reason reason) { return {static_cast<int>(reason), reason_category()}; }
 
 core::Reason reason_of(const error_code& error) {
-  if (error.category() == reason_category()) return static_cast<core::Reason>(error.value());
+  if (error.category() == reason_category()) return core::reason_from_wire(error.value());
   switch (error.value()) {
     case ECONNREFUSED: return core::Reason::refused;
     case EHOSTUNREACH:

@@ -39,7 +39,7 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
        << " ms, in flight " << pacer.in_flight() << " of " << pacer.bound(std::chrono::steady_clock::now())
        << " bytes\n";
   text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received << " bytes\n"
-       << "datagrams dropped: " << counters.datagrams_dropped << "\n"
+       << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused << "\n"
        << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
   return text.str();
 }

@@ -38,6 +38,8 @@ void prepare(tcp::socket& socket) {
   prepare(socket.native_handle());
 }
 
+void reset_on_close(tcp::socket& socket) { set_linger(socket.native_handle(), true); }
+
 void end_gracefully(tcp::socket& socket) { set_linger(socket.native_handle(), false); }
 
 error_code pending_error(tcp::socket& socket) {

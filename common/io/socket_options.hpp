@@ -13,6 +13,9 @@ void prepare(int socket);
 /// The same, and non-blocking.
 void prepare(tcp::socket& socket);
 
+/// From here close() resets the connection, whatever was asked for before.
+void reset_on_close(tcp::socket& socket);
+
 /// From here close() delivers what is written and then ends in order. REQUIRES: both directions are over.
 void end_gracefully(tcp::socket& socket);
 

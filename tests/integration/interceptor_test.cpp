@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "proxy/local_pair.hpp"
 #include "tests/integration/support/tunnel.hpp"
 
 namespace tfunnel::test {
@@ -200,14 +199,6 @@ TEST_P(Intercepted, FlowWithoutOneKeepsItsSocket) {
   EXPECT_EQ(open_descriptors(), before + 4) << "two of the test's, one at each end of the tunnel";
   application.send(bytes_of("x"));
   EXPECT_EQ(peer.receive(1), bytes_of("x"));
-}
-
-TEST(LocalPair, TwoEndsOfOneConnection) {
-  asio::io_context context;
-  auto pair = proxy::local_pair(context);
-  ASSERT_TRUE(pair);
-  EXPECT_EQ(pair->first.local_endpoint(), pair->second.remote_endpoint());
-  EXPECT_EQ(pair->second.local_endpoint(), pair->first.remote_endpoint());
 }
 
 }  // namespace

@@ -5,8 +5,6 @@
 
 #include <fstream>
 
-#include "common/app/hide_argument.hpp"
-
 namespace tfunnel::test {
 namespace {
 
@@ -67,25 +65,6 @@ TEST(Socks5Options, MistakesAreOneLineWithoutThePassword) {
       EXPECT_EQ(what.find("hunter2"), std::string::npos) << what;
       EXPECT_EQ(what.find('\n'), std::string::npos) << what;
     }
-  }
-}
-
-std::vector<std::string> hidden(std::vector<std::string> arguments) {
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  app::hide_password(static_cast<int>(argv.size()), argv.data(), "some-proxy");
-  return arguments;
-}
-
-TEST(HidePassword, OnlyThePasswordIsOverwritten) {
-  using Words = std::vector<std::string>;
-  EXPECT_EQ(hidden({"p", "--some-proxy", "u:pw@h:1", "-v"}), Words({"p", "--some-proxy", "u:**@h:1", "-v"}));
-  EXPECT_EQ(hidden({"p", "--some_proxy=u:p@w@h:1"}), Words({"p", "--some_proxy=u:***@h:1"}));
-  EXPECT_EQ(hidden({"p", "--some-proxy=http://u:pw@h"}), Words({"p", "--some-proxy=http://u:**@h"}));
-  for (const Words& untouched :
-       {Words{"p", "--some-proxy", "h:1"}, Words{"p", "--some-proxy", "u@h:1"}, Words{"p", "--some-proxy"},
-        Words{"p", "--other=u:pw@h"}, Words{"p", "--some-proxy="}}) {
-    EXPECT_EQ(hidden(untouched), untouched);
   }
 }
 

@@ -50,18 +50,21 @@ void UdpApplication::on_datagram_error(const core::Endpoint& peer, core::Reason 
 }
 
 Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
-    : log_(io::LogLevel::error, io::LogFormat::text, "test"),
+    : log_(terms.log_level, io::LogFormat::text, "test"),
       work_(context_.get_executor()),
       link_(make_link(kind.join)),
       client_channel_(context_, link_[0].fd(), link_[1].fd()),
       proxy_channel_(context_, link_[2].fd(), link_[3].fd()),
       gate_(terms.access.gate()),
       batches_(context_),
+      own_upstream_(terms.egress ? terms.egress(context_, log_) : nullptr),
+      detour_(terms.detour ? terms.detour(log_) : nullptr),
       direct_(context_, terms.connect_timeout),
       socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_),
       socks5_(socks5_client_),
       egress_(gate_, direct_, terms.socks5 ? static_cast<proxy::Egress&>(socks5_) : direct_),
-      datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_}, terms.udp_timeouts),
+      datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_, nullptr, detour_.get()},
+                 terms.udp_timeouts),
       socks5_datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_}, socks5_client_,
                         terms.udp_timeouts),
       services_(std::in_place, context_, way_out(terms), terms.names, terms.udp_timeouts, terms.interceptors, log_),
@@ -87,6 +90,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
 
 proxy::WayOut Tunnel::way_out(const Terms& terms) {
   if (terms.socks5) return {egress_, *socks5_datagrams_, true, true};
+  if (own_upstream_) return {*own_upstream_, *datagrams_, true, true};
   if (terms.upstream == nullptr) return {egress_, *datagrams_};
   proxy::DatagramEgress& own = *datagrams_;
   auto& datagrams = terms.upstream_datagrams != nullptr ? *terms.upstream_datagrams : own;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -73,6 +74,10 @@ class Tunnel {
     proxy::InterceptorFactory* interceptors = nullptr;
     proxy::AccessOptions access = allow_loopback();
     std::optional<proxy::Socks5Proxy> socks5 = {};
+    /// The same as `upstream`, made and owned by the tunnel.
+    std::function<std::unique_ptr<proxy::Egress>(asio::io_context&, const io::Log&)> egress = {};
+    std::function<std::unique_ptr<proxy::DatagramDetour>(const io::Log&)> detour = {};
+    io::LogLevel log_level = io::LogLevel::error;
   };
 
   explicit Tunnel(const LinkKind& kind) : Tunnel(kind, Terms()) {}
@@ -113,6 +118,8 @@ class Tunnel {
   io::Channel proxy_channel_;
   proxy::Gate gate_;
   proxy::UdpBatches batches_;
+  std::unique_ptr<proxy::Egress> own_upstream_;
+  std::unique_ptr<proxy::DatagramDetour> detour_;
   proxy::DirectEgress direct_;
   proxy::Socks5Client socks5_client_;
   proxy::Socks5Egress socks5_;

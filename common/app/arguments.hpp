@@ -1,0 +1,29 @@
+// The command line, with what other users of the machine must not see taken out of its original place.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tfunnel::app {
+
+/// A copy of main()'s arguments to parse; in the originals, which ps(1) shows, the credentials of URLs (the part
+/// before an @) are overwritten. To be made first in main(): until then they can be seen. Nothing behind "--" is
+/// touched.
+class Arguments {
+ public:
+  Arguments(int argc, char** argv);
+
+  [[nodiscard]] int count() const { return static_cast<int>(pointers_.size()); }
+  /// Valid as long as this lives.
+  [[nodiscard]] const char* const* values() const { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> copies_;
+  std::vector<const char*> pointers_;
+};
+
+/// Overwrites the credentials in one argument ("--x=http://user:password@host", "user:password@host") with
+/// dashes; the length stays.
+void hide_credentials(char* argument);
+
+}  // namespace tfunnel::app

@@ -1,0 +1,21 @@
+// The Basic scheme (RFC 7617): the password, legible to whoever sees the connection.
+#pragma once
+
+#include "proxy/auth_scheme.hpp"
+#include "proxy/proxy_url.hpp"
+
+namespace tfunnel::proxy {
+
+class BasicAuth final : public AuthScheme {
+ public:
+  explicit BasicAuth(Credentials credentials) : credentials_(std::move(credentials)) {}
+
+  [[nodiscard]] int strength(const Challenge& challenge) const override { return challenge.scheme == "basic" ? 10 : 0; }
+  void accept(const Challenge& /*challenge*/) override {}
+  std::string authorization(const AuthRequest& request) override;
+
+ private:
+  Credentials credentials_;
+};
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,32 @@
+// One way to prove to a proxy who we are.
+#pragma once
+
+#include <string>
+
+#include "proxy/auth_challenge.hpp"
+
+namespace tfunnel::proxy {
+
+/// What the proof is bound to.
+struct AuthRequest {
+  std::string method;  // "CONNECT"
+  std::string target;  // the request line's
+};
+
+/// One for each proxy and scheme, used by all connections to that proxy.
+class AuthScheme {
+ public:
+  AuthScheme() = default;
+  AuthScheme(const AuthScheme&) = delete;
+  AuthScheme& operator=(const AuthScheme&) = delete;
+  virtual ~AuthScheme() = default;
+
+  /// How good the answer to this challenge would be, to choose among several; 0: it cannot be answered.
+  [[nodiscard]] virtual int strength(const Challenge& challenge) const = 0;
+  /// The challenge that authorization() answers from now on. REQUIRES: strength(challenge) > 0.
+  virtual void accept(const Challenge& challenge) = 0;
+  /// A value for Proxy-Authorization; each call may give another. Empty if there is none after all.
+  virtual std::string authorization(const AuthRequest& request) = 0;
+};
+
+}  // namespace tfunnel::proxy

@@ -1,0 +1,61 @@
+// Through an upstream HTTP proxy that is asked to CONNECT (RFC 9110, 9.3.6).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/io/log.hpp"
+#include "proxy/authenticator.hpp"
+#include "proxy/connect_dialogue.hpp"
+#include "proxy/egress.hpp"
+#include "proxy/proxy_connection.hpp"
+#include "proxy/proxy_rest.hpp"
+#include "proxy/proxy_url.hpp"
+#include "proxy/tls_client.hpp"
+
+namespace tfunnel::proxy {
+
+class HttpConnectEgress final : public Egress {
+ public:
+  struct Settings {
+    std::vector<ProxyUrl> proxies;   // tried in this order; at least one
+    core::Duration timeout{};        // for all of it, until the destination is connected
+    std::shared_ptr<TlsClient> tls;  // REQUIRES: set if a proxy is https
+  };
+
+  /// A proxy that cannot be reached within this time (or half the timeout, if shorter) is dead if others are left.
+  static constexpr core::Duration reach_limit = std::chrono::seconds(5);
+
+  /// `log` must outlive this.
+  HttpConnectEgress(asio::io_context& context, const Settings& settings, const io::Log& log);
+
+  /// Through the first proxy that can be reached. Errors carry the reason for the application (io::error_of);
+  /// the log has a line that says what happened.
+  result<tcp::socket> connect(const Target& target, asio::yield_context yield) override;
+  [[nodiscard]] bool wants_name(const Target& /*target*/) const override { return true; }
+
+ private:
+  struct Server {
+    ProxyUrl url;
+    Authenticator authenticator;
+    [[nodiscard]] std::string name() const { return "HTTP proxy " + url.text(); }
+  };
+  struct Attempt;
+  class Handshake;
+
+  /// Resolves, connects and secures; fills attempt.connection. `why` says what went wrong.
+  error_code reach(Server& server, Attempt& attempt, std::string& why, const asio::yield_context& yield);
+  error_code reach_in_time(std::size_t index, const std::shared_ptr<Attempt>& attempt, bool others_left,
+                           const asio::yield_context& yield);
+  result<std::vector<tcp::endpoint>> resolve(const ProxyUrl& url, Attempt& attempt, const asio::yield_context& yield);
+  void note_failure(std::size_t index, const std::string& why);
+
+  asio::io_context& context_;
+  Settings settings_;
+  const io::Log& log_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  ProxyRest rest_;
+};
+
+}  // namespace tfunnel::proxy

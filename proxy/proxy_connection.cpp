@@ -1,0 +1,71 @@
+#include "proxy/proxy_connection.hpp"
+
+#include "common/io/errors.hpp"
+#include "common/io/socket_options.hpp"
+
+namespace tfunnel::proxy {
+
+void ProxyConnection::expire() {
+  expired_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+error_code ProxyConnection::connect(const tcp::endpoint& endpoint, const asio::yield_context& yield) {
+  error_code error;
+  socket_.close(error);
+  if (expired_) return asio::error::timed_out;
+  socket_.open(endpoint.protocol(), error);
+  if (error) return error;
+  io::prepare(socket_.native_handle());
+  socket_.async_connect(endpoint, yield[error]);
+  if (!error) io::prepare(socket_);
+  return verdict(error);
+}
+
+error_code ProxyConnection::secure(std::string& /*why*/, const asio::yield_context& /*yield*/) { return {}; }
+
+error_code ProxyConnection::wait(tcp::socket::wait_type kind, const asio::yield_context& yield) {
+  if (expired_) return asio::error::timed_out;
+  error_code error;
+  socket_.async_wait(kind, yield[error]);
+  return verdict(error);
+}
+
+error_code ProxyConnection::write(std::string_view text, const asio::yield_context& yield) {
+  while (!text.empty()) {
+    error_code error;
+    text.remove_prefix(socket_.write_some(asio::buffer(text), error));
+    if (io::is_transient(error)) error = wait(tcp::socket::wait_write, yield);
+    if (error) return error;
+  }
+  return {};
+}
+
+result<std::string_view> ProxyConnection::peek(const asio::yield_context& yield) {
+  for (;;) {
+    error_code error;
+    const auto count = socket_.receive(asio::buffer(buffer_), tcp::socket::message_peek, error);
+    if (io::is_transient(error)) {
+      error = wait(tcp::socket::wait_read, yield);
+      if (!error) continue;
+    }
+    if (error) return error;
+    return std::string_view(buffer_.data(), count);
+  }
+}
+
+// They are there: peek() saw them.
+error_code ProxyConnection::consume(std::size_t count) {
+  while (count > 0) {
+    error_code error;
+    const auto taken = socket_.read_some(asio::buffer(buffer_, count), error);
+    if (error) return error;
+    count -= taken;
+  }
+  return {};
+}
+
+result<tcp::socket> ProxyConnection::release(const asio::yield_context& /*yield*/) { return std::move(socket_); }
+
+}  // namespace tfunnel::proxy

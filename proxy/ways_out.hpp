@@ -1,0 +1,54 @@
+// Assembles the ways out of this machine that the options ask for.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "proxy/egress_direct.hpp"
+#include "proxy/egress_loopback.hpp"
+#include "proxy/http_proxy_options.hpp"
+#include "proxy/name_services.hpp"
+#include "proxy/proxy_app.hpp"
+#include "proxy/socks5_client.hpp"
+#include "proxy/udp_ends.hpp"
+#include "proxy/udp_refused.hpp"
+
+namespace tfunnel::proxy {
+
+/// Owns the egresses. Without an upstream: direct. Through an HTTP proxy: all but what --no-proxy names, and no UDP.
+/// Through a SOCKS5 proxy: all. The far loopback is direct in any case.
+class WaysOut {
+ public:
+  struct Wishes {
+    const app::CommonOptions& common;
+    const ProxyOptions& options;
+    HttpProxySettings http;
+    const Gate& gate;
+    SourceBinding* binding;  // null: our own addresses
+  };
+
+  /// `wishes.gate`, its binding and `log` must outlive this, and this the io_context's last handler. Throws
+  /// app::UsageError for options that exclude each other.
+  WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log& log);
+
+  [[nodiscard]] WayOut way_out();
+
+ private:
+  void go_through_http_proxy(asio::io_context& context, const Wishes& wishes, const io::Log& log);
+  void go_through_socks5(asio::io_context& context, const Wishes& wishes, const Socks5Proxy& proxy, const io::Log& log);
+
+  core::Duration timeout_;
+  NoProxy exceptions_;
+  UdpBatches batches_;
+  DirectEgress to_loopback_;
+  DirectEgress direct_;
+  UdpRefused refused_;
+  UdpEnd::Surroundings around_;
+  std::unique_ptr<Socks5Client> socks5_client_;
+  std::unique_ptr<Egress> upstream_;
+  std::unique_ptr<Egress> choice_;
+  std::unique_ptr<DatagramEgress> datagrams_;
+  std::optional<LoopbackEgress> streams_;
+};
+
+}  // namespace tfunnel::proxy
