@@ -37,6 +37,8 @@ TEST_P(Usage, MistakesGetOneLineAndTheirStatus) {
   expect("--dns=example.com", ExitStatus::usage, "--dns");
   expect("--resolver_address=example.com", ExitStatus::usage, "--resolver-address");
   expect("--proxy-names=perhaps", ExitStatus::usage, "--proxy-names");
+  expect("--proxy-names=always --allow=10.0.0.0/8", ExitStatus::usage, "rules know addresses only");
+  expect("--http-proxy=http://192.0.2.1 --socks5=192.0.2.1", ExitStatus::usage, "one way out");
   expect("--config=/nonexistent", ExitStatus::bad_config, "/nonexistent");
 }
 
