@@ -27,6 +27,16 @@ ExitStatus run_as_proxy(const tfunnel::app::CommonOptions& common, const tfunnel
   return run_proxy(common, options, {.binding = &binding});
 }
 
+// Who gives the client an option of the proxy's would wait in vain for its effect. A file that --config names may
+// serve both ends.
+void refuse_for_client(const std::set<std::string>& given, const tfunnel::app::po::options_description& of_proxy) {
+  for (const auto& option : of_proxy.options()) {
+    if (!given.contains(option->long_name())) continue;
+    throw tfunnel::app::UsageError("--" + option->long_name() +
+                                   " is for the far end: give it to the tfunnel that has no --port");
+  }
+}
+
 ExitStatus run(const tfunnel::app::Arguments& arguments) {
   tfunnel::app::CommonOptions common;
   tfunnel::client::ClientOptions client;
@@ -34,10 +44,11 @@ ExitStatus run(const tfunnel::app::Arguments& arguments) {
   tfunnel::proxy::PreserveSourceOptions source;
   tfunnel::app::po::options_description description;
   description.add(tfunnel::client::client_description(client));
-  description.add(tfunnel::proxy::proxy_description(proxy));
-  description.add(tfunnel::proxy::preserve_source_description(source));
+  auto of_proxy = tfunnel::proxy::proxy_description(proxy);
+  of_proxy.add(tfunnel::proxy::preserve_source_description(source));
+  description.add(of_proxy);
   description.add(tfunnel::app::common_description(common));
-  tfunnel::app::parse(arguments.count(), arguments.values(), description);
+  const auto given = tfunnel::app::parse(arguments.count(), arguments.values(), description);
   if (common.help) {
     print_help(description);
     return ExitStatus::ok;
@@ -48,7 +59,9 @@ ExitStatus run(const tfunnel::app::Arguments& arguments) {
   }
   check(common);
   check(proxy);
-  return client.ports.empty() ? run_as_proxy(common, proxy, source.preserve) : run_client(common, client);
+  if (client.ports.empty()) return run_as_proxy(common, proxy, source.preserve);
+  refuse_for_client(given, of_proxy);
+  return run_client(common, client);
 }
 
 }  // namespace

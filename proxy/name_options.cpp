@@ -12,7 +12,7 @@ constexpr const char* no_address = "none";
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  for (const auto& word : words) text += (text.empty() ? "" : " and ") + word;
   return text;
 }
 

@@ -45,14 +45,15 @@ void check(const ProxyOptions& options) {
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
                          const ProxyExtensions& extensions) {
   const io::Log log(common.level(), common.format(), "tfunnel proxy");
-  auto upstream = http_proxy_settings(options.http_proxy, [](const char* name) { return std::getenv(name); });
-  for (const auto& warning : upstream.warnings) log.warning(warning);
+  const auto environment = [](const char* name) { return std::getenv(name); };
+  const Upstream upstream = understand_upstream(options, environment, extensions.binding != nullptr);
+  for (const auto& warning : upstream.http.warnings) log.warning(warning);
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
   auto& context = tunnel.context();
   const Gate gate = options.access.gate();
-  WaysOut ways_out(context, {common, options, std::move(upstream), gate, extensions.binding}, log);
-  NameServices services(context, ways_out.way_out(), names_within(options), common.udp_timeouts(), extensions.interceptors,
-                        log);
+  WaysOut ways_out(context, {common, options, upstream, gate, extensions.binding}, log);
+  NameServices services(context, ways_out.way_out(), names_within(options), common.udp_timeouts(),
+                        extensions.interceptors, log);
   Dialer dialer(context, services.egress(), services.datagrams(), log, services.namer());
   GuardedAcceptor acceptor(dialer, gate, log);
   auto& session = tunnel.connect(&acceptor);

@@ -6,12 +6,12 @@
 
 #include "proxy/egress_direct.hpp"
 #include "proxy/egress_loopback.hpp"
-#include "proxy/http_proxy_options.hpp"
 #include "proxy/name_services.hpp"
 #include "proxy/proxy_app.hpp"
 #include "proxy/socks5_client.hpp"
 #include "proxy/udp_ends.hpp"
 #include "proxy/udp_refused.hpp"
+#include "proxy/upstream.hpp"
 
 namespace tfunnel::proxy {
 
@@ -22,20 +22,19 @@ class WaysOut {
   struct Wishes {
     const app::CommonOptions& common;
     const ProxyOptions& options;
-    HttpProxySettings http;
+    const Upstream& upstream;
     const Gate& gate;
     SourceBinding* binding;  // null: our own addresses
   };
 
-  /// `wishes.gate`, its binding and `log` must outlive this, and this the io_context's last handler. Throws
-  /// app::UsageError for options that exclude each other.
+  /// `wishes.gate`, its binding and `log` must outlive this, and this the io_context's last handler.
   WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log& log);
 
   [[nodiscard]] WayOut way_out();
 
  private:
-  void go_through_http_proxy(asio::io_context& context, const Wishes& wishes, const io::Log& log);
-  void go_through_socks5(asio::io_context& context, const Wishes& wishes, const Socks5Proxy& proxy, const io::Log& log);
+  void go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log);
+  void go_through_socks5(asio::io_context& context, const Wishes& wishes, const io::Log& log);
 
   core::Duration timeout_;
   NoProxy exceptions_;

@@ -100,13 +100,16 @@ po::options_description common_description(CommonOptions& options) {
   return description;
 }
 
-void parse(int argc, const char* const* argv, const po::options_description& description) {
+std::set<std::string> parse(int argc, const char* const* argv, const po::options_description& description) {
   po::variables_map values;
+  std::set<std::string> given;
   try {
     const auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
     const po::positional_options_description none;
-    po::store(po::command_line_parser(normalised(argc, argv)).options(description).positional(none).style(style).run(),
-              values);
+    const auto parsed =
+        po::command_line_parser(normalised(argc, argv)).options(description).positional(none).style(style).run();
+    for (const auto& option : parsed.options) given.insert(option.string_key);
+    po::store(parsed, values);
   } catch (const po::error& error) {
     throw UsageError(std::string(error.what()) + "; see --help");
   }
@@ -116,6 +119,7 @@ void parse(int argc, const char* const* argv, const po::options_description& des
   } catch (const po::error& error) {
     throw UsageError(std::string(error.what()) + "; see --help");
   }
+  return given;
 }
 
 void check(const CommonOptions& options) {

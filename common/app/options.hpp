@@ -6,6 +6,7 @@
 #include <chrono>
 #include <iosfwd>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -60,8 +61,8 @@ core::Duration seconds(double value);
 po::options_description common_description(CommonOptions& options);
 
 /// Reads the command line, then the file that --config names (the command line wins). Names may be
-/// written with dashes or underscores. Throws UsageError.
-void parse(int argc, const char* const* argv, const po::options_description& description);
+/// written with dashes or underscores. Returns which ones the command line itself gives. Throws UsageError.
+std::set<std::string> parse(int argc, const char* const* argv, const po::options_description& description);
 
 /// Throws UsageError for values that make no sense, or not together.
 void check(const CommonOptions& options);

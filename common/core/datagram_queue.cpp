@@ -8,7 +8,13 @@ constexpr std::size_t entry_cost = 96;
 std::size_t cost(std::size_t payload) { return payload + entry_cost; }
 }  // namespace
 
-DatagramQueue::~DatagramQueue() { budget_.release(bytes_); }
+DatagramQueue::~DatagramQueue() { clear(); }
+
+void DatagramQueue::clear() {
+  if (entries_) budget_.release(bytes_);
+  bytes_ = 0;
+  entries_.reset();
+}
 
 void DatagramQueue::push(Time now, const Endpoint& peer, ByteView payload) {
   const auto wanted = cost(payload.size());

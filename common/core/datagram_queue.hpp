@@ -28,6 +28,8 @@ class DatagramQueue {
   DatagramQueue(const DatagramQueue&) = delete;
   DatagramQueue& operator=(const DatagramQueue&) = delete;
 
+  /// Forgets all, without counting it as dropped; from then on the budget may go away.
+  void clear();
   void push(Time now, const Endpoint& peer, ByteView payload);
 
   struct Entry {

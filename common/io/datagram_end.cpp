@@ -16,12 +16,15 @@ bool DatagramEnd::expire(core::Time now, const core::UdpTimeouts& timeouts) {
 void DatagramEnd::on_fin() {
   if (flow_ == nullptr) return;
   auto& flow = *std::exchange(flow_, nullptr);
+  queue_.clear();
   on_over();
   mux_.close(flow);
 }
 
+// Whoever still holds this object, a handler that waits perhaps, may outlive the mux and its budget.
 void DatagramEnd::on_reset(core::Reason) {
   flow_ = nullptr;
+  queue_.clear();
   on_over();
 }
 

@@ -39,6 +39,7 @@ def test_what_was_written_before_sigterm_arrives(lab, start_tunnel):
 
 def test_hangup_does_not_end_the_proxy(lab, tunnel):
     with some_flow(lab) as flow:
+        assert traffic_talk.echoes(flow)
         tunnel.proxy.signal(signal.SIGHUP)
         assert traffic_talk.echoes(flow)
         assert tunnel.proxy.running()

@@ -28,6 +28,17 @@ TEST(DatagramQueue, ComesOutInOrderWithItsPeer) {
   EXPECT_EQ(budget.buffered(), 0U);
 }
 
+TEST(DatagramQueue, ClearedGivesItsMemoryBackAndNeedsTheBudgetNoMore) {
+  auto budget = std::make_unique<core::MemoryBudget>(1U << 20);
+  DatagramQueue queue(*budget);
+  queue.push(start, peer, bytes_of("one"));
+  queue.clear();
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.dropped(), 0U);
+  EXPECT_EQ(budget->buffered(), 0U);
+  budget.reset();
+}
+
 TEST(DatagramQueue, OldDatagramsAreDroppedAndCountedYoungOnesGo) {
   core::MemoryBudget budget(1U << 20);
   DatagramQueue queue(budget);
