@@ -5,6 +5,7 @@
 
 #include "common/io/log.hpp"
 #include "proxy/dns_ends.hpp"
+#include "proxy/dns_learner.hpp"
 #include "proxy/dns_over_stream.hpp"
 #include "proxy/egress_intercept.hpp"
 #include "proxy/egress_resolver.hpp"
@@ -31,19 +32,23 @@ class NameServices {
                const core::UdpTimeouts& timeouts, InterceptorFactory* interceptors, const io::Log& log);
 
   // What a Dialer takes.
-  [[nodiscard]] Egress& egress();
+  [[nodiscard]] Egress& egress() { return *egress_; }
   [[nodiscard]] DatagramEgress& datagrams() { return ends_; }
   [[nodiscard]] Namer* namer() { return &namer_; }
 
  private:
   [[nodiscard]] DnsRoutes routes(const WayOut& way_out, const NameOptions& options);
 
+  bool learns_;  // only where somebody wants names
   NameTable names_;
+  DnsLearner learner_{names_};
   Namer namer_;
   DnsOverStream stream_;
   FarResolver resolver_;
   ResolverEgress resolver_egress_;
+  std::optional<InterceptEgress> learn_;
   std::optional<InterceptEgress> intercept_;
+  Egress* egress_;
   DnsEnds ends_;
 };
 

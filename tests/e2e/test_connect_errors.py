@@ -34,7 +34,7 @@ def test_network_unreachable(lab, tunnel, family):
 
 @FAMILIES
 def test_silent_destination_times_out(lab, start_tunnel, family):
-    tunnel = start_tunnel(proxy_args="--connect-timeout 1", client_args="--connect-timeout 1")
+    tunnel = start_tunnel(proxy_args="--connect-timeout 1")
     result = lab.expect(lab.client, ENDED + ",timeout", to=topology.SILENT_HOST[family])
     assert result["errno"] in ("ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH"), result
     assert 900 < result["ms"] < 15000
