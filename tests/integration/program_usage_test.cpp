@@ -59,9 +59,9 @@ TEST_P(Usage, MistakesGetOneLineAndTheirStatus) {
   expect("--config=/nonexistent", ExitStatus::bad_config, "/nonexistent");
 }
 
-TEST_P(UsageOfTheProxy, WaysOutThatExcludeEachOtherAreRefusedBeforeTheLinkIsTouched) {
+TEST_P(UsageOfTheProxy, UnusableWaysOutAreRefusedBeforeTheLinkIsTouched) {
   expect("--http-proxy=http://192.0.2.1 --socks5=192.0.2.1", ExitStatus::usage, "one way out");
-  expect("--http-proxy=https://192.0.2.1 --proxy-ca=/nonexistent", ExitStatus::usage, "/nonexistent");
+  expect("--http-proxy=http://192.0.2.1 --proxy-password-file=/nonexistent", ExitStatus::usage, "/nonexistent");
 }
 
 TEST_P(UsageOfTheClient, OptionsOfTheFarEndAreNotIgnoredInSilence) {
