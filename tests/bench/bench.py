@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness
 import isolation
 import report
+import rows_connect
 import rows_idle
 import rows_pipe
 import rows_slow
@@ -26,6 +27,7 @@ import topology
 GROUPS = [
     rows_pipe.BULK,
     rows_pipe.RTT,
+    rows_connect.CONNECT,
     rows_small.REQUESTS,
     rows_small.SHORT,
     rows_small.UDP,

@@ -51,6 +51,7 @@ build_programs() {
   compile splice_relay "$here/splice_relay.cpp" "$here/relay.cpp"
   compile copy_relay "$here/copy_relay.cpp" "$here/relay.cpp"
   compile link_emulator "$here/link_emulator.cpp" "$here/emulated_line.cpp"
+  compile connect_relay "$here/connect_relay.cpp"
   compile load_probe "$here/load_probe.cpp"
   compile udp_load "$here/udp_load.cpp"
   [ -n "${TRAFFIC:-}" ] || compile traffic "$root"/tests/support/traffic*.cpp

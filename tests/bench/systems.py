@@ -124,8 +124,8 @@ def direct(_made):
 
 
 @contextlib.contextmanager
-def tfunnel(made, sockets=False):
-    tunnel = links.link_pipe(made.lab, made.commands, sockets=sockets)
+def tfunnel(made, **options):
+    tunnel = links.link_pipe(made.lab, made.commands, **options)
     try:
         tunnel.wait_ready()
         _warm_up(made)
