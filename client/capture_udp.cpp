@@ -24,7 +24,13 @@ void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reaso
 
 UdpCapture::UdpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
                        const core::UdpTimeouts& timeouts, const io::Log& log)
-    : ports_(ports), timeouts_(timeouts), log_(log), sender_(context, mark, log), timer_(context) {
+    : ports_(ports),
+      log_(log),
+      sender_(context, mark, log),
+      sweep_(context, timeouts, [this](auto now, const auto& limits) {
+        std::erase_if(sources_, [&](const auto& entry) { return entry.second->expire(now, limits); });
+        return !sources_.empty();
+      }) {
   for (const auto port : ports_) {
     for (const auto family : {Family::v4, Family::v6}) {
       auto socket = bind_transparent(context, family, port, mark);
@@ -39,7 +45,7 @@ void UdpCapture::start(core::Mux& mux) {
 }
 
 void UdpCapture::stop() {
-  timer_.cancel();
+  sweep_.stop();
   for (auto& socket : sockets_) {
     error_code ignored;
     socket.close(ignored);
@@ -95,21 +101,8 @@ std::shared_ptr<UdpSource> UdpCapture::source_for(core::Time now, const core::En
   }
   log_.debug("open " + flow->request.text());
   place->bind(*flow);
-  if (sources_.size() == 1) sweep_later();
+  sweep_.wake();
   return place;
-}
-
-// The timer runs only while there are flows, so an idle client sleeps.
-void UdpCapture::sweep_later() {
-  const auto shortest = std::min(timeouts_.unreplied, timeouts_.stream);
-  timer_.expires_after(
-      std::clamp<core::Duration>(shortest / 4, std::chrono::milliseconds(100), std::chrono::seconds(5)));
-  timer_.async_wait([this](error_code error) {
-    if (error) return;
-    const auto now = Clock::now();
-    std::erase_if(sources_, [&](const auto& entry) { return entry.second->expire(now, timeouts_); });
-    if (!sources_.empty()) sweep_later();
-  });
 }
 
 }  // namespace tfunnel::client

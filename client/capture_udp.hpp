@@ -8,6 +8,7 @@
 #include "client/raw_sender.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
+#include "common/io/idle_sweep.hpp"
 
 namespace tfunnel::client {
 
@@ -45,17 +46,15 @@ class UdpCapture {
   void take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
   std::shared_ptr<UdpSource> source_for(core::Time now, const core::Endpoint& source);
   [[nodiscard]] bool goes_to_ourselves(const core::Endpoint& destination) const;
-  void sweep_later();
 
   std::vector<std::uint16_t> ports_;
-  core::UdpTimeouts timeouts_;
   const io::Log& log_;
   RawSender sender_;
   io::DatagramReader reader_;
   core::Mux* mux_ = nullptr;
   std::vector<udp::socket> sockets_;
   std::unordered_map<core::Endpoint, std::shared_ptr<UdpSource>> sources_;
-  asio::steady_timer timer_;
+  io::IdleSweep sweep_;
 };
 
 }  // namespace tfunnel::client

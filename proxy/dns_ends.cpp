@@ -119,7 +119,13 @@ core::Pulled DnsEnd::pull(core::Batch& batch, std::size_t allowance, core::Time 
 std::string DnsEnd::describe() const { return other_ ? other_->describe() : "names only"; }
 
 DnsEnds::DnsEnds(asio::io_context& context, DnsRoutes routes, const core::UdpTimeouts& timeouts)
-    : routes_(std::move(routes)), timeouts_(timeouts), timer_(context) {}
+    : routes_(std::move(routes)), sweep_(context, timeouts, [this](auto now, const auto& limits) {
+        for (const auto& weak : ends_) {
+          if (const auto end = weak.lock()) end->sweep(now, limits);
+        }
+        std::erase_if(ends_, [](const auto& weak) { return weak.expired(); });
+        return !ends_.empty();
+      }) {}
 
 void DnsEnds::serve(core::Mux& mux) {
   mux_ = &mux;
@@ -130,24 +136,8 @@ std::shared_ptr<core::FlowHandler> DnsEnds::add(core::Flow& flow) {
   auto end = std::make_shared<DnsEnd>(*mux_, Clock::now(), routes_);
   end->bind(flow);
   ends_.push_back(end);
-  if (ends_.size() == 1) sweep_later();
+  sweep_.wake();
   return end;
-}
-
-// The timer runs only while there are flows, so an idle proxy sleeps.
-void DnsEnds::sweep_later() {
-  const auto shortest = std::min(timeouts_.unreplied, timeouts_.stream);
-  timer_.expires_after(
-      std::clamp<core::Duration>(shortest / 4, std::chrono::milliseconds(100), std::chrono::seconds(5)));
-  timer_.async_wait([this](error_code error) {
-    if (error) return;
-    const auto now = Clock::now();
-    for (const auto& weak : ends_) {
-      if (const auto end = weak.lock()) end->sweep(now, timeouts_);
-    }
-    std::erase_if(ends_, [](const auto& weak) { return weak.expired(); });
-    if (!ends_.empty()) sweep_later();
-  });
 }
 
 }  // namespace tfunnel::proxy

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/io/datagram_end.hpp"
+#include "common/io/idle_sweep.hpp"
 #include "common/io/log.hpp"
 #include "proxy/dns_upstream.hpp"
 #include "proxy/egress.hpp"
@@ -73,13 +74,10 @@ class DnsEnds final : public DatagramEgress {
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
 
  private:
-  void sweep_later();
-
   DnsRoutes routes_;
-  core::UdpTimeouts timeouts_;
   core::Mux* mux_ = nullptr;
-  asio::steady_timer timer_;
   std::vector<std::weak_ptr<DnsEnd>> ends_;  // the mux owns them
+  io::IdleSweep sweep_;
 };
 
 }  // namespace tfunnel::proxy

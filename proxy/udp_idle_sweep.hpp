@@ -4,24 +4,21 @@
 #include <memory>
 #include <vector>
 
-#include "common/io/asio.hpp"
 #include "common/io/datagram_end.hpp"
+#include "common/io/idle_sweep.hpp"
 
 namespace tfunnel::proxy {
 
-/// The timer runs only while there are flows, so an idle proxy sleeps.
+/// Holds flows until they are over.
 class UdpIdleSweep {
  public:
-  UdpIdleSweep(asio::io_context& context, const core::UdpTimeouts& timeouts) : timeouts_(timeouts), timer_(context) {}
+  UdpIdleSweep(asio::io_context& context, const core::UdpTimeouts& timeouts);
 
   void add(std::shared_ptr<io::DatagramEnd> end);
 
  private:
-  void sweep_later();
-
-  core::UdpTimeouts timeouts_;
-  asio::steady_timer timer_;
   std::vector<std::shared_ptr<io::DatagramEnd>> ends_;
+  io::IdleSweep sweep_;
 };
 
 }  // namespace tfunnel::proxy

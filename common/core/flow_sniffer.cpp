@@ -1,5 +1,8 @@
 #include "common/core/flow_sniffer.hpp"
 
+#include "common/core/http_sniffer.hpp"
+#include "common/core/tls_sniffer.hpp"
+
 namespace tfunnel::core {
 
 namespace {
@@ -9,21 +12,8 @@ constexpr std::uint8_t tls_start = 22;
 
 void FlowSniffer::feed(ByteView bytes) {
   if (bytes.empty()) return;
-  if (!tls_ && !http_) {
-    if (bytes.front() == tls_start) {
-      tls_ = std::make_unique<TlsSniffer>();
-    } else {
-      http_ = std::make_unique<HttpSniffer>();
-    }
-  }
-  tls_ ? tls_->feed(bytes) : http_->feed(bytes);
+  if (!sniffer_) sniffer_.emplace(bytes.front() == tls_start ? find_tls_server_name : find_http_host);
+  sniffer_->feed(bytes);
 }
-
-Sniffed FlowSniffer::verdict() const {
-  if (tls_) return tls_->verdict();
-  return http_ ? http_->verdict() : Sniffed::searching;
-}
-
-const std::string& FlowSniffer::name() const { return tls_ ? tls_->name() : http_->name(); }
 
 }  // namespace tfunnel::core

@@ -1,10 +1,7 @@
 // The host name in the first bytes that a client sends, whatever it speaks.
 #pragma once
 
-#include <memory>
-
-#include "common/core/http_sniffer.hpp"
-#include "common/core/tls_sniffer.hpp"
+#include "common/core/name_sniffer.hpp"
 
 namespace tfunnel::core {
 
@@ -13,14 +10,12 @@ class FlowSniffer {
  public:
   /// Takes bytes until there is a verdict. REQUIRES: verdict() is `searching`.
   void feed(ByteView bytes);
-  [[nodiscard]] Sniffed verdict() const;
-  /// Once found; see the two sniffers.
-  [[nodiscard]] const std::string& name() const;
+  [[nodiscard]] Sniffed verdict() const { return sniffer_ ? sniffer_->verdict() : Sniffed::searching; }
+  /// Once found; see the two searches.
+  [[nodiscard]] const std::string& name() const { return sniffer_->name(); }
 
  private:
-  // Made when the first byte is there: a coroutine costs a stack.
-  std::unique_ptr<TlsSniffer> tls_;
-  std::unique_ptr<HttpSniffer> http_;
+  std::optional<NameSniffer> sniffer_;  // made when the first byte is there: a coroutine costs a stack
 };
 
 }  // namespace tfunnel::core

@@ -1,8 +1,6 @@
 #include "common/core/http_sniffer.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <optional>
 
 #include "common/core/host_name.hpp"
 
@@ -53,7 +51,9 @@ std::optional<std::string> name_in(std::string_view value) {
   return host_name(value.substr(0, std::min(value.find(':'), value.size())));
 }
 
-std::optional<std::string> find_host(ByteSource& bytes) {
+}  // namespace
+
+std::optional<std::string> find_http_host(ByteSource& bytes) {
   if (!read_method(bytes)) return std::nullopt;
   const auto request = read_line(bytes);
   if (!request || !(request->ends_with(" HTTP/1.1") || request->ends_with(" HTTP/1.0"))) return std::nullopt;
@@ -64,30 +64,6 @@ std::optional<std::string> find_host(ByteSource& bytes) {
     if (is_host_field(field.substr(0, colon))) return name_in(trimmed(field.substr(colon + 1)));
   }
   return std::nullopt;
-}
-
-}  // namespace
-
-HttpSniffer::HttpSniffer() : coroutine_([this](ByteSource::Coroutine::pull_type& bytes) { search(bytes); }) {}
-
-std::size_t HttpSniffer::feed(ByteView bytes) {
-  assert(verdict_ == Sniffed::searching);
-  std::size_t taken = 0;
-  while (taken < bytes.size() && verdict_ == Sniffed::searching) {
-    if (++taken_ > max_bytes) {
-      verdict_ = Sniffed::none;
-      break;
-    }
-    coroutine_(bytes[taken++]);
-  }
-  return taken;
-}
-
-void HttpSniffer::search(ByteSource::Coroutine::pull_type& bytes) {
-  ByteSource source(bytes);
-  const auto name = find_host(source);
-  if (name) name_ = *name;
-  verdict_ = name ? Sniffed::found : Sniffed::none;
 }
 
 }  // namespace tfunnel::core

@@ -1,7 +1,5 @@
 #include "common/core/tls_sniffer.hpp"
 
-#include <cassert>
-
 #include "common/core/host_name.hpp"
 
 namespace tfunnel::core {
@@ -19,7 +17,7 @@ constexpr std::size_t max_record = 16U << 10;
 /// bytes, so that whoever reads need look only where it decides.
 class HandshakeReader {
  public:
-  explicit HandshakeReader(ByteSource::Coroutine::pull_type& bytes) : source_(bytes) {}
+  explicit HandshakeReader(ByteSource& source) : source_(source) {}
 
   [[nodiscard]] bool good() const { return good_; }
 
@@ -56,7 +54,7 @@ class HandshakeReader {
   }
   void fail() { good_ = false; }
 
-  ByteSource source_;
+  ByteSource& source_;
   std::size_t left_ = 0;  // of the record
   bool good_ = true;
 };
@@ -71,7 +69,7 @@ std::string read_server_name(HandshakeReader& hello, std::size_t size) {
 }
 
 /// RFC 8446, 4.1.2, whose form TLS 1.0 to 1.2 share.
-std::string find_server_name(HandshakeReader& hello) {
+std::string read_hello(HandshakeReader& hello) {
   if (hello.u8() != client_hello) return {};
   hello.skip(3);  // the message's length
   hello.skip(2 + random_size);
@@ -92,26 +90,10 @@ std::string find_server_name(HandshakeReader& hello) {
 
 }  // namespace
 
-TlsSniffer::TlsSniffer() : coroutine_([this](ByteSource::Coroutine::pull_type& bytes) { search(bytes); }) {}
-
-std::size_t TlsSniffer::feed(ByteView bytes) {
-  assert(verdict_ == Sniffed::searching);
-  std::size_t taken = 0;
-  while (taken < bytes.size() && verdict_ == Sniffed::searching) {
-    if (++taken_ > max_bytes) {
-      verdict_ = Sniffed::none;
-      break;
-    }
-    coroutine_(bytes[taken++]);
-  }
-  return taken;
-}
-
-void TlsSniffer::search(ByteSource::Coroutine::pull_type& bytes) {
+std::optional<std::string> find_tls_server_name(ByteSource& bytes) {
   HandshakeReader hello(bytes);
-  const auto name = host_name(find_server_name(hello));
-  if (name && hello.good()) name_ = *name;
-  verdict_ = name_.empty() ? Sniffed::none : Sniffed::found;
+  auto name = host_name(read_hello(hello));
+  return hello.good() ? name : std::nullopt;
 }
 
 }  // namespace tfunnel::core
