@@ -1,6 +1,8 @@
 #include "common/app/main_guard.hpp"
 
+#include <google/protobuf/stubs/logging.h>
 #include <boost/system/system_error.hpp>
+
 #include <cerrno>
 #include <iostream>
 
@@ -18,6 +20,8 @@ int say(const std::string& program, const std::string& what, io::ExitStatus stat
 }  // namespace
 
 int guarded(const std::string& program, const std::function<io::ExitStatus()>& body) {
+  // What a far end may provoke gets a line of ours; Protobuf's own would come on top.
+  google::protobuf::SetLogHandler(nullptr);
   try {
     return static_cast<int>(body());
   } catch (const UsageError& error) {

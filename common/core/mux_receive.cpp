@@ -129,6 +129,7 @@ error_code Mux::on_frame(const wire::Frame& frame, Time now) {
 error_code Mux::on_hello(const wire::Hello& hello) {
   if (hello_received_) return ProtocolError::unexpected_hello;
   if (hello.role() == settings_.role) return ProtocolError::same_role;
+  if (hello.role() != wire::ROLE_CLIENT && hello.role() != wire::ROLE_PROXY) return ProtocolError::malformed_frame;
   hello_received_ = true;
   peer_initial_credit_ = std::min<std::size_t>(hello.initial_credit(), max_early_data);
   peer_max_flows_ = hello.max_flows();

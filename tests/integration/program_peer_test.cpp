@@ -131,6 +131,15 @@ TEST_P(FarEnd, ThatSendsAnOversizeFrame) {
 
 TEST_P(FarEnd, ThatSendsNoMessage) { expect_protocol_error(delimited("\x0a\x7f"), "cannot be parsed"); }
 
+TEST_P(FarEnd, ThatSendsTextThatIsNoneGetsOneLineOfOurs) {
+  // A GoAway (field 13) whose message (field 2) is a single byte 0xff.
+  Program program(GetParam());
+  program.write(hello() + delimited("\x6a\x03\x12\x01\xff"));
+  EXPECT_EQ(program.wait(), code(ExitStatus::protocol));
+  EXPECT_NE(program.errors().find("cannot be parsed"), std::string::npos) << program.errors();
+  EXPECT_EQ(program.errors().find("libprotobuf"), std::string::npos) << program.errors();
+}
+
 TEST_P(FarEnd, ThatNamesAFlowThatWasNeverOpened) {
   expect_protocol_error(delimited(data(77, 1)), "a flow that was never opened");
 }

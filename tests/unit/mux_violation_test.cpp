@@ -110,6 +110,7 @@ std::vector<Violation> violations() {
       {"DatagramBeforeHello", {datagram(1)}, E::missing_hello},
       {"SecondHello", {hello(), hello()}, E::unexpected_hello},
       {"SameRole", {hello(wire::ROLE_PROXY)}, E::same_role},
+      {"NoRole", {hello(wire::ROLE_UNSPECIFIED)}, E::malformed_frame},
       {"OpenWithIdZero", {hello(), open(0)}, E::bad_flow_id},
       {"OpenWithOurParity", {hello(), open(2)}, E::bad_flow_id},
       {"OpenOfALiveId", {hello(), open(1), open(1)}, E::bad_flow_id},
