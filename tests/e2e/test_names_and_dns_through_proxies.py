@@ -87,11 +87,12 @@ def start_sshd(lab, keys):
 def read_banner(lab, address):
     """What the server says to a client that waits for it, and the seconds until then; b"" if the flow was ended."""
     began = time.monotonic()
-    with lab.client.connect(address, SSH_PORT, timeout=20) as flow:
-        try:
+    try:
+        # The reset may come before connect() has returned.
+        with lab.client.connect(address, SSH_PORT, timeout=20) as flow:
             banner = flow.recv(100)
-        except ConnectionError:
-            banner = b""
+    except ConnectionError:
+        banner = b""
     return banner, time.monotonic() - began
 
 
