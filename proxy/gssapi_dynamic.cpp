@@ -86,17 +86,19 @@ class GssContext final : public SecurityContext {
   [[nodiscard]] std::string explain(gss::Status major, gss::Status minor, bool first) const {
     const auto error = gss::routine_error(major);
     const auto words = " (" + gss::words(*gss_, major, minor, oid_) + ")";
-    if (error == gss::bad_mechanism) {
-      return kerberos_ ? "the GSSAPI library does not offer it" : "GSSAPI lacks this mechanism: install gss-ntlmssp";
-    }
     if (!first) return "the proxy's token is no good" + words;
-    if (error == gss::expired_credentials) return "the credentials have expired" + words + ": run kinit";
-    // No credential yet, of whatever kind of failure.
-    if (error == gss::no_credentials || credential_ == nullptr) {
-      return kerberos_ ? "there is no Kerberos ticket" + words + ": run kinit"
-                       : "there are no credentials" + words + ": give --proxy-user and --proxy-password-file";
-    }
+    // No credential yet, of whatever kind the failure is.
+    if (credential_ == nullptr) return explain_no_credential(error, words);
+    if (error == gss::no_credentials && kerberos_) return "there is no Kerberos ticket" + words + ": run kinit";
+    if (error == gss::expired_credentials && kerberos_) return "the ticket has expired" + words + ": run kinit";
     return "no token for " + service_ + words;
+  }
+
+  [[nodiscard]] std::string explain_no_credential(gss::Status error, const std::string& words) const {
+    if (kerberos_) return "there is no Kerberos ticket" + words + ": run kinit";
+    if (error == gss::bad_mechanism) return "GSSAPI lacks this mechanism: install gss-ntlmssp";
+    if (credentials_) return "the user and password do not fit it" + words;
+    return "there are no credentials" + words + ": give --proxy-user and --proxy-password-file";
   }
 
   void release() {

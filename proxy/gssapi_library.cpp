@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -48,7 +49,8 @@ std::string words_of(const Library& library, Status code, int kind, const Oid& m
   if (failed(library.display_status(&minor, code, kind, &mechanism, &more, &text))) return {};
   std::string words(static_cast<const char*>(text.value), text.length);
   library.release_buffer(&minor, &text);
-  return words;
+  // Heimdal's begin with a blank.
+  return words.substr(std::min(words.find_first_not_of(' '), words.size()));
 }
 
 }  // namespace

