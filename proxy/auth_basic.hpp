@@ -10,6 +10,7 @@ class BasicAuth final : public AuthScheme {
  public:
   explicit BasicAuth(Credentials credentials) : credentials_(std::move(credentials)) {}
 
+  [[nodiscard]] std::string name() const override { return "Basic"; }
   [[nodiscard]] int strength(const Challenge& challenge) const override { return challenge.scheme == "basic" ? 10 : 0; }
   void accept(const Challenge& /*challenge*/) override {}
   std::string authorization(const AuthRequest& request) override;

@@ -18,6 +18,7 @@ class DigestAuth final : public AuthScheme {
   /// `make_cnonce` gives a new random token at each call.
   DigestAuth(Credentials credentials, std::function<std::string()> make_cnonce);
 
+  [[nodiscard]] std::string name() const override { return "Digest"; }
   [[nodiscard]] int strength(const Challenge& challenge) const override;
   void accept(const Challenge& challenge) override;
   std::string authorization(const AuthRequest& request) override;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "proxy/auth_challenge.hpp"
+#include "proxy/security_context.hpp"
 
 namespace tfunnel::proxy {
 
@@ -21,12 +22,17 @@ class AuthScheme {
   AuthScheme& operator=(const AuthScheme&) = delete;
   virtual ~AuthScheme() = default;
 
+  /// As it stands in a header: "Basic".
+  [[nodiscard]] virtual std::string name() const = 0;
   /// How good the answer to this challenge would be, to choose among several; 0: it cannot be answered.
   [[nodiscard]] virtual int strength(const Challenge& challenge) const = 0;
   /// The challenge that authorization() answers from now on. REQUIRES: strength(challenge) > 0.
   virtual void accept(const Challenge& challenge) = 0;
   /// A value for Proxy-Authorization; each call may give another. Empty if there is none after all.
   virtual std::string authorization(const AuthRequest& request) = 0;
+  /// For a scheme that proves us for a connection instead of a request: what makes its tokens, and stands in for
+  /// authorization(). Null for the others.
+  [[nodiscard]] virtual std::shared_ptr<SecurityContext> new_context() const { return nullptr; }
 };
 
 }  // namespace tfunnel::proxy

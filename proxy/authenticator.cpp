@@ -5,6 +5,7 @@
 #include <random>
 
 #include "proxy/auth_basic.hpp"
+#include "proxy/auth_context.hpp"
 #include "proxy/auth_digest.hpp"
 
 namespace tfunnel::proxy {
@@ -21,33 +22,38 @@ std::string random_token() {
 
 }  // namespace
 
-Authenticator::Authenticator(const std::optional<Credentials>& credentials) {
+Authenticator::Authenticator(const std::optional<Credentials>& credentials, const std::string& host,
+                             const MakeSecurityContext& make_context)
+    : has_password_(credentials.has_value()) {
+  if (make_context) {
+    for (const auto mechanism : {Mechanism::spnego, Mechanism::ntlm})
+      schemes_.push_back(std::make_unique<ContextAuth>(mechanism, make_context, host, credentials));
+  }
   if (!credentials) return;
   schemes_.push_back(std::make_unique<DigestAuth>(*credentials, random_token));
   schemes_.push_back(std::make_unique<BasicAuth>(*credentials));
 }
 
-const Challenge* Authenticator::choose(const std::vector<Challenge>& challenges) {
-  const Challenge* best = nullptr;
-  AuthScheme* scheme = nullptr;
+Authenticator::Choice Authenticator::choose(const std::vector<Challenge>& challenges,
+                                            const std::set<const AuthScheme*>& without) {
+  Choice best;
   int most = 0;
   for (const auto& challenge : challenges) {
     for (const auto& candidate : schemes_) {
       const auto strength = candidate->strength(challenge);
-      if (strength <= most) continue;
+      if (strength <= most || without.contains(candidate.get())) continue;
       most = strength;
-      best = &challenge;
-      scheme = candidate.get();
+      best = {&challenge, candidate.get()};
     }
   }
-  if (best == nullptr) return nullptr;
-  scheme->accept(*best);
-  chosen_ = scheme;
+  if (best.scheme == nullptr) return best;
+  best.scheme->accept(*best.challenge);
+  chosen_ = best.scheme;
   return best;
 }
 
-std::string Authenticator::authorization(const AuthRequest& request) {
-  return chosen_ == nullptr ? std::string() : chosen_->authorization(request);
+void Authenticator::forget(const AuthScheme* scheme) {
+  if (chosen_ == scheme) chosen_ = nullptr;
 }
 
 }  // namespace tfunnel::proxy

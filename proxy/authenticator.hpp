@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,18 +14,27 @@ namespace tfunnel::proxy {
 
 class Authenticator {
  public:
-  explicit Authenticator(const std::optional<Credentials>& credentials);
-  /// With these schemes, for tests.
-  explicit Authenticator(std::vector<std::unique_ptr<AuthScheme>> schemes) : schemes_(std::move(schemes)) {}
+  struct Choice {
+    const Challenge* challenge = nullptr;  // null: none can be answered
+    AuthScheme* scheme = nullptr;          // lives as long as the authenticator
+  };
 
-  [[nodiscard]] bool has_credentials() const { return !schemes_.empty(); }
-  /// Takes the challenge that can be answered best; null if there is none.
-  const Challenge* choose(const std::vector<Challenge>& challenges);
-  /// For Proxy-Authorization. Empty before the first challenge: a password is never sent to a proxy that did
-  /// not ask, nor by Basic to one that might ask for Digest.
-  std::string authorization(const AuthRequest& request);
+  /// `host` is the proxy's, as the user names it. Without `make_context`, neither Negotiate nor NTLM is spoken.
+  explicit Authenticator(const std::optional<Credentials>& credentials, const std::string& host = {},
+                         const MakeSecurityContext& make_context = {});
+
+  /// A user and password were given.
+  [[nodiscard]] bool has_password() const { return has_password_; }
+  /// Takes the challenge that can be answered best, but by none of `without`.
+  Choice choose(const std::vector<Challenge>& challenges, const std::set<const AuthScheme*>& without = {});
+  /// For the first request of a connection: what the proxy wanted last. Null before the first challenge: a password
+  /// is never sent to a proxy that did not ask, nor by Basic to one that might ask for Digest.
+  [[nodiscard]] AuthScheme* known() const { return chosen_; }
+  /// It turned out to be of no use: not known() any more.
+  void forget(const AuthScheme* scheme);
 
  private:
+  bool has_password_;
   std::vector<std::unique_ptr<AuthScheme>> schemes_;
   AuthScheme* chosen_ = nullptr;
 };

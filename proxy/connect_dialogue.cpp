@@ -1,6 +1,9 @@
 #include "proxy/connect_dialogue.hpp"
 
+#include <algorithm>
+
 #include "common/core/greeting.hpp"
+#include "proxy/base64.hpp"
 
 namespace tfunnel::proxy {
 
@@ -10,6 +13,7 @@ constexpr unsigned proxy_authentication_required = 407;
 // Parallel connections can make each other's nonce stale; a proxy that never has enough must not be asked for ever.
 constexpr int most_challenges = 5;
 constexpr int most_interims = 16;
+constexpr std::size_t longest_failure = 250;
 
 /// A gateway's status (RFC 9110, 15.6) says how the destination failed; the rest is the proxy's own refusal.
 core::Reason reason_of_status(unsigned status) {
@@ -43,12 +47,27 @@ std::string connect_authority(const Target& target) {
   return host_and_port(is_host_name(target.name) ? target.name : target.destination.address.text(), port);
 }
 
+ConnectDialogue::Next ConnectDialogue::begin() {
+  scheme_ = authenticator_.known();
+  if (scheme_ != nullptr) context_ = scheme_->new_context();
+  return context_ ? Next::step : Next::again;
+}
+
 std::string ConnectDialogue::request() {
-  authorization_ = authenticator_.authorization({"CONNECT", authority_});
+  connection_spoilt_ = false;
+  token_sent_ = context_ != nullptr;
+  authorization_ = token_sent_          ? scheme_->name() + " " + token_
+                   : scheme_ == nullptr ? std::string()
+                                        : scheme_->authorization({"CONNECT", authority_});
   auto text = "CONNECT " + authority_ + " HTTP/1.1\r\nHost: " + authority_ +
               "\r\nUser-Agent: tfunnel/" TFUNNEL_VERSION "\r\nProxy-Connection: Keep-Alive\r\n";
   if (!authorization_.empty()) text += "Proxy-Authorization: " + authorization_ + "\r\n";
   return text + "\r\n";
+}
+
+ConnectDialogue::Connection ConnectDialogue::connection() const {
+  if (context_ && !received_.empty()) return Connection::same;
+  return connection_spoilt_ ? Connection::fresh : Connection::any;
 }
 
 ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
@@ -64,24 +83,82 @@ ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
 }
 
 ConnectDialogue::Next ConnectDialogue::on_challenge(const ResponseHead& head) {
-  const auto offer =
-      "407, offers " + (head.challenges.empty() ? "nothing" : core::printable(scheme_names(head.challenges)));
-  if (!authenticator_.has_credentials()) {
-    return fail(core::Reason::upstream_refused,
-                "wants credentials (" + offer + "); give --proxy-user and --proxy-password-file");
+  offered_ = head.challenges;
+  if (++challenges_ > most_challenges) return fail_refused();
+  return token_sent_ ? on_token() : choose();
+}
+
+// RFC 4559, 5: the proxy's token stands where the challenge was. None means that it did not like ours.
+ConnectDialogue::Next ConnectDialogue::on_token() {
+  for (const auto& challenge : offered_) {
+    if (challenge.token.empty() || scheme_->strength(challenge) == 0) continue;
+    const auto token = base64_decoded(challenge.token);
+    if (!token || token->empty()) return leave_scheme("the proxy's token is not Base64");
+    received_ = *token;
+    return Next::step;
   }
-  const auto* chosen = authenticator_.choose(head.challenges);
-  if (chosen == nullptr) {
-    return fail(core::Reason::upstream_refused,
-                "wants a kind of authentication that is not supported here (" + offer + ")");
-  }
-  const bool stale = chosen->parameter("stale") == "true" || chosen->parameter("stale") == "TRUE";
-  const bool same_again = chosen->scheme == "basic" && !authorization_.empty() && authorization_.starts_with("Basic ");
-  if ((answered_here_ && !stale) || same_again || ++challenges_ > most_challenges) {
-    return fail(core::Reason::upstream_refused, "refused the credentials (" + offer + ")");
-  }
-  answered_here_ = true;
+  refused_ = true;
+  return leave_scheme({});
+}
+
+ConnectDialogue::Next ConnectDialogue::on_step(const SecurityContext::Step& made) {
+  if (!made.failure.empty()) return leave_scheme(made.failure);
+  if (made.token.empty()) return leave_scheme("the proxy asks for more when all was said");
+  token_ = base64_encoded(made.token);
   return Next::again;
+}
+
+ConnectDialogue::Next ConnectDialogue::leave_scheme(const std::string& why) {
+  if (!why.empty()) failures_ += "; " + scheme_->name() + ": " + core::printable(why, longest_failure);
+  connection_spoilt_ = token_sent_;
+  left_.insert(scheme_);
+  authenticator_.forget(scheme_);
+  scheme_ = nullptr;
+  context_.reset();
+  received_.clear();
+  token_sent_ = false;
+  // Without a challenge yet: ask what else there is.
+  return offered_.empty() ? Next::again : choose();
+}
+
+ConnectDialogue::Next ConnectDialogue::choose() {
+  const auto choice = authenticator_.choose(offered_, left_);
+  if (choice.scheme == nullptr) return fail_for_want_of_a_scheme();
+  context_ = choice.scheme->new_context();
+  if (!context_) return answer_by_password(*choice.challenge, *choice.scheme);
+  scheme_ = choice.scheme;
+  return Next::step;
+}
+
+ConnectDialogue::Next ConnectDialogue::answer_by_password(const Challenge& challenge, AuthScheme& scheme) {
+  const bool stale = challenge.parameter("stale") == "true" || challenge.parameter("stale") == "TRUE";
+  const bool same_again = challenge.scheme == "basic" && authorization_.starts_with("Basic ");
+  if ((answered_here_ && !stale) || same_again) return fail_refused();
+  answered_here_ = true;
+  scheme_ = &scheme;
+  return Next::again;
+}
+
+std::string ConnectDialogue::offer() const {
+  return " (407, offers " + (offered_.empty() ? "nothing" : core::printable(scheme_names(offered_))) + ")";
+}
+
+ConnectDialogue::Next ConnectDialogue::fail_refused() {
+  return fail(core::Reason::upstream_refused, "refused the credentials" + offer() + failures_);
+}
+
+ConnectDialogue::Next ConnectDialogue::fail_for_want_of_a_scheme() {
+  if (refused_) return fail_refused();
+  const bool takes_password = offered_.empty() || std::ranges::any_of(offered_, [](const Challenge& challenge) {
+                                return challenge.scheme == "basic" || challenge.scheme == "digest";
+                              });
+  if (takes_password && !authenticator_.has_password()) {
+    return fail(core::Reason::upstream_refused,
+                "wants credentials" + offer() + "; give --proxy-user and --proxy-password-file" + failures_);
+  }
+  const std::string words =
+      failures_.empty() ? "wants a kind of authentication that is not supported here" : "wants authentication";
+  return fail(core::Reason::upstream_refused, words + offer() + failures_);
 }
 
 ConnectDialogue::Next ConnectDialogue::fail(core::Reason reason, const std::string& message) {

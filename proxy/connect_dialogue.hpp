@@ -1,7 +1,10 @@
 // The decisions of one CONNECT: what to send, and what an answer means.
 #pragma once
 
+#include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "common/core/reason.hpp"
 #include "proxy/authenticator.hpp"
@@ -13,19 +16,34 @@ namespace tfunnel::proxy {
 /// "name:443", "192.0.2.1:443" or "[2001:db8::1]:443": the name if the target has one that may be sent.
 std::string connect_authority(const Target& target);
 
-/// Pure; one for each attempt to open a tunnel, over as many requests as authentication takes.
+/// Pure; one for each attempt to open a tunnel, over as many requests as authentication takes. Security contexts
+/// (Negotiate, NTLM) may block, so it only says when one must take a step, and is told what came of it.
 class ConnectDialogue {
  public:
-  enum class Next { wait, established, again, failed };
+  enum class Next { wait, established, again, step, failed };
+  /// What the next request may be sent over.
+  enum class Connection { any, same, fresh };
 
   /// `authority` is what to connect to; `authenticator` must outlive this.
   ConnectDialogue(std::string authority, Authenticator& authenticator)
       : authority_(std::move(authority)), authenticator_(authenticator) {}
 
+  /// Before the first request: `again` or `step`.
+  Next begin();
   /// The head of the request to send now (RFC 9110, 9.3.6).
   std::string request();
-  /// What to do about the answer. `wait`: an interim response, another will come; `again`: send another request.
+  /// What to do about the answer. `wait`: an interim response, another will come; `again`: send another request;
+  /// `step`: first call context()->step(received()) and on_step().
   Next on_response(const ResponseHead& head);
+  /// `again`, `failed`, or `step` for another scheme's context.
+  Next on_step(const SecurityContext::Step& made);
+  /// REQUIRES: the last answer was `step`.
+  [[nodiscard]] const std::shared_ptr<SecurityContext>& context() const { return context_; }
+  [[nodiscard]] const std::string& received() const { return received_; }
+
+  /// After `again`. An exchange of tokens proves us for the connection that it began on, and a connection on which
+  /// one came to nothing takes no other.
+  [[nodiscard]] Connection connection() const;
 
   /// After `failed`: what the application learns, and what the log says.
   [[nodiscard]] core::Reason reason() const { return reason_; }
@@ -33,12 +51,30 @@ class ConnectDialogue {
 
  private:
   Next on_challenge(const ResponseHead& head);
+  Next on_token();
+  Next choose();
+  Next answer_by_password(const Challenge& challenge, AuthScheme& scheme);
+  /// On without the scheme of context_. `why` may be empty.
+  Next leave_scheme(const std::string& why);
+  Next fail_refused();
+  Next fail_for_want_of_a_scheme();
+  [[nodiscard]] std::string offer() const;
   Next fail(core::Reason reason, const std::string& message);
 
   std::string authority_;
   Authenticator& authenticator_;
-  std::string authorization_;   // of the last request
-  bool answered_here_ = false;  // it answered a challenge of this dialogue, not one that another got earlier
+  AuthScheme* scheme_ = nullptr;              // to be used in the next request
+  std::shared_ptr<SecurityContext> context_;  // if the scheme has one
+  std::string received_;                      // the proxy's token for it, decoded
+  std::string token_;                         // ours, encoded
+  bool token_sent_ = false;                   // by this context
+  bool connection_spoilt_ = false;
+  std::vector<Challenge> offered_;    // in the last 407
+  std::set<const AuthScheme*> left_;  // that failed here
+  std::string failures_;              // and why, for people
+  bool refused_ = false;              // a token of ours
+  std::string authorization_;         // of the last request
+  bool answered_here_ = false;  // a password answered a challenge of this dialogue, not one that another got earlier
   int challenges_ = 0;
   int interims_ = 0;
   core::Reason reason_ = core::Reason::unspecified;

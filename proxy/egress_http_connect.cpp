@@ -23,13 +23,15 @@ std::string in_seconds(core::Duration duration) {
 /// What a deadline must be able to stop, whichever step is at work. Shared with the deadlines, which may fire
 /// after the coroutine has gone on.
 struct HttpConnectEgress::Attempt {
-  explicit Attempt(asio::io_context& context) : resolver(context) {}
+  explicit Attempt(asio::io_context& context) : resolver(context), step(context) {}
   void expire() {
     expired = true;
     resolver.cancel();
+    step.cancel();
     if (connection) connection->expire();
   }
   tcp::resolver resolver;
+  asio::steady_timer step;  // is waited for while a security context is at work
   std::shared_ptr<ProxyConnection> connection;
   bool expired = false;
 };
@@ -37,17 +39,20 @@ struct HttpConnectEgress::Attempt {
 /// Requests and answers over a proxy that was reached, and over a new connection where it does not keep the old.
 class HttpConnectEgress::Handshake {
  public:
-  Handshake(HttpConnectEgress& egress, Server& server, Attempt& attempt, const Target& target,
+  Handshake(HttpConnectEgress& egress, Server& server, std::shared_ptr<Attempt> attempt, const Target& target,
             const asio::yield_context& yield)
       : egress_(egress),
         server_(server),
-        attempt_(attempt),
+        shared_attempt_(std::move(attempt)),
+        attempt_(*shared_attempt_),
         yield_(yield),
         authority_(connect_authority(target)),
         dialogue_(authority_, server.authenticator) {}
 
   result<tcp::socket> run() {
+    take_steps(dialogue_.begin());
     for (;;) {
+      if (attempt_.expired) return fail_timed_out();
       HttpResponse response;
       const auto error = exchange(response);
       if (error && reused_ && !attempt_.expired && error != asio::error::operation_aborted) {
@@ -56,7 +61,7 @@ class HttpConnectEgress::Handshake {
         continue;
       }
       if (error) return give_up(error, response);
-      switch (judge(response)) {
+      switch (take_steps(judge(response))) {
         case Next::established: return attempt_.connection->release(yield_);
         case Next::failed: return fail(dialogue_.reason(), dialogue_.message());
         default: break;
@@ -66,6 +71,26 @@ class HttpConnectEgress::Handshake {
   }
 
  private:
+  /// Lets security contexts make what the next request needs.
+  Next take_steps(Next next) {
+    while (next == Next::step && !attempt_.expired) next = dialogue_.on_step(take_step());
+    return next;
+  }
+
+  SecurityContext::Step take_step() {
+    const auto made = std::make_shared<SecurityContext::Step>();
+    auto call = [context = std::weak_ptr(dialogue_.context()), received = dialogue_.received(), made] {
+      // Nobody waits any more if it is gone.
+      if (const auto alive = context.lock()) *made = alive->step(received);
+    };
+    attempt_.step.expires_at(Clock::time_point::max());
+    egress_.blocking_calls_.run(std::move(call), [attempt = shared_attempt_] { attempt->step.cancel(); });
+    error_code cancelled;
+    attempt_.step.async_wait(yield_[cancelled]);
+    // The thread may still be writing.
+    return attempt_.expired ? SecurityContext::Step{{}, "it takes too long"} : *made;
+  }
+
   /// Sends a request and reads the head of the final answer.
   error_code exchange(HttpResponse& response) {
     auto& connection = *attempt_.connection;
@@ -100,7 +125,8 @@ class HttpConnectEgress::Handshake {
 
   /// For the next request: this connection, if the proxy keeps it and its answer can be read to the end.
   error_code make_ready(HttpResponse& response) {
-    reused_ = response.keeps_connection() && !drain(response);
+    const auto wanted = dialogue_.connection();
+    reused_ = wanted != ConnectDialogue::Connection::fresh && response.keeps_connection() && !drain(response);
     if (attempt_.expired) return fail_timed_out();
     return reused_ ? error_code() : reconnect();
   }
@@ -117,6 +143,8 @@ class HttpConnectEgress::Handshake {
 
   error_code reconnect() {
     reused_ = false;
+    if (dialogue_.connection() == ConnectDialogue::Connection::same)
+      return fail(core::Reason::upstream_refused, "closed the connection that it was authenticating");
     std::string why;
     const auto error = egress_.reach(server_, attempt_, why, yield_);
     if (!error || error == asio::error::operation_aborted) return error;
@@ -151,6 +179,7 @@ class HttpConnectEgress::Handshake {
 
   HttpConnectEgress& egress_;
   Server& server_;
+  std::shared_ptr<Attempt> shared_attempt_;
   Attempt& attempt_;
   asio::yield_context yield_;
   std::string authority_;
@@ -160,9 +189,10 @@ class HttpConnectEgress::Handshake {
 };
 
 HttpConnectEgress::HttpConnectEgress(asio::io_context& context, const Settings& settings, const io::Log& log)
-    : context_(context), settings_(settings), log_(log), rest_(settings.proxies.size()) {
+    : context_(context), settings_(settings), log_(log), rest_(settings.proxies.size()), blocking_calls_(context) {
   for (const auto& url : settings_.proxies) {
-    servers_.push_back(std::make_unique<Server>(Server{url, Authenticator(url.credentials)}));
+    servers_.push_back(
+        std::make_unique<Server>(Server{url, Authenticator(url.credentials, url.host, settings_.make_context)}));
   }
 }
 
@@ -172,7 +202,7 @@ result<tcp::socket> HttpConnectEgress::connect(const Target& target, asio::yield
   const auto order = rest_.order(Clock::now());
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto error = reach_in_time(order[i], attempt, i + 1 < order.size(), yield);
-    if (!error) return Handshake(*this, *servers_[order[i]], *attempt, target, yield).run();
+    if (!error) return Handshake(*this, *servers_[order[i]], attempt, target, yield).run();
     if (error == asio::error::operation_aborted || io::is_exhaustion(error)) return error;
     if (deadline.expired()) break;
   }

@@ -7,6 +7,7 @@
 
 #include "common/io/log.hpp"
 #include "proxy/authenticator.hpp"
+#include "proxy/blocking_calls.hpp"
 #include "proxy/connect_dialogue.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/proxy_connection.hpp"
@@ -19,9 +20,10 @@ namespace tfunnel::proxy {
 class HttpConnectEgress final : public Egress {
  public:
   struct Settings {
-    std::vector<ProxyUrl> proxies;   // tried in this order; at least one
-    core::Duration timeout{};        // for all of it, until the destination is connected
-    std::shared_ptr<TlsClient> tls;  // REQUIRES: set if a proxy is https
+    std::vector<ProxyUrl> proxies;          // tried in this order; at least one
+    core::Duration timeout{};               // for all of it, until the destination is connected
+    std::shared_ptr<TlsClient> tls;         // REQUIRES: set if a proxy is https
+    MakeSecurityContext make_context = {};  // none: neither Negotiate nor NTLM
   };
 
   /// A proxy that cannot be reached within this time (or half the timeout, if shorter) is dead if others are left.
@@ -56,6 +58,7 @@ class HttpConnectEgress final : public Egress {
   const io::Log& log_;
   std::vector<std::unique_ptr<Server>> servers_;
   ProxyRest rest_;
+  BlockingCalls blocking_calls_;  // of security contexts
 };
 
 }  // namespace tfunnel::proxy

@@ -3,6 +3,7 @@
 #include "proxy/egress_choice.hpp"
 #include "proxy/egress_http_connect.hpp"
 #include "proxy/egress_socks5.hpp"
+#include "proxy/gssapi.hpp"
 #include "proxy/socks5_datagrams.hpp"
 
 namespace tfunnel::proxy {
@@ -23,7 +24,7 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
 }
 
 void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log) {
-  const HttpConnectEgress::Settings settings{upstream.http.proxies, timeout_, upstream.tls};
+  const HttpConnectEgress::Settings settings{upstream.http.proxies, timeout_, upstream.tls, gssapi_contexts()};
   upstream_ = std::make_unique<HttpConnectEgress>(context, settings, log);
   choice_ = std::make_unique<EgressChoice>(exceptions_, direct_, *upstream_);
   around_.detour = &refused_;

@@ -91,6 +91,13 @@ def squid_digest(lab, nonce_uses=50):
     )
 
 
+def squid_ntlm(lab, domain="CORP"):
+    passwords = write(lab.directory, "ntlm-passwords", f"{domain}:{USER}:{PASSWORD}\n")
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ntlm_helper.py")
+    command = f"/usr/bin/env NTLM_USER_FILE={passwords} {sys.executable} {script}"
+    return f"auth_param ntlm program {command}\nacl known proxy_auth REQUIRED\nhttp_access deny !known\n"
+
+
 def tinyproxy(lab, rules=""):
     config = write(
         lab.directory,

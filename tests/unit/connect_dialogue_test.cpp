@@ -23,7 +23,11 @@ proxy::ResponseHead answer(unsigned status, const std::string& challenges = {}) 
 
 class ConnectDialogueTest : public testing::Test {
  protected:
-  ConnectDialogue dialogue() { return {"host:443", authenticator_}; }
+  ConnectDialogue dialogue() {
+    ConnectDialogue made("host:443", authenticator_);
+    EXPECT_EQ(made.begin(), Next::again);
+    return made;
+  }
   ConnectDialogue anonymous() { return {"host:443", nobody_}; }
   static bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 

@@ -27,14 +27,15 @@ proxy::ProxyUrl proxy_at(const core::Endpoint& endpoint) {
 
 proxy::ProxyUrl ScriptedProxy::url() const { return proxy_at(server_.endpoint()); }
 
-Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeout) {
+Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeout,
+                      const proxy::MakeSecurityContext& make_context) {
   proxy::NameOptions by_address;
   by_address.proxy_names = "never";
   return {.names = by_address,
           .egress =
-              [proxies = std::move(proxies), timeout](asio::io_context& context, const io::Log& log) {
+              [proxies = std::move(proxies), timeout, make_context](asio::io_context& context, const io::Log& log) {
                 return std::make_unique<proxy::HttpConnectEgress>(
-                    context, proxy::HttpConnectEgress::Settings{proxies, timeout, nullptr}, log);
+                    context, proxy::HttpConnectEgress::Settings{proxies, timeout, nullptr, make_context}, log);
               },
           .log_level = io::LogLevel::info};
 }

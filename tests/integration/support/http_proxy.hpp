@@ -39,7 +39,8 @@ class ScriptedProxy {
 proxy::ProxyUrl proxy_at(const core::Endpoint& endpoint);
 
 /// Terms for a tunnel whose proxy side goes through these, in this order.
-Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeout = patience);
+Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeout = patience,
+                      const proxy::MakeSecurityContext& make_context = {});
 
 /// What this process writes to standard error while this lives: the log.
 class CapturedLog {
