@@ -2,54 +2,55 @@
 
 #include <algorithm>
 
-#include "client/transparent_socket.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/relay.hpp"
-#include "common/io/socket_options.hpp"
 
 namespace tfunnel::client {
 
 namespace {
+
 // How long accepting rests when descriptors or flow ids are used up: long enough not to spin.
 constexpr auto pause_time = std::chrono::milliseconds(100);
 // Connections in a row before others get their turn in the event loop.
 constexpr int most_in_a_row = 64;
+
+tcp::acceptor adopt(asio::io_context& context, io::Descriptor socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  tcp::acceptor acceptor(context, address.ss_family == AF_INET ? tcp::v4() : tcp::v6(), socket.get());
+  static_cast<void>(socket.release());
+  acceptor.non_blocking(true);
+  return acceptor;
+}
+
 }  // namespace
 
-TcpCapture::TcpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
+TcpCapture::TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
                        const io::Log& log)
-    : context_(context), ports_(ports), log_(log) {
-  for (const auto port : ports_) {
-    for (const auto family : {Family::v4, Family::v6}) {
-      auto acceptor = listen_transparent(context_, family, port, mark);
-      if (acceptor) listeners_.push_back({std::move(*acceptor), asio::steady_timer(context_)});
-    }
+    : context_(context), ports_(sockets.ports), choose_(std::move(choose)), is_local_(std::move(is_local)), log_(log) {
+  for (auto& socket : sockets.tcp) {
+    listeners_.push_back({adopt(context, std::move(socket)), asio::steady_timer(context)});
   }
 }
 
-void TcpCapture::start(core::Mux& mux, io::DataPath* path) {
-  mux_ = &mux;
-  path_ = path;
+void TcpCapture::set_mode(CaptureMode mode) {
+  mode_ = mode;
   for (auto& listener : listeners_) accept_later(listener);
 }
 
-void TcpCapture::stop() {
-  for (auto& listener : listeners_) {
-    error_code ignored;
-    listener.acceptor.close(ignored);
-    listener.pause.cancel();
-  }
-}
-
 void TcpCapture::accept_later(Listener& listener) {
+  if (mode_ == CaptureMode::wait || std::exchange(listener.waiting, true)) return;
   listener.acceptor.async_wait(tcp::acceptor::wait_read, [this, &listener](error_code error) {
+    listener.waiting = false;
     if (!error) accept(listener);
   });
 }
 
 void TcpCapture::accept(Listener& listener) {
-  for (int i = 0; i < most_in_a_row; ++i) {
-    if (mux_->full()) return accept_after_pause(listener, "the far end takes no more flows");
+  for (int i = 0; i < most_in_a_row && mode_ != CaptureMode::wait; ++i) {
+    const auto link = mode_ == CaptureMode::serve ? choose_() : nullptr;
+    if (link && link->mux().full()) return accept_after_pause(listener, "the far end takes no more flows");
     error_code error;
     tcp::socket socket(context_);
     tcp::endpoint source;
@@ -60,7 +61,7 @@ void TcpCapture::accept(Listener& listener) {
     }
     if (io::is_exhaustion(error)) return accept_after_pause(listener, error.message());
     // Any other error belongs to the one connection that was at the front of the queue (accept(2)).
-    if (!error) add(std::move(socket), source);
+    if (!error) take(link, std::move(socket), source);
   }
   accept_later(listener);
 }
@@ -74,22 +75,32 @@ void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) 
   });
 }
 
-bool TcpCapture::is_own_port(std::uint16_t port) const { return std::ranges::find(ports_, port) != ports_.end(); }
+bool TcpCapture::comes_back(const core::Endpoint& destination) const {
+  return std::ranges::find(ports_, destination.port) != ports_.end() && is_local_(destination.address);
+}
 
-void TcpCapture::add(tcp::socket socket, const tcp::endpoint& source) {
+// A connection that is dropped here is reset, since the listener was prepared for that.
+void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source) {
   error_code error;
   const auto destination = socket.local_endpoint(error);
   if (error) return;
   const core::FlowRequest request{core::Transport::tcp, io::from_asio(source), io::from_asio(destination)};
-  if (is_own_port(request.destination.port) && is_local_address(request.destination.address)) {
+  if (comes_back(request.destination)) {
     log_.about_flow(io::LogLevel::warning,
                     "refused a connection made straight to the capture port: it would come back for ever",
                     {{"flow", request.text()}});
-    return;
+  } else if (link) {
+    open(link, request, std::move(socket));
+  } else {
+    log_.about_flow(io::LogLevel::info, "refused: the link is down", {{"flow", request.text()}});
   }
+}
+
+void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket) {
   log_.debug("open " + request.text());
-  const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
-  auto* flow = mux_->open(request, relay);
+  const auto relay = std::make_shared<io::Relay>(context_, link->mux(), link->data_path(), log_);
+  relay->hold(link);
+  auto* flow = link->mux().open(request, relay);
   relay->bind(*flow);
   relay->attach(std::move(socket));
 }

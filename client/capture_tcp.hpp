@@ -1,46 +1,48 @@
 // Captured TCP connections become flows.
 #pragma once
 
-#include <vector>
+#include <deque>
+#include <string>
 
-#include "common/core/mux.hpp"
+#include "client/capture_sockets.hpp"
+#include "client/link_choice.hpp"
 #include "common/io/asio.hpp"
-#include "common/io/data_path.hpp"
 #include "common/io/log.hpp"
 
 namespace tfunnel::client {
 
-/// Listens on each port in both families. Nothing is accepted before start(): until the far end has
-/// greeted, connections wait in the kernel's queue, which bounds them.
 class TcpCapture {
  public:
-  /// Throws boost::system::system_error if a port cannot be had. `log` must outlive it.
-  TcpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
+  /// Takes the listening sockets. Nothing is accepted before set_mode(): until then connections wait in the kernel's
+  /// queue, which bounds them. `log` must outlive it.
+  TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
              const io::Log& log);
 
-  /// `mux` and `path` (null: copy) must outlive the io_context's last handler.
-  void start(core::Mux& mux, io::DataPath* path);
-  void stop();
+  /// It must outlive the io_context's last handler.
+  void set_mode(CaptureMode mode);
 
  private:
   struct Listener {
     tcp::acceptor acceptor;
     asio::steady_timer pause;
+    bool waiting = false;
   };
 
   void accept_later(Listener& listener);
   void accept(Listener& listener);
   void accept_after_pause(Listener& listener, const std::string& why);
-  void add(tcp::socket socket, const tcp::endpoint& source);
-  [[nodiscard]] bool is_own_port(std::uint16_t port) const;
+  void take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
+  void open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket);
+  [[nodiscard]] bool comes_back(const core::Endpoint& destination) const;
 
   asio::io_context& context_;
   std::vector<std::uint16_t> ports_;
+  ChooseLink choose_;
+  LocalAddressTest is_local_;
   const io::Log& log_;
-  core::Mux* mux_ = nullptr;
-  io::DataPath* path_ = nullptr;
-  std::vector<Listener> listeners_;
-  bool exhausted_ = false;  // said so already
+  CaptureMode mode_ = CaptureMode::wait;
+  std::deque<Listener> listeners_;  // never move: handlers refer to them
+  bool exhausted_ = false;          // said so already
 };
 
 }  // namespace tfunnel::client

@@ -1,16 +1,27 @@
 #include "client/capture_udp.hpp"
 
 #include <algorithm>
+#include <utility>
 
-#include "client/transparent_socket.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
 
 namespace {
+
 using Clock = std::chrono::steady_clock;
 // Datagrams in a row before others get their turn in the event loop.
 constexpr std::size_t most_in_a_row = 256;
+
+udp::socket adopt(asio::io_context& context, io::Descriptor socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  udp::socket adopted(context, address.ss_family == AF_INET ? udp::v4() : udp::v6(), socket.get());
+  static_cast<void>(socket.release());
+  return adopted;
+}
+
 }  // namespace
 
 void UdpSource::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
@@ -22,81 +33,72 @@ void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reaso
   sender_.deliver_error(peer, source_, reason);
 }
 
-UdpCapture::UdpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
+UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
                        const core::UdpTimeouts& timeouts, const io::Log& log)
-    : ports_(ports),
+    : ports_(sockets.ports),
+      choose_(std::move(choose)),
+      is_local_(std::move(is_local)),
       log_(log),
-      sender_(context, mark, log),
+      sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log),
       sweep_(context, timeouts, [this](auto now, const auto& limits) {
         std::erase_if(sources_, [&](const auto& entry) { return entry.second->expire(now, limits); });
         return !sources_.empty();
       }) {
-  for (const auto port : ports_) {
-    for (const auto family : {Family::v4, Family::v6}) {
-      auto socket = bind_transparent(context, family, port, mark);
-      if (socket) sockets_.push_back(std::move(*socket));
-    }
-  }
+  for (auto& socket : sockets.udp) receivers_.push_back({adopt(context, std::move(socket))});
 }
 
-void UdpCapture::start(core::Mux& mux) {
-  mux_ = &mux;
-  for (auto& socket : sockets_) wait_readable(socket);
+void UdpCapture::set_mode(CaptureMode mode) {
+  mode_ = mode;
+  for (auto& receiver : receivers_) read_later(receiver);
 }
 
-void UdpCapture::stop() {
-  sweep_.stop();
-  for (auto& socket : sockets_) {
-    error_code ignored;
-    socket.close(ignored);
-  }
-}
-
-void UdpCapture::wait_readable(udp::socket& socket) {
-  socket.async_wait(udp::socket::wait_read, [this, &socket](error_code error) {
-    if (!error) read(socket);
+void UdpCapture::read_later(Receiver& receiver) {
+  if (mode_ == CaptureMode::wait || std::exchange(receiver.waiting, true)) return;
+  receiver.socket.async_wait(udp::socket::wait_read, [this, &receiver](error_code error) {
+    receiver.waiting = false;
+    if (!error) read(receiver);
   });
 }
 
 // Always read, even when the link is full: the flows' queues drop by age, the kernel's would not.
-void UdpCapture::read(udp::socket& socket) {
+void UdpCapture::read(Receiver& receiver) {
   const auto now = Clock::now();
   const auto take_one = [&](const auto& source, const auto& destination, auto payload) {
     if (destination) take(now, source, *destination, payload);
   };
-  for (std::size_t done = 0; done < most_in_a_row;) {
-    const auto count = reader_.read(socket.native_handle(), take_one);
+  for (std::size_t done = 0; done < most_in_a_row && mode_ != CaptureMode::wait;) {
+    const auto count = reader_.read(receiver.socket.native_handle(), take_one);
     if (!count && io::is_transient(count.error())) break;
     done += count ? *count : 1;
   }
-  wait_readable(socket);
+  read_later(receiver);
 }
 
 void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination,
                       core::ByteView payload) {
-  if (goes_to_ourselves(destination)) {
+  if (comes_back(destination)) {
     log_.debug("dropped a datagram sent straight to the capture port", {{"from", source.text()}});
-    return;
-  }
-  const auto end = source_for(now, source);
-  if (end) {
+  } else if (mode_ == CaptureMode::refuse) {
+    sender_.deliver_error(destination, source, core::Reason::network_unreachable);
+  } else if (const auto end = source_for(now, source)) {
     end->captured(now, destination, payload);
-  } else {
-    ++mux_->counters().datagrams_dropped;
   }
 }
 
-bool UdpCapture::goes_to_ourselves(const core::Endpoint& destination) const {
-  return std::ranges::find(ports_, destination.port) != ports_.end() && is_local_address(destination.address);
+bool UdpCapture::comes_back(const core::Endpoint& destination) const {
+  return std::ranges::find(ports_, destination.port) != ports_.end() && is_local_(destination.address);
 }
 
+/// Null: there is no room for one more, or no link.
 std::shared_ptr<UdpSource> UdpCapture::source_for(core::Time now, const core::Endpoint& source) {
   auto& place = sources_[source];
   if (place && !place->ended()) return place;
-  place = std::make_shared<UdpSource>(*mux_, now, source, sender_);
-  auto* flow = mux_->open({core::Transport::udp, source, {}}, place);
+  const auto link = choose_();
+  place = link ? std::make_shared<UdpSource>(link, now, source, sender_) : nullptr;
+  auto* flow = link ? link->mux().open({core::Transport::udp, source, {}}, place) : nullptr;
   if (flow == nullptr) {
     sources_.erase(source);
+    if (link) ++link->mux().counters().datagrams_dropped;
     return nullptr;
   }
   log_.debug("open " + flow->request.text());

@@ -1,10 +1,13 @@
 // Captured UDP datagrams become flows, one a source address.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "client/capture_sockets.hpp"
+#include "client/link_choice.hpp"
 #include "client/raw_sender.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
@@ -15,8 +18,8 @@ namespace tfunnel::client {
 /// All that one application socket sends and gets, whatever the peers.
 class UdpSource final : public io::DatagramEnd {
  public:
-  UdpSource(core::Mux& mux, core::Time now, const core::Endpoint& source, RawSender& sender)
-      : DatagramEnd(mux, now), source_(source), sender_(sender) {}
+  UdpSource(std::shared_ptr<io::Session> link, core::Time now, const core::Endpoint& source, RawSender& sender)
+      : DatagramEnd(link->mux(), now), link_(std::move(link)), source_(source), sender_(sender) {}
 
   void captured(core::Time now, const core::Endpoint& destination, core::ByteView payload) {
     enqueue(now, destination, payload);
@@ -26,33 +29,40 @@ class UdpSource final : public io::DatagramEnd {
   [[nodiscard]] bool ended() const { return over(); }
 
  private:
+  std::shared_ptr<io::Session> link_;  // which the base refers to, but no more when the flow is over
   core::Endpoint source_;
   RawSender& sender_;
 };
 
 class UdpCapture {
  public:
-  /// Throws boost::system::system_error if a port cannot be had. `log` must outlive it.
-  UdpCapture(asio::io_context& context, const std::vector<std::uint16_t>& ports, std::uint32_t mark,
+  /// Takes the UDP and raw sockets. `log` must outlive it.
+  UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
              const core::UdpTimeouts& timeouts, const io::Log& log);
 
-  /// `mux` must outlive the io_context's last handler.
-  void start(core::Mux& mux);
-  void stop();
+  /// It must outlive the io_context's last handler.
+  void set_mode(CaptureMode mode);
 
  private:
-  void wait_readable(udp::socket& socket);
-  void read(udp::socket& socket);
+  struct Receiver {
+    udp::socket socket;
+    bool waiting = false;
+  };
+
+  void read_later(Receiver& receiver);
+  void read(Receiver& receiver);
   void take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
   std::shared_ptr<UdpSource> source_for(core::Time now, const core::Endpoint& source);
-  [[nodiscard]] bool goes_to_ourselves(const core::Endpoint& destination) const;
+  [[nodiscard]] bool comes_back(const core::Endpoint& destination) const;
 
   std::vector<std::uint16_t> ports_;
+  ChooseLink choose_;
+  LocalAddressTest is_local_;
   const io::Log& log_;
   RawSender sender_;
   io::DatagramReader reader_;
-  core::Mux* mux_ = nullptr;
-  std::vector<udp::socket> sockets_;
+  CaptureMode mode_ = CaptureMode::wait;
+  std::deque<Receiver> receivers_;  // never move: handlers refer to them
   std::unordered_map<core::Endpoint, std::shared_ptr<UdpSource>> sources_;
   io::IdleSweep sweep_;
 };

@@ -1,7 +1,7 @@
 #include "client/client_app.hpp"
 
-#include "client/capture_tcp.hpp"
-#include "client/capture_udp.hpp"
+#include "client/capture.hpp"
+#include "client/transparent_socket.hpp"
 #include "common/app/tunnel.hpp"
 
 namespace tfunnel::client {
@@ -31,13 +31,13 @@ app::po::options_description client_description(ClientOptions& options) {
 io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options) {
   const io::Log log(common.level(), common.format(), "tfunnel client");
   app::Tunnel tunnel(common, {wire::ROLE_CLIENT, false}, log);
-  TcpCapture tcp(tunnel.context(), options.ports, options.fwmark, log);
-  UdpCapture udp(tunnel.context(), options.ports, options.fwmark, common.udp_timeouts(), log);
-  auto& session = tunnel.connect(nullptr);
-  session.on_ready = [&] {
-    tcp.start(session.mux(), session.data_path());
-    udp.start(session.mux());
-  };
+  std::shared_ptr<io::Session> link;
+  Capture capture(
+      tunnel.context(), open_capture_sockets(options.ports, options.fwmark), [&] { return link; }, is_local_address,
+      common.udp_timeouts(), log);
+  // The tunnel owns the session, which lives as long as the event loop.
+  link = {std::shared_ptr<void>(), &tunnel.connect(nullptr)};
+  link->on_ready = [&] { capture.set_mode(CaptureMode::serve); };
   return tunnel.run();
 }
 

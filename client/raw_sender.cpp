@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 
@@ -18,38 +17,12 @@ namespace {
 // a second fragmentation, whatever the path to the application.
 constexpr std::size_t safe_mtu = 1280;
 
-/// A raw socket for packets with their IP header (raw(7): IPPROTO_RAW implies IP_HDRINCL; for IPv6 it
-/// is asked for). -1: the family is absent.
-int open_raw(int family, std::uint32_t mark) {
-  const int fd = ::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
-  if (fd < 0) {
-    if (errno == EAFNOSUPPORT) return -1;
-    throw boost::system::system_error(io::last_error(), "a raw socket (CAP_NET_RAW)");
-  }
-  const int on = 1;
-  if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof on);
-  if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0) {
-    const auto error = io::last_error();
-    ::close(fd);
-    throw boost::system::system_error(error, "marking packets (CAP_NET_ADMIN)");
-  }
-  // Only ever sent from: nothing should queue up here.
-  const int smallest = 0;
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest);
-  return fd;
-}
-
 }  // namespace
 
-RawSender::RawSender(asio::io_context& context, std::uint32_t mark, const io::Log& log) : context_(context), log_(log) {
-  v4_.socket = open_raw(AF_INET, mark);
-  v6_.socket = open_raw(AF_INET6, mark);
-}
-
-RawSender::~RawSender() {
-  for (const int fd : {v4_.socket, v6_.socket}) {
-    if (fd >= 0) ::close(fd);
-  }
+RawSender::RawSender(asio::io_context& context, io::Descriptor v4, io::Descriptor v6, const io::Log& log)
+    : context_(context), log_(log) {
+  v4_.socket = std::move(v4);
+  v6_.socket = std::move(v6);
 }
 
 void RawSender::deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload) {
@@ -84,8 +57,8 @@ void RawSender::flush_later() {
 }
 
 void RawSender::flush(Way& way) {
-  way.waiting.flush(way.socket,
-                    [&](const auto& to, auto packet, auto error) { failed(way.socket, to, packet, error); });
+  const int socket = way.socket.get();
+  way.waiting.flush(socket, [&](const auto& to, auto packet, auto error) { failed(socket, to, packet, error); });
 }
 
 void RawSender::failed(int socket, const udp::endpoint& to, core::ByteView packet, error_code error) {

@@ -6,6 +6,7 @@
 #include "client/packet.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/datagram_writer.hpp"
+#include "common/io/descriptor.hpp"
 #include "common/io/log.hpp"
 
 namespace tfunnel::client {
@@ -15,13 +16,8 @@ namespace tfunnel::client {
 /// port, and take datagrams that are meant for that daemon.
 class RawSender {
  public:
-  /// `mark` is the fwmark of our own packets, which capture rules leave alone.
-  /// It must outlive the last handler of `context`. Throws boost::system::system_error without CAP_NET_RAW. A family
-  /// that the system lacks is left out.
-  RawSender(asio::io_context& context, std::uint32_t mark, const io::Log& log);
-  ~RawSender();
-  RawSender(const RawSender&) = delete;
-  RawSender& operator=(const RawSender&) = delete;
+  /// Two raw sockets; a closed one: the system lacks the family. It must outlive the last handler of `context`.
+  RawSender(asio::io_context& context, io::Descriptor v4, io::Descriptor v6, const io::Log& log);
 
   /// A datagram from `peer` to the application at `application`. It goes out before the event loop waits again.
   void deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload);
@@ -29,9 +25,9 @@ class RawSender {
   void deliver_error(const core::Endpoint& peer, const core::Endpoint& application, core::Reason reason);
 
  private:
-  /// A family's socket (-1: absent), and what goes out with the next flush.
+  /// A family's socket, and what goes out with the next flush.
   struct Way {
-    int socket = -1;
+    io::Descriptor socket;
     io::DatagramWriter waiting{false};
   };
 

@@ -1,23 +1,25 @@
 // Sockets that accept what was sent to somebody else: TPROXY's other half.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 
-#include "common/io/asio.hpp"
+#include "common/core/address.hpp"
+#include "common/io/descriptor.hpp"
 
 namespace tfunnel::client {
 
 enum class Family { v4, v6 };
 
-/// A listening socket for captured connections on `port` of all addresses of one family. The local
+/// A listening socket for captured connections on `port` of all addresses of one family, non-blocking. The local
 /// address of an accepted connection is its original destination. Several programs may share the port.
-/// Throws boost::system::system_error; `nullopt` if the system lacks the family.
-std::optional<tcp::acceptor> listen_transparent(asio::io_context& context, Family family, std::uint16_t port,
-                                                std::uint32_t mark);
+/// Throws boost::system::system_error; closed if the system lacks the family.
+io::Descriptor listen_transparent(Family family, std::uint16_t port, std::uint32_t mark);
 
 /// A UDP socket for captured datagrams, which tells io::DatagramReader each one's original destination.
-std::optional<udp::socket> bind_transparent(asio::io_context& context, Family family, std::uint16_t port,
-                                            std::uint32_t mark);
+io::Descriptor bind_transparent(Family family, std::uint16_t port, std::uint32_t mark);
+
+/// A socket for packets with their IP header. Needs CAP_NET_RAW.
+io::Descriptor open_raw(Family family, std::uint32_t mark);
 
 /// Is this an address of this host? Asked by binding to it.
 bool is_local_address(const core::Address& address);

@@ -27,8 +27,12 @@ void require_stream(int descriptor) {
 
 }  // namespace
 
-Channel::Channel(asio::io_context& context, int read_fd, int write_fd)
-    : in_(context), out_(context), in_flags_(::fcntl(read_fd, F_GETFL)), out_flags_(::fcntl(write_fd, F_GETFL)) {
+Channel::Channel(asio::io_context& context, int read_fd, int write_fd, Ownership ownership)
+    : in_(context),
+      out_(context),
+      in_flags_(::fcntl(read_fd, F_GETFL)),
+      out_flags_(::fcntl(write_fd, F_GETFL)),
+      ownership_(ownership) {
   require_stream(read_fd);
   require_stream(write_fd);
   in_.assign(read_fd);
@@ -39,6 +43,7 @@ Channel::Channel(asio::io_context& context, int read_fd, int write_fd)
 }
 
 Channel::~Channel() {
+  if (ownership_ == Ownership::channel) return;
   ::fcntl(in_.native_handle(), F_SETFL, in_flags_);
   ::fcntl(out_.native_handle(), F_SETFL, out_flags_);
   // Standard input and output stay open: a terminal's settings are still to be restored.

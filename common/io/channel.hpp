@@ -12,12 +12,15 @@
 namespace tfunnel::io {
 
 /// A readable and a writable descriptor, non-blocking. They may be one socket, two pipes, a terminal.
-/// The descriptors belong to the process (standard input and output); their flags are put back at
-/// the end, because a terminal or a shell may share them.
+/// Standard input and output belong to the process; their flags are put back at the end, because a terminal or a
+/// shell may share them.
 class Channel {
  public:
+  /// Who closes the descriptors.
+  enum class Ownership { process, channel };
+
   /// Throws boost::system::system_error if a descriptor cannot be waited for (a file, /dev/null).
-  Channel(asio::io_context& context, int read_fd, int write_fd);
+  Channel(asio::io_context& context, int read_fd, int write_fd, Ownership ownership = Ownership::process);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -47,6 +50,7 @@ class Channel {
   asio::posix::stream_descriptor out_;
   int in_flags_;
   int out_flags_;
+  Ownership ownership_;
 };
 
 }  // namespace tfunnel::io

@@ -19,9 +19,12 @@ namespace tfunnel::io {
 /// delivers what is left. Destroying it with its socket open resets the connection.
 class Relay final : public core::FlowHandler, public std::enable_shared_from_this<Relay> {
  public:
-  /// `mux`, `path` and `log` must outlive the io_context's last handler. Without a path all data is copied.
+  /// `mux`, `path` and `log` must outlive the io_context's last handler, or see hold(). Without a path all data is
+  /// copied.
   Relay(asio::io_context& context, core::Mux& mux, DataPath* path, const Log& log);
 
+  /// Keeps `owner`, of mux and path, alive as long as this relay: a socket may still take data when its link is over.
+  void hold(std::shared_ptr<const void> owner) { owner_ = std::move(owner); }
   /// The flow that this relay serves. REQUIRES: before anything else.
   void bind(core::Flow& flow) { flow_ = &flow; }
   /// The connection is there: what waited for it is written, and its data may go. REQUIRES: prepare()
@@ -68,6 +71,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void break_off(error_code error);
   void drop();
 
+  std::shared_ptr<const void> owner_;  // first, so that it goes last
   core::Mux& mux_;
   DataPath* path_;
   const Log& log_;

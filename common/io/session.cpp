@@ -51,7 +51,7 @@ void Session::start() {
 void Session::watch_greeting() {
   timer_.expires_after(settings_.greeting_timeout);
   timer_.async_wait([this](error_code error) {
-    if (error || hello_received_) return;
+    if (error || hello_received_ || ended_) return;
     log_.error(std::string(far_name(settings_.role)) + " has not greeted in time; it said " +
                quoted(greeting_.noise()));
     end(ExitStatus::link_lost);

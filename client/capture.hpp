@@ -1,0 +1,26 @@
+// Capture as a whole: TCP and UDP from the same ports.
+#pragma once
+
+#include "client/capture_tcp.hpp"
+#include "client/capture_udp.hpp"
+
+namespace tfunnel::client {
+
+class Capture {
+ public:
+  /// `log` must outlive it, and it the io_context's last handler. Begins in CaptureMode::wait.
+  Capture(asio::io_context& context, CaptureSockets sockets, const ChooseLink& choose, const LocalAddressTest& is_local,
+          const core::UdpTimeouts& timeouts, const io::Log& log)
+      : tcp_(context, sockets, choose, is_local, log), udp_(context, sockets, choose, is_local, timeouts, log) {}
+
+  void set_mode(CaptureMode mode) {
+    tcp_.set_mode(mode);
+    udp_.set_mode(mode);
+  }
+
+ private:
+  TcpCapture tcp_;
+  UdpCapture udp_;
+};
+
+}  // namespace tfunnel::client
