@@ -30,6 +30,35 @@ TEST(Keepalive, AnyByteFromTheFarEndStartsAnew) {
   EXPECT_EQ(keepalive.check(start + 80s, false), Action::ping);
 }
 
+TEST(Keepalive, ProbeThatIsNotAnsweredIsFatalSoon) {
+  Keepalive keepalive(limits, start);
+  keepalive.probe(start + 1s, 5s);
+  EXPECT_EQ(keepalive.period(start + 1s), 5s);
+  EXPECT_EQ(keepalive.check(start + 5s, false), Action::none);
+  EXPECT_EQ(keepalive.check(start + 6s, false), Action::unanswered);
+}
+
+TEST(Keepalive, SecondProbeDoesNotPutOffTheFirst) {
+  Keepalive keepalive(limits, start);
+  keepalive.probe(start, 5s);
+  keepalive.probe(start + 4s, 5s);
+  EXPECT_EQ(keepalive.check(start + 5s, false), Action::unanswered);
+}
+
+TEST(Keepalive, AnsweredProbeIsForgotten) {
+  Keepalive keepalive(limits, start);
+  keepalive.probe(start, 5s);
+  keepalive.heard(start + 1s);
+  EXPECT_EQ(keepalive.check(start + 5s, false), Action::none);
+  EXPECT_EQ(keepalive.period(start + 5s), 15s);
+}
+
+TEST(Keepalive, WhoNeverPingsNeverProbes) {
+  Keepalive keepalive({0s, 60s}, start);
+  keepalive.probe(start, 5s);
+  EXPECT_EQ(keepalive.check(start + 100s, false), Action::none);
+}
+
 TEST(Keepalive, FarEndThatTalksButNeverReadsIsStalled) {
   Keepalive keepalive(limits, start);
   keepalive.heard(start + 60s);
@@ -48,8 +77,8 @@ TEST(Keepalive, SwitchedOffItNeverGivesUp) {
 TEST(Keepalive, IsCheckedOftenEnoughToKeepItsPromiseButNeverSpins) {
   for (const auto& some : {limits, Keepalive::Limits{1ms, 2ms}, Keepalive::Limits{50s, 60s}}) {
     const Keepalive keepalive(some, start);
-    EXPECT_GT(keepalive.period(), 0s);
-    EXPECT_LE(keepalive.period(), some.interval);
+    EXPECT_GT(keepalive.period(start), 0s);
+    EXPECT_LE(keepalive.period(start), some.interval);
   }
 }
 
