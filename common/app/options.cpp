@@ -58,6 +58,7 @@ core::Duration seconds(double value) {
 
 io::LogLevel CommonOptions::level() const {
   if (verbose) return io::LogLevel::debug;
+  if (quiet) return io::LogLevel::warning;
   return *io::parse_log_level(log_level);
 }
 
@@ -85,6 +86,7 @@ po::options_description common_description(CommonOptions& options) {
   add("help,h", po::bool_switch(&options.help), "show this help");
   add("version", po::bool_switch(&options.version), "show the version");
   add("verbose,v", po::bool_switch(&options.verbose), "log each flow (same as --log-level debug)");
+  add("quiet,q", po::bool_switch(&options.quiet), "warnings and errors only (same as --log-level warning)");
   add("log-level", text(options.log_level), "error, warning, info, debug or trace");
   add("log-format", text(options.log_format), "text or json; logs go to standard error");
   add("udp-timeout", number(options.udp_timeout), "seconds until an unanswered UDP flow ends");
@@ -126,6 +128,7 @@ void check(const CommonOptions& options) {
   constexpr std::int64_t least_buffer = 1 << 20;
   require(io::parse_log_level(options.log_level).has_value(),
           "--log-level is one of error, warning, info, debug, trace, not '" + options.log_level + "'");
+  require(!options.verbose || !options.quiet, "--verbose and --quiet exclude each other");
   require(options.log_format == "text" || options.log_format == "json",
           "--log-format is text or json, not '" + options.log_format + "'");
   require(options.data_path == "auto" || options.data_path == "splice" || options.data_path == "copy",

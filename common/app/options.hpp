@@ -37,6 +37,7 @@ struct CommonOptions {
   bool help = false;
   bool version = false;
   bool verbose = false;
+  bool quiet = false;
   bool tty = false;  // the terminal on stdin and stdout is the link
   std::string log_level = "info";
   std::string log_format = "text";

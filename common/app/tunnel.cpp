@@ -32,11 +32,22 @@ std::unique_ptr<io::Channel> open_channel(asio::io_context& context) {
 
 }  // namespace
 
+// A flow is a descriptor, more or less: what cannot have one is better refused than accepted.
+io::Session::Settings session_settings(const CommonOptions& options, wire::Role role) {
+  io::Session::Settings settings;
+  settings.role = role;
+  settings.data_path = options.data_path_mode();
+  settings.buffer_size = static_cast<std::size_t>(options.buffer_size);
+  settings.keepalive = options.keepalive_limits();
+  settings.greeting_timeout = seconds(options.greeting_timeout);
+  settings.max_flows = std::clamp<std::size_t>(raise_descriptor_limit(), reserved_descriptors * 2, most_flows);
+  return settings;
+}
+
 Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
     : options_(options),
       role_(role),
       log_(log),
-      descriptors_(raise_descriptor_limit()),
       terminal_(prepare_terminal(options.tty)),
       channel_(open_channel(context_)),
       signals_(context_, SIGTERM, SIGINT, SIGHUP) {
@@ -46,22 +57,11 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
 
 Tunnel::~Tunnel() { context_.destroy_handlers(); }
 
-// A flow is a descriptor, more or less: what cannot have one is better refused than accepted.
-io::Session::Settings Tunnel::session_settings() const {
-  io::Session::Settings settings;
-  settings.role = role_.role;
-  settings.data_path = options_.data_path_mode();
-  settings.buffer_size = static_cast<std::size_t>(options_.buffer_size);
-  settings.keepalive = options_.keepalive_limits();
-  settings.greeting_timeout = seconds(options_.greeting_timeout);
-  settings.max_flows = std::clamp<std::size_t>(descriptors_, reserved_descriptors * 2, most_flows);
-  return settings;
-}
-
 io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
-  session_ = std::make_unique<io::Session>(context_, *channel_, session_settings(), acceptor, log_);
-  session_->on_end = [this](io::ExitStatus status) {
+  session_ = std::make_unique<io::Session>(context_, *channel_, session_settings(options_, role_.role), acceptor, log_);
+  session_->on_end = [this](io::ExitStatus status, const std::string& why) {
     status_ = status;
+    if (!why.empty()) log_.write(status == io::ExitStatus::ok ? io::LogLevel::info : io::LogLevel::error, why);
     context_.stop();
   };
   return *session_;

@@ -6,11 +6,15 @@
 #include <functional>
 #include <memory>
 
+#include "common/app/event_loop.hpp"
 #include "common/app/options.hpp"
 #include "common/app/terminal.hpp"
 #include "common/io/session.hpp"
 
 namespace tfunnel::app {
+
+/// The settings that `options` ask for; raises the process's limit of descriptors.
+io::Session::Settings session_settings(const CommonOptions& options, wire::Role role);
 
 class Tunnel {
  public:
@@ -34,21 +38,12 @@ class Tunnel {
   Tunnel& operator=(const Tunnel&) = delete;
 
  private:
-  /// What pending handlers own (sockets that still drain) refers to the session, whose timers in turn
-  /// need the context: so the handlers go first, then the session, then the context.
-  struct EventLoop : asio::io_context {
-    using asio::io_context::io_context;
-    void destroy_handlers() { shutdown(); }
-  };
-
-  io::Session::Settings session_settings() const;
   void wait_for_signal();
   void on_signal(int number);
 
   CommonOptions options_;
   Role role_;
   const io::Log& log_;
-  std::size_t descriptors_;
   // The terminal is restored after the channel has put the descriptors' flags back.
   std::unique_ptr<RawTerminal> terminal_;
   EventLoop context_{1};

@@ -71,6 +71,12 @@ result<std::size_t> Channel::write_some(std::span<const core::ByteView> pieces) 
   return static_cast<std::size_t>(written);
 }
 
+void Channel::close() {
+  error_code ignored;
+  in_.close(ignored);
+  out_.close(ignored);
+}
+
 void Channel::cancel() {
   error_code ignored;
   in_.cancel(ignored);

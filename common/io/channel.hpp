@@ -44,6 +44,9 @@ class Channel {
   [[nodiscard]] int write_descriptor() { return out_.native_handle(); }
   /// Ends both waits; the descriptors stay as they are.
   void cancel();
+  /// The far end sees the end of the stream. REQUIRES: the descriptors are the channel's own; nothing but cancel() is
+  /// called afterwards.
+  void close();
 
  private:
   asio::posix::stream_descriptor in_;

@@ -11,6 +11,7 @@ enum class ExitStatus {
   protocol = 76,       // the far end is no tfunnel, of another version, or breaks the protocol
   no_permission = 77,  // a capability is missing
   bad_config = 78,     // the configuration file is wrong
+  interrupted = 130,   // the link's command was interrupted (Ctrl-C at its question) before there was a tunnel
 };
 
 }  // namespace tfunnel::io

@@ -40,7 +40,10 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
 }
 
 void Log::write(LogLevel level, std::string_view message, Fields fields) const {
-  if (!wants(level)) return;
+  if (wants(level)) put(level, message, fields);
+}
+
+void Log::put(LogLevel level, std::string_view message, Fields fields) const {
   const auto line = format_ == LogFormat::text ? text_line(level, message, fields) : json_line(level, message, fields);
   // One write a line, so that the lines of both ends of a tunnel on one terminal do not mix. A
   // failure has nowhere to be reported.
@@ -48,20 +51,28 @@ void Log::write(LogLevel level, std::string_view message, Fields fields) const {
 }
 
 void Log::about_flow(LogLevel level, std::string_view message, Fields fields) const {
-  if (!wants(level)) return;
+  if (wants(level) && !thinned_out()) write(level, message, fields);
+}
+
+void Log::pass_on(std::string_view line) const {
+  if (!thinned_out()) put(LogLevel::info, line, {});
+}
+
+/// Counts one of many lines; true if it is one too many in this second.
+bool Log::thinned_out() const {
   const auto now = std::chrono::steady_clock::now();
   if (now - flow_lines_.second >= std::chrono::seconds(1)) {
     const auto before = std::exchange(flow_lines_, {now, 0, 0});
     if (before.left_out > 0) {
-      write(LogLevel::warning, std::to_string(before.left_out) + " lines about flows were left out (-v shows all)");
+      write(LogLevel::warning, std::to_string(before.left_out) + " more such lines were left out (-v shows all)");
     }
   }
   if (!wants(LogLevel::debug) && flow_lines_.written >= most_flow_lines) {
     ++flow_lines_.left_out;
-    return;
+    return true;
   }
   ++flow_lines_.written;
-  write(level, message, fields);
+  return false;
 }
 
 std::string Log::text_line(LogLevel level, std::string_view message, Fields fields) const {

@@ -30,12 +30,17 @@ class Log {
   /// are wanted, only so many are written a second, and then how many were left out.
   void about_flow(LogLevel level, std::string_view message, Fields fields = {}) const;
 
+  /// A line that somebody else said: whatever the level, but thinned like about_flow().
+  void pass_on(std::string_view line) const;
+
   void error(std::string_view message, Fields fields = {}) const { write(LogLevel::error, message, fields); }
   void warning(std::string_view message, Fields fields = {}) const { write(LogLevel::warning, message, fields); }
   void info(std::string_view message, Fields fields = {}) const { write(LogLevel::info, message, fields); }
   void debug(std::string_view message, Fields fields = {}) const { write(LogLevel::debug, message, fields); }
 
  private:
+  void put(LogLevel level, std::string_view message, Fields fields) const;
+  [[nodiscard]] bool thinned_out() const;
   [[nodiscard]] std::string text_line(LogLevel level, std::string_view message, Fields fields) const;
   [[nodiscard]] std::string json_line(LogLevel level, std::string_view message, Fields fields) const;
 

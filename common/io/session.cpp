@@ -52,9 +52,8 @@ void Session::watch_greeting() {
   timer_.expires_after(settings_.greeting_timeout);
   timer_.async_wait([this](error_code error) {
     if (error || hello_received_ || ended_) return;
-    log_.error(std::string(far_name(settings_.role)) + " has not greeted in time; it said " +
-               quoted(greeting_.noise()));
-    end(ExitStatus::link_lost);
+    end(ExitStatus::link_lost,
+        std::string(far_name(settings_.role)) + " has not greeted in time; it said " + quoted(greeting_.noise()));
   });
 }
 
@@ -69,21 +68,17 @@ std::size_t Session::search_greeting(core::ByteView bytes) {
   if (greeting_.verdict() == Verdict::searching) return used;
   const auto who = std::string(far_name(settings_.role));
   if (greeting_.verdict() == Verdict::not_found) {
-    refuse(who + " is no tfunnel; it said " + quoted(greeting_.noise()));
+    end(ExitStatus::protocol, who + " is no tfunnel; it said " + quoted(greeting_.noise()));
     return bytes.size();
   }
   if (!greeting_.noise().empty()) log_.info("skipped before the greeting: " + quoted(greeting_.noise()));
   if (greeting_.version() != core::protocol_version) {
-    refuse(who + " speaks protocol version " + std::to_string(greeting_.version()) + ", this program version " +
-           std::to_string(core::protocol_version) + "; install the same release at both ends");
+    end(ExitStatus::protocol, who + " speaks protocol version " + std::to_string(greeting_.version()) +
+                                  ", this program version " + std::to_string(core::protocol_version) +
+                                  "; install the same release at both ends");
     return bytes.size();
   }
   return used + receive(bytes.subspan(used));
-}
-
-void Session::refuse(const std::string& message) {
-  log_.error(message);
-  end(ExitStatus::protocol);
 }
 
 std::size_t Session::receive(core::ByteView bytes) {
@@ -92,15 +87,16 @@ std::size_t Session::receive(core::ByteView bytes) {
   if (used) return *used;
   auto message = "protocol error from " + std::string(far_name(settings_.role)) + ": " + used.error().message();
   if (used.error() == core::ProtocolError::same_role) message += "; is the same command on both sides of the link?";
-  log_.error(message);
-  leave(ExitStatus::protocol, wire::GoAway::CODE_PROTOCOL_ERROR, used.error().message());
+  leave(ExitStatus::protocol, wire::GoAway::CODE_PROTOCOL_ERROR, used.error().message(), message);
   return bytes.size();
 }
 
 void Session::on_hello(const wire::Hello& hello) {
   hello_received_ = true;
-  log_.info(std::string(settings_.role == wire::ROLE_CLIENT ? "connected to " : "serving ") +
-            core::printable(hello.software()));
+  peer_software_ = core::printable(hello.software());
+  if (settings_.announces) {
+    log_.info((settings_.role == wire::ROLE_CLIENT ? "connected to " : "serving ") + peer_software_);
+  }
   watch_keepalive();
   if (on_ready) on_ready();
 }
@@ -109,26 +105,23 @@ void Session::on_go_away(const wire::GoAway& go_away) {
   const auto said =
       std::string(far_name(settings_.role)) + " ended the tunnel: " + core::printable(go_away.message(), 200);
   switch (go_away.code()) {
-    case wire::GoAway::CODE_SHUTDOWN: log_.info(said); return end(ExitStatus::ok);
-    case wire::GoAway::CODE_TIMED_OUT: log_.error(said); return end(ExitStatus::link_lost);
-    default: log_.error(said); return end(ExitStatus::protocol);
+    case wire::GoAway::CODE_SHUTDOWN: return end(ExitStatus::ok, said);
+    case wire::GoAway::CODE_TIMED_OUT: return end(ExitStatus::link_lost, said);
+    default: return end(ExitStatus::protocol, said);
   }
 }
 
 void Session::on_link_error(error_code error) {
-  if (leaving_) return end(*leaving_);
+  if (leaving_) return end(*leaving_, why_leaving_);
   const auto who = std::string(far_name(settings_.role));
   const bool eof = error == asio::error::eof || error.value() == EPIPE || error.value() == ECONNRESET;
   const auto how = eof ? std::string("ended") : "failed: " + error.message();
-  if (greeting_.verdict() == Verdict::found) {
-    log_.error("the link " + how);
-    return end(ExitStatus::link_lost);
-  }
+  if (greeting_.verdict() == Verdict::found) return end(ExitStatus::link_lost, "the link " + how);
   if (!greeting_.noise().empty()) {
-    return refuse(who + " is no tfunnel; it said " + quoted(greeting_.noise()) + " and the link " + how);
+    return end(ExitStatus::protocol,
+               who + " is no tfunnel; it said " + quoted(greeting_.noise()) + " and the link " + how);
   }
-  log_.error("the link " + how + " before " + who + " said anything; is tfunnel installed there?");
-  end(ExitStatus::link_lost);
+  end(ExitStatus::link_lost, "the link " + how + " before " + who + " said anything; is tfunnel installed there?");
 }
 
 void Session::watch_keepalive() {
@@ -136,7 +129,7 @@ void Session::watch_keepalive() {
     timer_.cancel();
     return;
   }
-  timer_.expires_after(keepalive_.period());
+  timer_.expires_after(keepalive_.period(Clock::now()));
   timer_.async_wait([this](error_code error) {
     if (!error && !ended_ && !leaving_) check_keepalive();
   });
@@ -152,11 +145,12 @@ void Session::check_keepalive() {
   if (!waiting) keepalive_.wrote(now);
   switch (keepalive_.check(now, waiting)) {
     case Action::stalled:
-      log_.error(who + " has read nothing for " + seconds + "; giving up (--keepalive-timeout)");
-      return end(ExitStatus::protocol);
+      return end(ExitStatus::protocol, who + " has read nothing for " + seconds + "; giving up (--keepalive-timeout)");
+    case Action::unanswered:
+      return end(ExitStatus::link_lost, who + " does not answer after the network changed or this machine slept");
     case Action::dead:
-      log_.error(who + " has been silent for " + seconds + "; giving up (--keepalive-timeout)");
-      return leave(ExitStatus::link_lost, wire::GoAway::CODE_TIMED_OUT, "no answer for " + seconds);
+      return leave(ExitStatus::link_lost, wire::GoAway::CODE_TIMED_OUT, "no answer for " + seconds,
+                   who + " has been silent for " + seconds + "; giving up (--keepalive-timeout)");
     case Action::ping: mux_.ping(); break;
     case Action::none: break;
   }
@@ -170,29 +164,43 @@ void Session::shut_down(const std::string& why) {
   // What applications wrote just before may still stand in their sockets: give it its turn.
   grace_.expires_after(settings_.grace);
   grace_.async_wait([this, why](error_code error) {
-    if (!error && !leaving_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why);
+    if (!error && !leaving_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why, "");
   });
+}
+
+void Session::probe() {
+  if (!hello_received_ || ended_ || leaving_) return;
+  keepalive_.probe(Clock::now(), settings_.probe_timeout);
+  if (keepalive_.enabled()) mux_.ping();
+  watch_keepalive();
+}
+
+bool Session::is_quiet() const {
+  bool quiet = true;
+  mux_.for_each_flow([&](const core::Flow& flow) { quiet = quiet && flow.request.transport != core::Transport::tcp; });
+  return quiet;
 }
 
 // The GoAway goes behind what is in the batch already; flows stop being asked for more.
-void Session::leave(ExitStatus status, GoAwayCode code, const std::string& message) {
+void Session::leave(ExitStatus status, GoAwayCode code, const std::string& message, const std::string& why) {
   leaving_ = status;
+  why_leaving_ = why;
   mux_.go_away(code, message);
   timer_.expires_after(settings_.goodbye_timeout);
   timer_.async_wait([this](error_code error) {
-    if (!error) end(*leaving_);
+    if (!error) end(*leaving_, why_leaving_);
   });
-  link_->when_drained([this] { end(*leaving_); });
+  link_->when_drained([this] { end(*leaving_, why_leaving_); });
 }
 
-void Session::end(ExitStatus status) {
+void Session::end(ExitStatus status, const std::string& why) {
   if (ended_) return;
   ended_ = true;
   timer_.cancel();
   grace_.cancel();
   link_->stop();
   mux_.abandon(core::Reason::cancelled);
-  if (on_end) on_end(status);
+  if (on_end) on_end(status, why);
 }
 
 std::string Session::table() const { return flow_table(mux_, budget_); }

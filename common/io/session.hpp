@@ -15,7 +15,7 @@
 
 namespace tfunnel::io {
 
-/// Owns the mux and the link. Lives as long as its io_context runs.
+/// Owns the mux and the link. Lives until the handlers that were due at its end have run.
 class Session final : private core::LinkListener {
  public:
   struct Settings {
@@ -27,6 +27,8 @@ class Session final : private core::LinkListener {
     core::Duration greeting_timeout = std::chrono::seconds(120);
     core::Duration grace = std::chrono::milliseconds(50);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
+    core::Duration probe_timeout = std::chrono::seconds(5);
+    bool announces = true;  // a log line when the far end has greeted
   };
 
   /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.
@@ -36,12 +38,19 @@ class Session final : private core::LinkListener {
 
   /// Called once: when the far end has greeted.
   std::function<void()> on_ready;
-  /// Called once, last: all flows have been ended.
-  std::function<void(ExitStatus)> on_end;
+  /// Called once, last: all flows have been ended. `why` is for the log, empty if shut_down() was asked for. The
+  /// session must not be destroyed from within.
+  std::function<void(ExitStatus, const std::string& why)> on_end;
 
   void start();
   /// Lets what was written drain briefly, says goodbye, and ends with `ok`, all within about a second.
   void shut_down(const std::string& why);
+  /// Something happened that may have broken the link (a network change): it ends soon unless the far end answers.
+  void probe();
+  /// No connection is left that data could still be on its way for.
+  [[nodiscard]] bool is_quiet() const;
+  /// What the far end calls itself; REQUIRES: on_ready was called.
+  [[nodiscard]] const std::string& peer_software() const { return peer_software_; }
   /// The table of flows and counters, for a person.
   [[nodiscard]] std::string table() const;
 
@@ -58,12 +67,11 @@ class Session final : private core::LinkListener {
   std::size_t search_greeting(core::ByteView bytes);
   std::size_t receive(core::ByteView bytes);
   void on_link_error(error_code error);
-  void refuse(const std::string& message);
   void watch_greeting();
   void watch_keepalive();
   void check_keepalive();
-  void leave(ExitStatus status, GoAwayCode code, const std::string& message);
-  void end(ExitStatus status);
+  void leave(ExitStatus status, GoAwayCode code, const std::string& message, const std::string& why);
+  void end(ExitStatus status, const std::string& why);
 
   asio::io_context& context_;
   Settings settings_;
@@ -78,6 +86,8 @@ class Session final : private core::LinkListener {
   asio::steady_timer grace_;
   bool shutting_down_ = false;
   std::optional<ExitStatus> leaving_;
+  std::string why_leaving_;
+  std::string peer_software_;
   bool hello_received_ = false;
   bool ended_ = false;
 };

@@ -78,8 +78,8 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   acceptor_.serve(proxy_->mux());
   dialer_->serve(proxy_->mux(), proxy_->data_path());
   client_->on_ready = [this] { ready_.set_value(); };
-  client_->on_end = [this](io::ExitStatus status) { ended_[0].set_value(status); };
-  proxy_->on_end = [this](io::ExitStatus status) { ended_[1].set_value(status); };
+  client_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[0].set_value(status); };
+  proxy_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[1].set_value(status); };
   door_.non_blocking(true);
   accept();
   client_->start();
