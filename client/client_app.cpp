@@ -1,7 +1,10 @@
 #include "client/client_app.hpp"
 
+#include <unistd.h>
+
 #include "client/capture.hpp"
 #include "client/transparent_socket.hpp"
+#include "client/via_client.hpp"
 #include "common/app/tunnel.hpp"
 
 namespace tfunnel::client {
@@ -25,10 +28,27 @@ app::po::options_description client_description(ClientOptions& options) {
       "be the client: capture what TPROXY sends to this port; may be repeated");
   add("fwmark", app::po::value<std::int64_t>()->default_value(options.fwmark)->notifier(take_mark),
       "mark of our own packets, which capture rules must leave alone");
+  description.add(link_description(options.link));
   return description;
 }
 
+namespace {
+
+// The sockets first: who may not have them need not answer ssh's questions.
+io::ExitStatus serve_via(const app::CommonOptions& common, const ClientOptions& options) {
+  if (common.tty) throw app::UsageError("--tty and --via exclude each other: the link is the command");
+  auto sockets = open_capture_sockets(options.ports, options.fwmark);
+  ViaHooks hooks;
+  hooks.sockets = [&] { return std::move(sockets); };
+  hooks.is_local = is_local_address;
+  hooks.terminal_owner = ::getpgrp();
+  return run_via(common, options.link, Command::shell(options.link.via), hooks);
+}
+
+}  // namespace
+
 io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options) {
+  if (!options.link.via.empty()) return serve_via(common, options);
   const io::Log log(common.level(), common.format(), "tfunnel client");
   app::Tunnel tunnel(common, {wire::ROLE_CLIENT, false}, log);
   std::shared_ptr<io::Session> link;

@@ -4,19 +4,21 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/app/options.hpp"
+#include "client/link_options.hpp"
 
 namespace tfunnel::client {
 
 struct ClientOptions {
   std::vector<std::uint16_t> ports;
   std::uint32_t fwmark = 3;
+  LinkOptions link;
 };
 
 /// Values that make no sense throw app::UsageError when they are parsed.
 app::po::options_description client_description(ClientOptions& options);
 
-/// Captures on the ports and serves the link on standard input and output until it ends.
+/// Captures on the ports and serves the link on standard input and output until it ends; with --via the links that it
+/// starts, until a signal ends it.
 io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options);
 
 }  // namespace tfunnel::client

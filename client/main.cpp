@@ -59,6 +59,11 @@ ExitStatus run(const tfunnel::app::Arguments& arguments) {
   }
   check(common);
   check(proxy);
+  check(client.link);
+  for (const auto* option : {"via", "links", "link-wait"}) {
+    if (!given.contains(option) || (!client.ports.empty() && !client.link.via.empty())) continue;
+    throw tfunnel::app::UsageError("--" + std::string(option) + " is the client's, with --port and --via: see --help");
+  }
   if (client.ports.empty()) return run_as_proxy(common, proxy, source.preserve);
   refuse_for_client(given, of_proxy);
   return run_client(common, client);

@@ -1,0 +1,109 @@
+#include "client/child_process.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "common/io/errors.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+struct Pipe {
+  io::Descriptor read;
+  io::Descriptor write;
+};
+
+Pipe open_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw boost::system::system_error(io::last_error(), "a pipe for the link");
+  return {io::Descriptor(ends[0]), io::Descriptor(ends[1])};
+}
+
+/// Signals stay blocked while it lives: between fork() and exec() ours must not run in the child.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before_);
+  }
+  ~BlockedSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+// Handlers go with exec(2), but what is ignored stays so. Who is started by nohup(1) keeps ignoring SIGHUP.
+void restore_signals() {
+  for (const int number : {SIGPIPE, SIGTTOU, SIGTTIN, SIGINT, SIGTERM, SIGCHLD, SIGUSR1, SIGQUIT, SIGTSTP}) {
+    std::signal(number, SIG_DFL);
+  }
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) std::signal(SIGHUP, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+struct ChildEnds {
+  int input;
+  int output;
+  int errors;  // -1: as ours
+};
+
+// Only what signal-safety(7) allows: the heap may be in any state.
+[[noreturn]] void become(const char* file, char* const* arguments, const ChildEnds& ends, pid_t parent) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(127);
+  ::dup2(ends.input, STDIN_FILENO);
+  ::dup2(ends.output, STDOUT_FILENO);
+  if (ends.errors >= 0) ::dup2(ends.errors, STDERR_FILENO);
+  // Flows' sockets above all: held here, an application would never see its connection end.
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  restore_signals();
+  ::execv(file, arguments);
+  static constexpr char said[] = "the command of the link cannot be run\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, said, sizeof said - 1);
+  ::_exit(127);
+}
+
+}  // namespace
+
+ChildProcess ChildProcess::start(const Command& command) {
+  Pipe input = open_pipe();
+  Pipe output = open_pipe();
+  Pipe errors = command.has_own_stderr ? open_pipe() : Pipe();
+  std::vector<char*> arguments;
+  for (const auto& argument : command.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  const BlockedSignals blocked;
+  const auto parent = ::getpid();
+  const auto pid = ::fork();
+  if (pid < 0) throw boost::system::system_error(io::last_error(), "a process for the link");
+  if (pid == 0) {
+    become(command.file.c_str(), arguments.data(), {input.read.get(), output.write.get(), errors.write.get()}, parent);
+  }
+  // Here as well, so that the group exists whoever is first.
+  ::setpgid(pid, pid);
+  return {pid, std::move(input.write), std::move(output.read), std::move(errors.read)};
+}
+
+std::string describe_end(int status) {
+  if (!WIFSIGNALED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
+  const int number = WTERMSIG(status);
+  return "was ended by signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
+}
+
+}  // namespace tfunnel::client

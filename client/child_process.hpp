@@ -1,0 +1,39 @@
+// A command that is a link: its standard input and output carry the tunnel.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "common/io/descriptor.hpp"
+
+namespace tfunnel::client {
+
+/// What is run, and for whom.
+struct Command {
+  std::string file;                    // absolute
+  std::vector<std::string> arguments;  // with the name in front
+  bool has_own_stderr = true;          // else it writes to ours
+
+  /// For /bin/sh.
+  static Command shell(const std::string& text) { return {"/bin/sh", {"sh", "-c", text}}; }
+};
+
+/// A process in a process group of its own, so that what the terminal's keys send does not reach it and that it can be
+/// ended with all its children. The kernel ends it should this process die without a word (PR_SET_PDEATHSIG).
+struct ChildProcess {
+  pid_t pid = -1;
+  io::Descriptor input;   // to write
+  io::Descriptor output;  // to read
+  io::Descriptor errors;  // to read; closed if it writes to our stderr
+
+  /// Throws boost::system::system_error if there is no room for it. That the file cannot be run shows as exit status
+  /// 127, as in a shell.
+  static ChildProcess start(const Command& command);
+};
+
+/// "ended with status 3", "was ended by signal 9 (Killed)", of a status from waitpid(2).
+std::string describe_end(int status);
+
+}  // namespace tfunnel::client

@@ -1,0 +1,128 @@
+#include "client/link_group.hpp"
+
+#include <algorithm>
+
+namespace tfunnel::client {
+
+LinkGroup::LinkGroup(asio::io_context& context, const Settings& settings, Events events,
+                     const app::CommonOptions& common, const io::Log& log)
+    : log_(log), settings_(settings), events_(std::move(events)), loan_(settings.terminal_owner), patience_(context) {
+  for (int number = 1; number <= settings.count; ++number) {
+    const auto name = "tfunnel link" + (settings.count > 1 ? " " + std::to_string(number) : "");
+    auto& member = members_.emplace_back(Member{io::Log(common.level(), common.format(), name), nullptr});
+    member.link = std::make_unique<SupervisedLink>(context, settings.link, events_of(members_.size() - 1),
+                                                   settings.count > 1 ? member.errors : log, member.errors, loan_);
+  }
+}
+
+SupervisedLink::Events LinkGroup::events_of(std::size_t number) {
+  return {[this] { note_groups(); }, [this] { on_up(); }, [this] { on_down(); },
+          [this, number](const auto& failure) { on_failed(members_[number], failure); },
+          [this, number] { on_stopped(members_[number]); }};
+}
+
+void LinkGroup::start() {
+  for (auto& member : members_) member.link->start();
+}
+
+void LinkGroup::stop(const std::string& why) {
+  patience_.cancel();
+  for (auto& member : members_) member.link->stop(why);
+}
+
+void LinkGroup::check_children() {
+  for (auto& member : members_) member.link->check_child();
+}
+
+void LinkGroup::nudge() {
+  for (auto& member : members_) member.link->nudge();
+}
+
+bool LinkGroup::any_up() const {
+  return std::ranges::any_of(members_, [](const auto& member) { return member.link->session() != nullptr; });
+}
+
+std::shared_ptr<io::Session> LinkGroup::choose() {
+  std::shared_ptr<io::Session> best;
+  // Starts behind the last one, so that equals take turns.
+  const auto start = last_chosen_ + 1;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto number = (start + i) % members_.size();
+    auto session = members_[number].link->session();
+    if (!session || (best && session->mux().flow_count() >= best->mux().flow_count())) continue;
+    best = std::move(session);
+    last_chosen_ = number;
+  }
+  return best;
+}
+
+void LinkGroup::on_up() {
+  patience_.cancel();
+  was_up_ = true;
+  // Who failed while nobody knew whether there would be any link is tried again now.
+  for (auto& member : members_) {
+    if (std::exchange(member.failed, false)) member.link->retry();
+  }
+  events_.on_mode(CaptureMode::serve);
+}
+
+void LinkGroup::on_down() {
+  if (any_up()) return;
+  if (settings_.link_wait <= core::Duration::zero()) return events_.on_mode(CaptureMode::refuse);
+  events_.on_mode(CaptureMode::wait);
+  patience_.expires_after(settings_.link_wait);
+  patience_.async_wait([this](error_code error) {
+    if (error || any_up()) return;
+    log_.warning("no link for " +
+                 std::to_string(std::chrono::duration_cast<std::chrono::seconds>(settings_.link_wait).count()) +
+                 " s: new connections are refused until there is one (--link-wait)");
+    events_.on_mode(CaptureMode::refuse);
+  });
+}
+
+void LinkGroup::on_failed(Member& member, const SupervisedLink::Failure& failure) {
+  if (was_up_) return member.link->retry();
+  member.failed = true;
+  if (!std::ranges::all_of(members_, &Member::failed)) return;
+  log_.error(failure.why);
+  events_.on_end(failure.status);
+}
+
+void LinkGroup::on_stopped(Member& member) {
+  member.stopped = true;
+  if (std::ranges::all_of(members_, &Member::stopped)) events_.on_end(io::ExitStatus::ok);
+}
+
+void LinkGroup::note_groups() {
+  for (std::size_t i = 0; i < std::min(settings_.groups.size(), members_.size()); ++i) {
+    settings_.groups[i] = members_[i].link->group();
+  }
+}
+
+bool LinkGroup::is_quiet() const {
+  return std::ranges::all_of(members_, [](const auto& member) {
+    const auto session = member.link->session();
+    return !session || session->is_quiet();
+  });
+}
+
+std::uint64_t LinkGroup::bytes_passed() const {
+  std::uint64_t sum = 0;
+  for (const auto& member : members_) {
+    const auto session = member.link->session();
+    if (session) sum += session->mux().counters().bytes_sent + session->mux().counters().bytes_received;
+  }
+  return sum;
+}
+
+std::string LinkGroup::table() const {
+  std::string text;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto session = members_[i].link->session();
+    if (members_.size() > 1) text += "link " + std::to_string(i + 1) + ":\n";
+    text += session ? session->table() : "the link is down\n";
+  }
+  return text;
+}
+
+}  // namespace tfunnel::client

@@ -1,0 +1,76 @@
+// All supervised links of a client.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <span>
+
+#include "client/link_choice.hpp"
+#include "client/supervised_link.hpp"
+#include "common/app/options.hpp"
+
+namespace tfunnel::client {
+
+/// Spreads flows over its links, and says what new connections should do while none is up.
+class LinkGroup {
+ public:
+  struct Settings {
+    SupervisedLink::Settings link;
+    int count = 1;
+    core::Duration link_wait = std::chrono::seconds(30);
+    pid_t terminal_owner = 0;                   // whose process group may lend the terminal
+    std::span<std::atomic<pid_t>> groups = {};  // kept up to date with the commands' process groups, as many as fit
+  };
+
+  struct Events {
+    std::function<void(CaptureMode)> on_mode;
+    /// Once: no link could be started at first, or after stop() all are ended.
+    std::function<void(io::ExitStatus)> on_end;
+  };
+
+  /// `log` must outlive it, and it the io_context's last handler.
+  LinkGroup(asio::io_context& context, const Settings& settings, Events events, const app::CommonOptions& common,
+            const io::Log& log);
+
+  void start();
+  void stop(const std::string& why);
+  /// SIGCHLD came.
+  void check_children();
+  /// The network changed, or the machine slept.
+  void nudge();
+
+  /// See ChooseLink.
+  [[nodiscard]] std::shared_ptr<io::Session> choose();
+  [[nodiscard]] bool is_quiet() const;
+  /// Payload that has passed so far over the links that are up.
+  [[nodiscard]] std::uint64_t bytes_passed() const;
+  [[nodiscard]] std::string table() const;
+
+ private:
+  struct Member {
+    io::Log errors;  // what its command says
+    std::unique_ptr<SupervisedLink> link;
+    bool failed = false;   // at its first start
+    bool stopped = false;  // after stop()
+  };
+
+  SupervisedLink::Events events_of(std::size_t number);
+  void on_up();
+  void on_down();
+  void on_failed(Member& member, const SupervisedLink::Failure& failure);
+  void on_stopped(Member& member);
+  void note_groups();
+  [[nodiscard]] bool any_up() const;
+
+  const io::Log& log_;
+  Settings settings_;
+  Events events_;
+  TerminalLoan loan_;
+  asio::steady_timer patience_;  // until new connections are refused
+  std::deque<Member> members_;   // never move: links refer to their logs
+  std::size_t last_chosen_ = 0;
+  bool was_up_ = false;
+};
+
+}  // namespace tfunnel::client

@@ -1,0 +1,89 @@
+#include "client/network_watch.hpp"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <array>
+#include <utility>
+
+namespace tfunnel::client {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto settling_time = 500ms;
+// How soon after waking up it is noticed.
+constexpr auto clock_period = 2s;
+
+int open_netlink() {
+  const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  if (socket >= 0) ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  return socket;
+}
+
+std::chrono::nanoseconds clock_value(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+}  // namespace
+
+NetworkWatch::NetworkWatch(asio::io_context& context, std::function<void(const char* what)> on_change)
+    : netlink_(context), settling_(context), clocks_(context), on_change_(std::move(on_change)) {
+  const int socket = open_netlink();
+  if (socket >= 0) netlink_.assign(socket);
+}
+
+void NetworkWatch::start() {
+  look_at_clocks();
+  if (netlink_.is_open()) listen();
+}
+
+void NetworkWatch::stop() {
+  error_code ignored;
+  netlink_.close(ignored);
+  settling_.cancel();
+  clocks_.cancel();
+}
+
+void NetworkWatch::listen() {
+  netlink_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
+    if (error) return;
+    drain();
+    listen();
+  });
+}
+
+// What changed does not matter, and neither does a full queue (ENOBUFS): both mean that something did.
+void NetworkWatch::drain() {
+  std::array<char, 8192> bytes{};
+  while (::recv(netlink_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+  }
+  if (!std::exchange(changed_, true)) settle();
+}
+
+void NetworkWatch::settle() {
+  settling_.expires_after(settling_time);
+  settling_.async_wait([this](error_code error) {
+    if (error) return;
+    changed_ = false;
+    on_change_("the network changed");
+  });
+}
+
+void NetworkWatch::look_at_clocks() {
+  if (sleep_.slept(clock_value(CLOCK_BOOTTIME), clock_value(CLOCK_MONOTONIC))) on_change_("this machine slept");
+  clocks_.expires_after(clock_period);
+  clocks_.async_wait([this](error_code error) {
+    if (!error) look_at_clocks();
+  });
+}
+
+}  // namespace tfunnel::client

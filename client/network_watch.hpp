@@ -1,0 +1,36 @@
+// Notices what breaks links without a word: another network, and sleep.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <functional>
+
+#include "client/sleep_detector.hpp"
+#include "common/io/asio.hpp"
+
+namespace tfunnel::client {
+
+/// Hears of changed links, addresses and routes of this network namespace (rtnetlink(7)), and compares clocks. Changes
+/// come in bursts: they count once, when they have settled for a moment.
+class NetworkWatch {
+ public:
+  /// `on_change` is called from the event loop. Without rtnetlink (a sandbox) only sleep is noticed.
+  NetworkWatch(asio::io_context& context, std::function<void(const char* what)> on_change);
+  void start();
+  void stop();
+
+ private:
+  void listen();
+  void drain();
+  void settle();
+  void look_at_clocks();
+
+  asio::posix::stream_descriptor netlink_;
+  asio::steady_timer settling_;
+  asio::steady_timer clocks_;
+  std::function<void(const char* what)> on_change_;
+  SleepDetector sleep_;
+  bool changed_ = false;
+};
+
+}  // namespace tfunnel::client

@@ -1,0 +1,48 @@
+#include "client/passed_lines.hpp"
+
+#include "common/core/greeting.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+constexpr std::size_t longest_line = 1000;
+}
+
+PassedLines::PassedLines(asio::io_context& context, io::Descriptor pipe, const io::Log& log)
+    : pipe_(context, pipe.release()), log_(log) {
+  pipe_.non_blocking(true);
+}
+
+void PassedLines::read_later() {
+  pipe_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](error_code error) {
+    if (!error) self->read();
+  });
+}
+
+void PassedLines::read() {
+  error_code error;
+  const auto count = pipe_.read_some(asio::buffer(bytes_), error);
+  if (error && error != asio::error::would_block) {
+    if (!line_.empty()) end_line();
+    return;
+  }
+  take({bytes_.data(), count});
+  read_later();
+}
+
+void PassedLines::take(std::string_view bytes) {
+  for (const char byte : bytes) {
+    if (byte == '\n') {
+      end_line();
+    } else if (line_.size() < longest_line && byte != '\r') {
+      line_ += byte;
+    }
+  }
+}
+
+void PassedLines::end_line() {
+  if (!line_.empty()) log_.pass_on(core::printable(line_, longest_line));
+  line_.clear();
+}
+
+}  // namespace tfunnel::client

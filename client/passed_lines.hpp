@@ -1,0 +1,36 @@
+// What a link's command says on its standard error, passed on line by line.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "common/io/asio.hpp"
+#include "common/io/descriptor.hpp"
+#include "common/io/log.hpp"
+
+namespace tfunnel::client {
+
+/// Lives until the pipe ends. Reads whatever comes, so that the command is never held up; what would disturb a terminal
+/// is escaped, and a flood is thinned.
+class PassedLines : public std::enable_shared_from_this<PassedLines> {
+ public:
+  /// `log` must outlive the io_context's last handler.
+  PassedLines(asio::io_context& context, io::Descriptor pipe, const io::Log& log);
+  void start() { read_later(); }
+
+ private:
+  void read_later();
+  void read();
+  void take(std::string_view bytes);
+  void end_line();
+
+  asio::posix::stream_descriptor pipe_;
+  const io::Log& log_;
+  std::string line_;
+  std::array<char, 4096> bytes_{};
+};
+
+}  // namespace tfunnel::client

@@ -1,0 +1,205 @@
+#include "client/supervised_link.hpp"
+
+#include <sys/wait.h>
+
+#include <boost/asio/post.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <random>
+
+#include "client/passed_lines.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// A command whose link is over has this long to end by itself: its exit status says most about the reason.
+constexpr auto patience_after_loss = 300ms;
+constexpr auto patience_after_goodbye = 1s;
+constexpr auto patience_after_sigterm = 1s;
+
+/// What belongs together and lives until the last flow has let go of it.
+struct LiveLink {
+  LiveLink(asio::io_context& context, ChildProcess& child, const io::Session::Settings& settings, const io::Log& log)
+      : channel(context, child.output.release(), child.input.release(), io::Channel::Ownership::channel),
+        session(context, channel, settings, nullptr, log) {}
+  io::Channel channel;
+  io::Session session;
+};
+
+std::string seconds_text(core::Duration duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", std::chrono::duration<double>(duration).count());
+  return text;
+}
+
+double chance() {
+  std::random_device device;
+  return std::uniform_real_distribution<double>(0, 1)(device);
+}
+
+}  // namespace
+
+SupervisedLink::SupervisedLink(asio::io_context& context, Settings settings, Events events, const io::Log& log,
+                               const io::Log& errors, TerminalLoan& loan)
+    : context_(context),
+      settings_(std::move(settings)),
+      events_(std::move(events)),
+      log_(log),
+      errors_(errors),
+      loan_(loan),
+      timer_(context),
+      down_since_(Clock::now()) {}
+
+void SupervisedLink::start() {
+  resting_ = false;
+  ended_.reset();
+  child_status_.reset();
+  child_ = ChildProcess::start(settings_.command);
+  events_.on_process();
+  if (child_.errors.is_open()) {
+    std::make_shared<PassedLines>(context_, std::move(child_.errors), errors_)->start();
+  }
+  open_session();
+}
+
+void SupervisedLink::open_session() {
+  const auto live = std::make_shared<LiveLink>(context_, child_, settings_.session, log_);
+  session_ = {live, &live->session};
+  session_->on_ready = [this] { on_ready(); };
+  // The channel is closed in any case, though flows that still drain may hold the session for long.
+  session_->on_end = [this, &channel = live->channel](io::ExitStatus status, const std::string& why) {
+    channel.close();
+    on_session_end(status, why);
+  };
+  session_->start();
+}
+
+void SupervisedLink::on_ready() {
+  loan_.take_back();
+  up_ = true;
+  up_since_ = Clock::now();
+  if (was_up_) {
+    log_.info("link is up again after " + seconds_text(up_since_ - down_since_));
+  } else {
+    log_.info("link is up: connected to " + session_->peer_software());
+  }
+  was_up_ = true;
+  events_.on_up();
+}
+
+// The session must not be destroyed from within its own callback.
+void SupervisedLink::on_session_end(io::ExitStatus status, const std::string& why) {
+  asio::post(context_, [session = std::move(session_)] {});
+  session_ = nullptr;
+  ended_ = {status, why};
+  const bool was_up = std::exchange(up_, false);
+  if (was_up) {
+    down_since_ = Clock::now();
+    lived_ = down_since_ - up_since_;
+  }
+  if (child_status_) {
+    finish();
+  } else {
+    end_child(stopping_ ? core::Duration(patience_after_goodbye) : core::Duration(patience_after_loss), SIGTERM);
+  }
+  if (was_up) events_.on_down();
+}
+
+/// The command gets `signal` if it has not ended within `patience`, and SIGKILL if that does not help.
+void SupervisedLink::end_child(core::Duration patience, int signal) {
+  timer_.expires_after(patience);
+  timer_.async_wait([this, signal](error_code error) {
+    if (error || child_.pid <= 0) return;
+    ::kill(-child_.pid, signal);
+    if (signal != SIGKILL) end_child(patience_after_sigterm, SIGKILL);
+  });
+}
+
+void SupervisedLink::check_child() {
+  int status = 0;
+  while (child_.pid > 0 && ::waitpid(child_.pid, &status, WNOHANG | WUNTRACED) == child_.pid) {
+    WIFSTOPPED(status) ? child_stopped(WSTOPSIG(status)) : child_ended(status);
+  }
+}
+
+void SupervisedLink::child_stopped(int signal) {
+  const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
+  if (wants_terminal && !up_ && !stopping_ && !was_up_ && loan_.lend(child_.pid)) return;
+  if (wants_terminal) {
+    errors_.warning("the command asks for the terminal, which is not free: use a key or an agent");
+    ::kill(-child_.pid, SIGKILL);
+  } else {
+    ::kill(-child_.pid, SIGCONT);
+  }
+}
+
+void SupervisedLink::child_ended(int status) {
+  loan_.take_back();
+  // What it started and left behind would hold the link's pipes, and live for ever.
+  ::kill(-child_.pid, SIGTERM);
+  child_.pid = -1;
+  events_.on_process();
+  child_status_ = status;
+  // What it said last may still be in the pipe: the session meets the end by itself.
+  if (ended_) finish();
+}
+
+/// The session is over and the command has ended.
+void SupervisedLink::finish() {
+  timer_.cancel();
+  if (stopping_) return events_.on_stopped();
+  const auto why = ended_->why + "; the link's command " + describe_end(*child_status_);
+  if (was_up_) return try_again_later(why);
+  const bool interrupted = WIFSIGNALED(*child_status_) && WTERMSIG(*child_status_) == SIGINT;
+  events_.on_failed({interrupted ? io::ExitStatus::interrupted : ended_->status, why});
+}
+
+void SupervisedLink::retry() { try_again_later("it did not come up"); }
+
+void SupervisedLink::try_again_later(const std::string& why) {
+  const auto lived = std::exchange(lived_, std::nullopt);
+  const auto wait = back_off_.next(lived.value_or(core::Duration::zero()), chance());
+  const auto line = why + "; trying again in " + seconds_text(wait);
+  lived ? log_.warning("link lost: " + line) : log_.info("link is still down: " + line);
+  resting_ = true;
+  timer_.expires_after(wait);
+  timer_.async_wait([this](error_code error) {
+    if (!error && resting_) try_again();
+  });
+}
+
+void SupervisedLink::try_again() {
+  try {
+    start();
+  } catch (const boost::system::system_error& error) {
+    // No room for a process or a pipe now.
+    try_again_later(error.what());
+  }
+}
+
+void SupervisedLink::nudge() {
+  if (session_) session_->probe();
+  if (!resting_) return;
+  back_off_.forget();
+  timer_.cancel();
+  try_again();
+}
+
+void SupervisedLink::stop(const std::string& why) {
+  if (std::exchange(stopping_, true)) return;
+  resting_ = false;
+  if (session_) {
+    session_->shut_down(why);
+    // Who has not greeted does not listen for a goodbye: ssh that cannot connect, say.
+    if (!up_) end_child(core::Duration::zero(), SIGTERM);
+  } else if (child_.pid <= 0) {
+    asio::post(context_, [this] { events_.on_stopped(); });
+  }
+}
+
+}  // namespace tfunnel::client

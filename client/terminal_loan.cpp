@@ -1,0 +1,47 @@
+#include "client/terminal_loan.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "common/io/descriptor.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+io::Descriptor terminal() { return io::Descriptor(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)); }
+
+// Who is not in the foreground group may change it only with SIGTTOU ignored (tcsetpgrp(3)).
+bool give(int descriptor, pid_t group) {
+  const auto before = std::signal(SIGTTOU, SIG_IGN);
+  const bool given = ::tcsetpgrp(descriptor, group) == 0;
+  std::signal(SIGTTOU, before);
+  return given;
+}
+
+}  // namespace
+
+bool TerminalLoan::lend(pid_t group) {
+  const auto tty = terminal();
+  if (!tty.is_open()) return false;
+  const auto holder = ::tcgetpgrp(tty.get());
+  if (holder != owner_ && holder != borrower_ && holder != group) return false;
+  if (!give(tty.get(), group)) return false;
+  borrower_ = group;
+  ::kill(-group, SIGCONT);
+  return true;
+}
+
+void TerminalLoan::take_back() {
+  const auto borrower = std::exchange(borrower_, 0);
+  if (borrower == 0) return;
+  const auto tty = terminal();
+  if (!tty.is_open() || ::tcgetpgrp(tty.get()) != borrower) return;
+  give(tty.get(), owner_);
+  ::kill(-owner_, SIGCONT);
+}
+
+}  // namespace tfunnel::client

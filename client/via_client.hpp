@@ -1,0 +1,34 @@
+// The client that starts its far ends itself.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <span>
+
+#include "client/capture_sockets.hpp"
+#include "client/child_process.hpp"
+#include "client/link_choice.hpp"
+#include "client/link_options.hpp"
+
+namespace tfunnel::client {
+
+/// What differs between the plain client and the one inside `run`.
+struct ViaHooks {
+  /// Called once, when the links' commands have been started; may block.
+  std::function<CaptureSockets()> sockets;
+  LocalAddressTest is_local;
+  /// Called once: the first link is up and connections are taken. May be empty.
+  std::function<void()> on_ready;
+  /// At the end, what applications had written before is let through, while it makes progress.
+  bool finishes_flows = false;
+  /// Whose terminal a command may borrow for a question, before the first link is up.
+  pid_t terminal_owner = 0;
+  /// Told the process groups of the commands (0: none), for who ends them should this process be killed.
+  std::span<std::atomic<pid_t>> groups;
+};
+
+/// Serves until a signal ends it, or until no link can be started at first.
+io::ExitStatus run_via(const app::CommonOptions& common, const LinkOptions& options, const Command& command,
+                       const ViaHooks& hooks);
+
+}  // namespace tfunnel::client
