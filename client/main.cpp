@@ -16,7 +16,9 @@ void print_help(const tfunnel::app::po::options_description& description) {
                "  tfunnel -p PORT   the client, on standard input and output\n"
                "  tfunnel           the proxy, on standard input and output\n\n"
                "Join the two, for example:\n"
-               "  socat EXEC:'tfunnel -p 12300' EXEC:'ssh host tfunnel'\n\n"
+               "  socat EXEC:'tfunnel -p 12300' EXEC:'ssh host tfunnel'\n"
+               "or let the client start the far end, and again whenever the link is lost:\n"
+               "  tfunnel -p 12300 --via 'ssh host tfunnel'\n\n"
             << description;
 }
 

@@ -11,6 +11,7 @@ void refuse_terminal(bool allowed) {
   throw UsageError(
       "standard input and output carry the tunnel, but here they are a terminal. Join two ends, for example:\n"
       "  socat EXEC:'tfunnel -p 12300' EXEC:'ssh host tfunnel'\n"
+      "  tfunnel -p 12300 --via 'ssh host tfunnel'\n"
       "  coproc ssh host tfunnel; tfunnel -p 12300 <&${COPROC[0]} >&${COPROC[1]}\n"
       "For a serial line that is the link itself, add --tty. All options: --help");
 }
