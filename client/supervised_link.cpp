@@ -59,6 +59,7 @@ void SupervisedLink::start() {
   resting_ = false;
   ended_.reset();
   child_status_.reset();
+  ended_by_us_ = false;
   child_ = ChildProcess::start(settings_.command);
   events_.on_process();
   if (child_.errors.is_open()) {
@@ -115,6 +116,7 @@ void SupervisedLink::end_child(core::Duration patience, int signal) {
   timer_.expires_after(patience);
   timer_.async_wait([this, signal](error_code error) {
     if (error || child_.pid <= 0) return;
+    ended_by_us_ = true;
     ::kill(-child_.pid, signal);
     if (signal != SIGKILL) end_child(patience_after_sigterm, SIGKILL);
   });
@@ -153,7 +155,8 @@ void SupervisedLink::child_ended(int status) {
 void SupervisedLink::finish() {
   timer_.cancel();
   if (stopping_) return events_.on_stopped();
-  const auto why = ended_->why + "; the link's command " + describe_end(*child_status_);
+  auto why = ended_->why;
+  if (!ended_by_us_) why = "the link's command " + describe_end(*child_status_) + ": " + why;
   if (was_up_) return try_again_later(why);
   const bool interrupted = WIFSIGNALED(*child_status_) && WTERMSIG(*child_status_) == SIGINT;
   events_.on_failed({interrupted ? io::ExitStatus::interrupted : ended_->status, why});

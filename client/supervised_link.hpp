@@ -90,6 +90,7 @@ class SupervisedLink {
   std::optional<core::Duration> lived_;  // how long the lost link had been up
   std::optional<Failure> ended_;         // how the session ended
   std::optional<int> child_status_;      // how the command ended
+  bool ended_by_us_ = false;
 };
 
 }  // namespace tfunnel::client
