@@ -97,7 +97,8 @@ void send_sockets(const io::Descriptor& to, const CaptureSockets& sockets) {
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(all.size() * sizeof(int));
   std::memcpy(CMSG_DATA(rights), all.data(), all.size() * sizeof(int));
-  if (::sendmsg(to.get(), &message.header, MSG_NOSIGNAL) < 0) fail("passing sockets to the client");
+  // A client that has ended says itself why.
+  if (::sendmsg(to.get(), &message.header, MSG_NOSIGNAL) < 0 && errno != EPIPE) fail("passing sockets to the client");
 }
 
 CaptureSockets receive_sockets(const io::Descriptor& from) {

@@ -27,6 +27,7 @@ void close_all_but(std::vector<int> keep);
 void close_standard_stream(int number);
 
 /// Sends the sockets to another process (SCM_RIGHTS, unix(7)). They stay in the network namespace they were made in.
+/// That nobody is there to receive them is no error.
 void send_sockets(const io::Descriptor& to, const CaptureSockets& sockets);
 
 /// Waits for them. Throws boost::system::system_error if the sender has ended.

@@ -31,15 +31,25 @@ Front::Front(const RunPlan& plan, const io::Log& log)
 
 int Front::run() {
   wait_for_start();
-  if (!failure_ && asked_to_end_ == 0) {
-    program_ = start_program(init_.pid(), plan_.program, signals_);
-    // Who reads what the program writes shall see its end, not ours.
-    close_standard_stream(STDIN_FILENO);
-    close_standard_stream(STDOUT_FILENO);
-    watch_program();
+  try {
+    if (!failure_ && asked_to_end_ == 0) run_program();
+  } catch (const app::UsageError&) {
+    end_all();
+    throw;
   }
   end_all();
   return finish();
+}
+
+void Front::run_program() {
+  program_ = start_program(init_.pid(), plan_.program, signals_);
+  // Who reads what the program writes shall see its end, not ours.
+  close_standard_stream(STDIN_FILENO);
+  close_standard_stream(STDOUT_FILENO);
+  while (!outcome_) {
+    wait(for_ever);
+    if (failure_) init_.kill();
+  }
 }
 
 // A signal, or one of the descriptors that matter before there is a program. False: the deadline has passed.
@@ -75,13 +85,6 @@ void Front::look_at_report() {
 void Front::look_at_link() {
   client_.is_ready();
   linked_ = true;
-}
-
-void Front::watch_program() {
-  while (!outcome_) {
-    wait(for_ever);
-    if (failure_) init_.kill();
-  }
 }
 
 // First what runs in the namespaces, so that what it wrote last still goes out; then the client.

@@ -27,9 +27,9 @@ class Front {
   using Clock = std::chrono::steady_clock;
 
   void wait_for_start();
+  void run_program();
   void look_at_report();
   void look_at_link();
-  void watch_program();
   void end_all();
   void end_client(Clock::time_point deadline);
   void end_init(Clock::time_point deadline);
