@@ -32,6 +32,15 @@ app::po::options_description client_description(ClientOptions& options) {
   return description;
 }
 
+void check(const ClientOptions& options, const std::set<std::string>& given) {
+  check(options.link);
+  for (const auto* option : {"via", "links", "link-wait"}) {
+    if (!given.contains(option) || (!options.ports.empty() && !options.link.via.empty())) continue;
+    const std::string wants = option == std::string_view("via") ? "--port" : "--port and --via";
+    throw app::UsageError("--" + std::string(option) + " is the client's: it goes with " + wants);
+  }
+}
+
 namespace {
 
 // The sockets first: who may not have them need not answer ssh's questions.
@@ -41,6 +50,7 @@ io::ExitStatus serve_via(const app::CommonOptions& common, const ClientOptions& 
   ViaHooks hooks;
   hooks.sockets = [&] { return std::move(sockets); };
   hooks.is_local = is_local_address;
+  hooks.name = "tfunnel client";
   hooks.terminal_owner = ::getpgrp();
   return run_via(common, options.link, Command::shell(options.link.via), hooks);
 }

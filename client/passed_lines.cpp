@@ -5,8 +5,18 @@
 namespace tfunnel::client {
 
 namespace {
+
 constexpr std::size_t longest_line = 1000;
+
+// A far end tells of each link that comes and goes, and so do we.
+bool is_information(std::string_view line) {
+  constexpr std::string_view far_end = "tfunnel proxy: ";
+  if (!line.starts_with(far_end)) return false;
+  const auto said = line.substr(far_end.size());
+  return !said.starts_with("warning: ") && !said.starts_with("error: ");
 }
+
+}  // namespace
 
 PassedLines::PassedLines(asio::io_context& context, io::Descriptor pipe, const io::Log& log)
     : pipe_(context, pipe.release()), log_(log) {
@@ -41,7 +51,9 @@ void PassedLines::take(std::string_view bytes) {
 }
 
 void PassedLines::end_line() {
-  if (!line_.empty()) log_.pass_on(core::printable(line_, longest_line));
+  if (!line_.empty() && (!is_information(line_) || log_.wants(io::LogLevel::debug))) {
+    log_.pass_on(core::printable(line_, longest_line));
+  }
   line_.clear();
 }
 

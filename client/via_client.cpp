@@ -44,7 +44,7 @@ class ViaClient {
  public:
   ViaClient(const app::CommonOptions& common, const LinkOptions& options, const Command& command, const ViaHooks& hooks)
       : hooks_(hooks),
-        log_(common.level(), common.format(), "tfunnel client"),
+        log_(common.level(), common.format(), hooks.name),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         finishing_(context_),
         links_(context_, group_settings(common, options, command, hooks),
@@ -92,6 +92,7 @@ class ViaClient {
       return;
     }
     const std::string why = number == SIGINT ? "interrupted" : number == SIGHUP ? "hung up" : "terminated";
+    if (!hooks_.finishes_flows) log_.info(why + ": ending");
     // Asked a second time it does not wait any longer for what is on its way.
     if (!hooks_.finishes_flows || std::exchange(ending_, true)) return links_.stop(why);
     progress_at_ = std::chrono::steady_clock::now();

@@ -14,6 +14,7 @@ namespace tfunnel::client {
 
 /// What differs between the plain client and the one inside `run`.
 struct ViaHooks {
+  std::string name;  // starts our log lines
   /// Called once, when the links' commands have been started; may block.
   std::function<CaptureSockets()> sockets;
   LocalAddressTest is_local;

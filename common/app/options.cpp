@@ -102,14 +102,17 @@ po::options_description common_description(CommonOptions& options) {
   return description;
 }
 
+po::parsed_options read_command_line(int argc, const char* const* argv, const po::options_description& description) {
+  const auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+  const po::positional_options_description none;
+  return po::command_line_parser(normalised(argc, argv)).options(description).positional(none).style(style).run();
+}
+
 std::set<std::string> parse(int argc, const char* const* argv, const po::options_description& description) {
   po::variables_map values;
   std::set<std::string> given;
   try {
-    const auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    const po::positional_options_description none;
-    const auto parsed =
-        po::command_line_parser(normalised(argc, argv)).options(description).positional(none).style(style).run();
+    const auto parsed = read_command_line(argc, argv, description);
     for (const auto& option : parsed.options) given.insert(option.string_key);
     po::store(parsed, values);
   } catch (const po::error& error) {

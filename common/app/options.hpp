@@ -61,6 +61,10 @@ core::Duration seconds(double value);
 /// The options of CommonOptions; `options` must outlive the parse.
 po::options_description common_description(CommonOptions& options);
 
+/// The command line taken apart. Names may be written with dashes or underscores. Throws po::error. `description` must
+/// outlive the result.
+po::parsed_options read_command_line(int argc, const char* const* argv, const po::options_description& description);
+
 /// Reads the command line, then the file that --config names (the command line wins). Names may be
 /// written with dashes or underscores. Returns which ones the command line itself gives. Throws UsageError.
 std::set<std::string> parse(int argc, const char* const* argv, const po::options_description& description);

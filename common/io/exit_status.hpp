@@ -7,10 +7,14 @@ enum class ExitStatus {
   ok = 0,              // ended by SIGTERM or SIGINT, or the far end was
   usage = 64,          // the command line is wrong, or a terminal is in the link's place
   link_lost = 69,      // the link ended, failed, or went silent
+  broken = 70,         // a process of ours was killed
   os_error = 71,       // the system refused something we need
   protocol = 76,       // the far end is no tfunnel, of another version, or breaks the protocol
   no_permission = 77,  // a capability is missing
   bad_config = 78,     // the configuration file is wrong
+  // As shells have it; only `tfunnel run`, which otherwise ends as its program does.
+  cannot_execute = 126,
+  not_found = 127,
   interrupted = 130,   // the link's command was interrupted (Ctrl-C at its question) before there was a tunnel
 };
 

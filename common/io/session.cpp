@@ -160,7 +160,7 @@ void Session::check_keepalive() {
 void Session::shut_down(const std::string& why) {
   // A second signal (a process group's, a service manager's) must not cut the goodbye, which is short anyway.
   if (ended_ || leaving_ || std::exchange(shutting_down_, true)) return;
-  log_.info(why + ": ending");
+  if (settings_.announces) log_.info(why + ": ending");
   // What applications wrote just before may still stand in their sockets: give it its turn.
   grace_.expires_after(settings_.grace);
   grace_.async_wait([this, why](error_code error) {

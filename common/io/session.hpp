@@ -28,7 +28,7 @@ class Session final : private core::LinkListener {
     core::Duration grace = std::chrono::milliseconds(50);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
     core::Duration probe_timeout = std::chrono::seconds(5);
-    bool announces = true;  // a log line when the far end has greeted
+    bool announces = true;  // log lines when the far end has greeted, and about shut_down()
   };
 
   /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.

@@ -1,0 +1,48 @@
+#include "client/run/firewall_rules.hpp"
+
+#include <algorithm>
+
+namespace tfunnel::client {
+
+namespace {
+
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+    text.replace(at, what.size(), by);
+  }
+}
+
+// A refused packet is an error of sendto() and the like (EPERM); nothing waits for an answer that cannot come.
+constexpr const char* rules = R"(
+table inet tfunnel {
+  chain output {
+    type route hook output priority mangle; policy accept;
+    meta mark OWN_MARK accept
+    fib daddr type local accept
+    meta l4proto != { tcp, udp } reject with icmpx type admin-prohibited
+    fib daddr type { broadcast, anycast, multicast } reject with icmpx type admin-prohibited
+    ip6 daddr ff00::/8 reject with icmpx type admin-prohibited
+    meta mark set CAPTURE_MARK
+  }
+  chain prerouting {
+    type filter hook prerouting priority mangle; policy accept;
+    meta mark != CAPTURE_MARK accept
+    meta nfproto ipv4 meta l4proto { tcp, udp } tproxy ip to :PORT accept
+    IPV6_ONLY meta nfproto ipv6 meta l4proto { tcp, udp } tproxy ip6 to :PORT accept
+    drop
+  }
+}
+)";
+
+}  // namespace
+
+std::string firewall_rules(std::uint16_t capture_port, std::uint32_t own_mark, std::uint32_t capture_mark, bool ipv6) {
+  std::string text = rules;
+  replace_all(text, "PORT", std::to_string(capture_port));
+  replace_all(text, "OWN_MARK", std::to_string(own_mark));
+  replace_all(text, "CAPTURE_MARK", std::to_string(capture_mark));
+  replace_all(text, "IPV6_ONLY", ipv6 ? "" : "#");
+  return text;
+}
+
+}  // namespace tfunnel::client

@@ -1,0 +1,14 @@
+// The packet filter inside the namespace of `tfunnel run`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tfunnel::client {
+
+/// nft(8) input: a table that sends all TCP and UDP but the namespace's own to the capture port, and refuses
+/// everything else at once. `own_mark` is the fwmark of what the client sends into the namespace, `capture_mark` the
+/// one that the routing sends to the loopback device.
+std::string firewall_rules(std::uint16_t capture_port, std::uint32_t own_mark, std::uint32_t capture_mark, bool ipv6);
+
+}  // namespace tfunnel::client

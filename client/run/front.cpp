@@ -1,0 +1,184 @@
+#include "client/run/front.hpp"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "client/run/program_process.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+// What the client needs for its goodbye is about a second; only a fault takes longer.
+constexpr auto patience = std::chrono::seconds(5);
+constexpr auto for_ever = std::chrono::steady_clock::time_point::max();
+
+std::string by_signal(int status) { return std::string("killed: ") + ::strsignal(WTERMSIG(status)); }
+
+}  // namespace
+
+Front::Front(const RunPlan& plan, const io::Log& log)
+    : plan_(plan),
+      log_(log),
+      sockets_(open_socket_pair()),
+      init_(plan.mounts, sockets_.write),
+      client_(plan, std::move(sockets_.read), signals_) {
+  sockets_.write.close();
+}
+
+int Front::run() {
+  wait_for_start();
+  try {
+    if (!failure_ && asked_to_end_ == 0) run_program();
+  } catch (const app::UsageError&) {
+    end_all();
+    throw;
+  }
+  end_all();
+  return finish();
+}
+
+void Front::run_program() {
+  program_ = start_program(init_.pid(), plan_.program, signals_);
+  // Who reads what the program writes shall see its end, not ours.
+  close_standard_stream(STDIN_FILENO);
+  close_standard_stream(STDOUT_FILENO);
+  while (!outcome_) {
+    wait(for_ever);
+    if (failure_) init_.kill();
+  }
+}
+
+// A signal, or one of the descriptors that matter before there is a program. False: the deadline has passed.
+bool Front::wait(Clock::time_point deadline) {
+  pollfd waits[] = {{signals_.descriptor(), POLLIN, 0},
+                    {set_up_ ? -1 : init_.report_descriptor(), POLLIN, 0},
+                    {linked_ ? -1 : client_.ready_descriptor(), POLLIN, 0}};
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  if (deadline != for_ever && left <= 0) return false;
+  ::poll(waits, 3, deadline == for_ever ? -1 : static_cast<int>(left));
+  if (waits[1].revents != 0) look_at_report();
+  if (waits[2].revents != 0) look_at_link();
+  if (waits[0].revents != 0) handle_signals();
+  return true;
+}
+
+void Front::wait_for_start() {
+  while (!(set_up_ && linked_) && !failure_ && asked_to_end_ == 0) wait(for_ever);
+}
+
+void Front::look_at_report() {
+  const auto report = init_.report();
+  set_up_ = true;
+  if (report.status != io::ExitStatus::ok) throw app::UsageError(report.text, report.status);
+  log_.info(std::string("network: ") + (report.ipv6 ? "IPv4 and IPv6" : "IPv4") +
+            " in a namespace of its own; names are looked up by the far end");
+  for (std::size_t begin = 0, end; (end = report.text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    log_.warning(report.text.substr(begin, end - begin));
+  }
+}
+
+// At the end of file the client has ended, and SIGCHLD tells how.
+void Front::look_at_link() {
+  client_.is_ready();
+  linked_ = true;
+}
+
+// First what runs in the namespaces, so that what it wrote last still goes out; then the client.
+void Front::end_all() {
+  ending_ = true;
+  init_.ask_to_end();
+  end_init(Clock::now() + patience);
+  client_.ask_to_end();
+  end_client(Clock::now() + patience);
+  terminal_.give_back();
+}
+
+void Front::end_init(Clock::time_point deadline) {
+  while (init_.pid() >= 0 && !hurried_ && wait(deadline)) {
+  }
+  init_.kill();
+  while (init_.pid() >= 0) wait(for_ever);
+}
+
+void Front::end_client(Clock::time_point deadline) {
+  while (client_.pid() >= 0 && !hurried_ && wait(deadline)) {
+  }
+  client_.kill();
+}
+
+int Front::finish() {
+  if (failure_) return *failure_;
+  const int signal = asked_to_end_ != 0 ? asked_to_end_ : WIFSIGNALED(*outcome_) ? WTERMSIG(*outcome_) : 0;
+  if (signal != 0) die_by(signal);
+  return WEXITSTATUS(*outcome_);
+}
+
+void Front::handle_signals() {
+  while (const auto signal = signals_.next()) handle(*signal);
+}
+
+void Front::handle(const ReceivedSignal& signal) {
+  const bool ends =
+      signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP || signal.number == SIGQUIT;
+  if (signal.number == SIGCHLD) {
+    reap();
+  } else if (program_ > 0) {
+    if (is_for_program(signal, program_)) ::kill(program_, signal.number);
+  } else if (ending_) {
+    hurried_ = hurried_ || ends;
+  } else if (signal.number == SIGTSTP) {
+    stop_by(SIGTSTP);
+  } else if (ends && !FrontSignals::is_ignored(signal.number)) {
+    asked_to_end_ = signal.number;
+  }
+}
+
+// There may be children that are not ours: what a shell had before it became us by `exec`.
+void Front::reap() {
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+    if (!WIFSTOPPED(status)) {
+      on_end(pid, status);
+    } else if (pid == program_) {
+      on_program_stop(WSTOPSIG(status));
+    }
+  }
+}
+
+void Front::on_end(pid_t pid, int status) {
+  if (pid == program_) {
+    program_ = -1;
+    outcome_ = status;
+  } else if (pid == client_.pid()) {
+    client_.forget();
+    if (!ending_) on_client_end(status);
+  } else if (pid == init_.pid()) {
+    init_.forget();
+    if (!ending_) on_init_end(status);
+  }
+}
+
+void Front::on_client_end(int status) {
+  if (WIFSIGNALED(status)) log_.error("the client was " + by_signal(status) + "; the program ends with it");
+  failure_ = WIFSIGNALED(status) ? static_cast<int>(io::ExitStatus::broken) : WEXITSTATUS(status);
+  if (*failure_ == 0) failure_ = static_cast<int>(io::ExitStatus::link_lost);
+}
+
+// Before it has set everything up its report says more.
+void Front::on_init_end(int status) {
+  if (!set_up_) look_at_report();
+  if (WIFSIGNALED(status)) log_.error("process 1 of the namespace was " + by_signal(status) + ", and so the program");
+  failure_ = static_cast<int>(io::ExitStatus::broken);
+}
+
+// To the user's shell we are the job: stop as the program did, until the shell continues us.
+void Front::on_program_stop(int number) {
+  stop_by(number);
+  ::kill(program_, SIGCONT);
+}
+
+}  // namespace tfunnel::client

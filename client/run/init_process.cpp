@@ -1,0 +1,189 @@
+#include "client/run/init_process.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "client/run/capabilities.hpp"
+#include "client/run/id_map.hpp"
+#include "client/run/namespace_hint.hpp"
+#include "client/run/network.hpp"
+#include "client/run/reaper.hpp"
+#include "common/app/options.hpp"
+#include "common/io/errors.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+std::optional<long> setting(const char* path) {
+  long value = 0;
+  if (std::ifstream(path) >> value) return value;
+  return std::nullopt;
+}
+
+NamespaceFacts facts() {
+  std::error_code error;
+  const bool container = std::filesystem::exists("/.dockerenv", error) ||
+                         std::filesystem::exists("/run/.containerenv", error) || std::getenv("container") != nullptr;
+  return {setting("/proc/sys/kernel/unprivileged_userns_clone"),
+          setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+          setting("/proc/sys/user/max_user_namespaces"), container,
+          std::filesystem::read_symlink("/proc/self/exe", error).string()};
+}
+
+[[noreturn]] void refused(const std::string& what, int error) {
+  throw app::UsageError(explain_refusal(what, error, facts()), io::ExitStatus::no_permission);
+}
+
+std::string contents(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+/// One write(2), as the kernel wants it. False: errno tells.
+bool write_once(const std::string& path, const std::string& text) {
+  const io::Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file.is_open() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+/// The namespaces' own process; its memory is a copy of ours, as after fork(2).
+pid_t clone_init() {
+  constexpr unsigned long flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | SIGCHLD;
+  return static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
+}
+
+// AppArmor lets the namespace be made, but takes away what one may do in it.
+bool is_permission(const boost::system::error_code& error) { return error.value() == EPERM || error.value() == EACCES; }
+
+std::string set_up(const MountPlan& plan, int sockets, bool& ipv6) {
+  ipv6 = set_up_network();
+  {
+    const io::Descriptor to(sockets);
+    send_sockets(to, open_capture_sockets({run_capture_port}, run_own_mark));
+  }
+  std::string lines;
+  for (const auto& warning : set_up_mounts(plan)) lines += warning + '\n';
+  return lines;
+}
+
+InitReport attempt(const MountPlan& plan, int sockets) {
+  InitReport report;
+  try {
+    report.text = set_up(plan, sockets, report.ipv6);
+  } catch (const app::UsageError& error) {
+    report = {error.status(), error.what()};
+  } catch (const boost::system::system_error& error) {
+    report = {io::ExitStatus::os_error, std::string("setting the namespace up: ") + error.what()};
+    if (is_permission(error.code())) {
+      report = {io::ExitStatus::no_permission, explain_refusal(error.what(), error.code().value(), facts())};
+    }
+  } catch (const std::exception& error) {
+    report = {io::ExitStatus::os_error, error.what()};
+  }
+  return report;
+}
+
+// A byte each for the status and for IPv6, then the text.
+std::string encode(const InitReport& report) {
+  return std::string{static_cast<char>(report.status), static_cast<char>(report.ipv6)} + report.text;
+}
+
+}  // namespace
+
+InitProcess::InitProcess(const MountPlan& plan, const io::Descriptor& sockets) {
+  Pipe lifeline = open_pipe();
+  Pipe report = open_pipe();
+  // The files of capabilities' owners in /proc belong to root, the map's among them.
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  pid_ = clone_init();
+  if (pid_ < 0) refused("a user namespace", errno);
+  if (pid_ == 0) run(plan, sockets.get(), std::move(lifeline), std::move(report));
+  lifeline_ = std::move(lifeline.write);
+  report_ = std::move(report.read);
+  try {
+    map_ids();
+  } catch (...) {
+    kill();
+    ::waitpid(pid_, nullptr, 0);
+    throw;
+  }
+}
+
+// Process 1 of a pid namespace ends after all others in it, the program among them; and that one is not gone before we
+// have waited for it.
+InitProcess::~InitProcess() {
+  kill();
+  while (pid_ >= 0) {
+    const auto ended = ::waitpid(-1, nullptr, 0);
+    if (ended == pid_ || (ended < 0 && errno == ECHILD)) forget();
+  }
+}
+
+void InitProcess::kill() {
+  if (pid_ >= 0) ::kill(pid_, SIGKILL);
+}
+
+// All that exist here if we may, which takes CAP_SETUID; else our own.
+void InitProcess::map_ids() {
+  const auto directory = "/proc/" + std::to_string(pid_) + "/";
+  if (!write_once(directory + "uid_map", identity_map(contents("/proc/self/uid_map"))) &&
+      !write_once(directory + "uid_map", single_id_map(::geteuid()))) {
+    refused("the user's id in a user namespace", errno);
+  }
+  if (!write_once(directory + "gid_map", identity_map(contents("/proc/self/gid_map")))) {
+    // user_namespaces(7): without CAP_SETGID only after setgroups(2) has been given up.
+    write_once(directory + "setgroups", "deny");
+    if (!write_once(directory + "gid_map", single_id_map(::getegid()))) {
+      refused("the group's id in a user namespace", errno);
+    }
+  }
+  drop_capabilities();
+  const char go = 1;
+  if (::write(lifeline_.get(), &go, 1) != 1) refused("a user namespace", errno);
+}
+
+InitReport InitProcess::report() {
+  std::string text;
+  char buffer[1024];
+  for (ssize_t size; (size = ::read(report_.get(), buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(size));
+  }
+  report_.close();
+  if (text.size() < 2) return {io::ExitStatus::os_error, "the process that sets the namespace up has ended early"};
+  return {static_cast<io::ExitStatus>(static_cast<unsigned char>(text[0])), text.substr(2), text[1] != 0};
+}
+
+void InitProcess::run(const MountPlan& plan, int sockets, Pipe lifeline, Pipe report) {
+  lifeline.write.close();
+  report.read.close();
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  close_all_but({sockets, lifeline.read.get(), report.write.get()});
+  close_standard_stream(STDIN_FILENO);
+  close_standard_stream(STDOUT_FILENO);
+  // Until our ids are mapped we may do nothing. No byte: our parent ended before we asked to be told of that.
+  char go = 0;
+  if (::read(lifeline.read.get(), &go, 1) != 1) ::_exit(0);
+  const auto outcome = attempt(plan, sockets);
+  drop_capabilities();
+  const auto text = encode(outcome);
+  [[maybe_unused]] const auto written = ::write(report.write.get(), text.data(), text.size());
+  report.write.close();
+  close_standard_stream(STDERR_FILENO);
+  if (outcome.status != io::ExitStatus::ok) ::_exit(static_cast<int>(outcome.status));
+  reap_until_end_of_file(lifeline.read.get());
+  ::_exit(0);
+}
+
+}  // namespace tfunnel::client

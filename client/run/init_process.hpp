@@ -1,0 +1,56 @@
+// Process 1 of the namespaces of `tfunnel run`: sets them up, reaps orphans, and ends everything with itself.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/run/descriptors.hpp"
+#include "client/run/mounts.hpp"
+#include "common/io/exit_status.hpp"
+
+namespace tfunnel::client {
+
+/// What became of the setting up.
+struct InitReport {
+  io::ExitStatus status = io::ExitStatus::ok;
+  std::string text;  // an error, or warnings, a line each
+  bool ipv6 = false;
+};
+
+/// A child process in user, mount, network and pid namespaces of its own.
+class InitProcess {
+ public:
+  /// Makes it, with all ids meaning the same inside. `sockets` is where it sends the capture sockets to. Throws
+  /// app::UsageError with an explanation if the system permits no such namespaces.
+  InitProcess(const MountPlan& plan, const io::Descriptor& sockets);
+  /// Kills it, if it still runs, and with it all in its namespaces. Reaps all children of this process on the way.
+  ~InitProcess();
+  InitProcess(const InitProcess&) = delete;
+  InitProcess& operator=(const InitProcess&) = delete;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Becomes readable when it has set everything up, or failed.
+  [[nodiscard]] int report_descriptor() const { return report_.get(); }
+  /// To be called once, when it is readable.
+  InitReport report();
+
+  /// It ends all processes of its namespaces, mildly first, then itself.
+  void ask_to_end() { lifeline_.close(); }
+  /// Ends it at once, with all in its namespaces. waitpid(2) tells when that is done.
+  void kill();
+  /// To be called when waitpid(2) has told its end.
+  void forget() { pid_ = -1; }
+
+ private:
+  [[noreturn]] static void run(const MountPlan& plan, int sockets, Pipe lifeline, Pipe report);
+  void map_ids();
+
+  pid_t pid_ = -1;
+  io::Descriptor lifeline_;  // at its end of file the process ends
+  io::Descriptor report_;
+};
+
+}  // namespace tfunnel::client

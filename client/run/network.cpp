@@ -1,0 +1,81 @@
+#include "client/run/network.hpp"
+
+#include <nftables/libnftables.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "client/run/firewall_rules.hpp"
+#include "client/run/netlink.hpp"
+#include "common/app/options.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+constexpr std::uint32_t capture_mark = 1;
+constexpr std::uint32_t capture_table = 100;
+
+// 198.18.0.2 (RFC 2544) and fd00:7466::2 (RFC 4193). With a ULA getaddrinfo() prefers the IPv4 addresses of a name
+// (RFC 6724), as it should: connect() succeeds here whether or not the far end has IPv6.
+constexpr std::array<std::uint8_t, 4> own_v4{198, 18, 0, 2};
+constexpr std::array<std::uint8_t, 16> own_v6{0xfd, 0, 0x74, 0x66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2};
+
+// /proc/sys may be read-only in a container; then the defaults have to do.
+void set(const std::string& path, const char* value) { std::ofstream("/proc/sys/net/" + path) << value; }
+
+bool allow_ipv6() {
+  if (::access("/proc/sys/net/ipv6", F_OK) != 0) return false;
+  for (const auto* which : {"all", "default", "lo"}) {
+    set(std::string("ipv6/conf/") + which + "/disable_ipv6", "0");
+  }
+  std::string disabled;
+  std::ifstream("/proc/sys/net/ipv6/conf/lo/disable_ipv6") >> disabled;
+  return disabled == "0";
+}
+
+void set_up_family(Netlink& netlink, int family, std::span<const std::uint8_t> own) {
+  netlink.add_loopback_address(own);
+  netlink.add_default_route(own);
+  netlink.deliver_locally(family, capture_mark, capture_table);
+}
+
+void set_up_firewall(const std::string& rules) {
+  const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> nft(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
+  if (!nft) throw app::UsageError("libnftables does not start", io::ExitStatus::os_error);
+  nft_ctx_buffer_error(nft.get());
+  if (nft_run_cmd_from_buffer(nft.get(), rules.c_str()) == 0) return;
+  throw app::UsageError(std::string("the kernel takes no nftables rules with TPROXY (nft_tproxy, nft_fib_inet, "
+                                    "nft_reject_inet): ") +
+                            nft_ctx_get_error_buffer(nft.get()),
+                        io::ExitStatus::os_error);
+}
+
+}  // namespace
+
+bool set_up_network() {
+  // Strict reverse-path filters are inherited from the host, and have no place here.
+  for (const auto* which : {"all", "default", "lo"}) set(std::string("ipv4/conf/") + which + "/rp_filter", "0");
+  const bool ipv6 = allow_ipv6();
+  Netlink netlink;
+  netlink.set_loopback_up();
+  set_up_family(netlink, AF_INET, own_v4);
+  if (ipv6) set_up_family(netlink, AF_INET6, own_v6);
+  set_up_firewall(firewall_rules(run_capture_port, run_own_mark, capture_mark, ipv6));
+  return ipv6;
+}
+
+bool is_address_of_namespace(const core::Address& address) {
+  static const auto own = {*core::Address::parse("198.18.0.2"), *core::Address::parse("fd00:7466::2"),
+                           *core::Address::parse("::1")};
+  for (const auto& one : own) {
+    if (address == one) return true;
+  }
+  return address.is_v4() && address.bytes()[0] == 127;
+}
+
+}  // namespace tfunnel::client

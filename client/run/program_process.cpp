@@ -1,0 +1,110 @@
+#include "client/run/program_process.hpp"
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "client/run/descriptors.hpp"
+#include "common/app/options.hpp"
+#include "common/io/errors.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+enum class Step { started, enter, fork, directory, execute };
+
+/// From the processes on the way to the program: `value` is the program's pid at `started`, else errno.
+struct Word {
+  Step step;
+  int value;
+};
+
+struct Start {
+  pid_t init;
+  std::string directory;
+  std::vector<char*> words;
+  const FrontSignals& signals;
+  int answer;
+};
+
+void say(int answer, Step step, int value) {
+  const Word word{step, value};
+  [[maybe_unused]] const auto written = ::write(answer, &word, sizeof word);
+}
+
+[[noreturn]] void give_up(int answer, Step step) {
+  say(answer, step, errno);
+  ::_exit(127);
+}
+
+// In the last process: our descriptors are all closed on exec. The mount namespace has another root than the one our
+// working directory belongs to, so it is entered anew.
+[[noreturn]] void become_program(const Start& start) {
+  if (::chdir(start.directory.c_str()) != 0) give_up(start.answer, Step::directory);
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  start.signals.restore();
+  ::execvp(start.words[0], start.words.data());
+  give_up(start.answer, Step::execute);
+}
+
+// A process that is in the namespaces, but whose parent is outside: a pid namespace is entered by children only, and
+// the child gets our own parent (CLONE_PARENT), who can wait for it, and sees it stop. Process 1 of the namespace may
+// not use that flag, so this takes a process of its own.
+[[noreturn]] void enter(const Start& start) {
+  const io::Descriptor init(static_cast<int>(::syscall(SYS_pidfd_open, start.init, 0)));
+  constexpr int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID;
+  if (::setns(init.get(), all) != 0) give_up(start.answer, Step::enter);
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  if (pid < 0) give_up(start.answer, Step::fork);
+  if (pid == 0) become_program(start);
+  say(start.answer, Step::started, pid);
+  ::_exit(0);
+}
+
+[[noreturn]] void fail(const Start& start, const Word& word) {
+  const std::string why = std::strerror(word.value);
+  const std::string name = start.words[0];
+  if (word.step == Step::execute) {
+    const bool missing = word.value == ENOENT || word.value == ENOTDIR;
+    throw app::UsageError(name + ": " + (missing ? "no such program" : "cannot be executed: " + why),
+                          missing ? io::ExitStatus::not_found : io::ExitStatus::cannot_execute);
+  }
+  if (word.step == Step::directory) {
+    throw app::UsageError("the working directory " + start.directory + " cannot be entered: " + why,
+                          io::ExitStatus::os_error);
+  }
+  throw app::UsageError("the program cannot enter the namespace: " + why, io::ExitStatus::os_error);
+}
+
+/// The program's pid. Returns when the last writer has gone: the program runs, or could not.
+pid_t await(int answer, const Start& start) {
+  pid_t pid = -1;
+  for (Word word{}; ::read(answer, &word, sizeof word) == sizeof word;) {
+    if (word.step != Step::started) fail(start, word);
+    pid = word.value;
+  }
+  if (pid < 0) throw app::UsageError("the program could not be started: killed on its way", io::ExitStatus::broken);
+  return pid;
+}
+
+}  // namespace
+
+pid_t start_program(pid_t init, const std::vector<std::string>& words, const FrontSignals& signals) {
+  Pipe answer = open_pipe();
+  Start start{init, std::filesystem::current_path().string(), {}, signals, answer.write.get()};
+  for (const auto& word : words) start.words.push_back(const_cast<char*>(word.c_str()));
+  start.words.push_back(nullptr);
+  const auto helper = ::fork();
+  if (helper < 0) throw boost::system::system_error(io::last_error(), "a process for the program");
+  if (helper == 0) enter(start);
+  answer.write.close();
+  return await(answer.read.get(), start);
+}
+
+}  // namespace tfunnel::client

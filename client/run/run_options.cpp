@@ -1,0 +1,83 @@
+#include "client/run/run_options.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "client/run/front.hpp"
+#include "common/core/address.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+constexpr const char* example =
+    "\n  tfunnel run --via 'ssh host tfunnel' -- curl https://example.com/\nsee tfunnel run --help";
+
+// The addresses that the far end answers at (--resolver-address).
+const std::vector<std::string> virtual_resolvers{"198.18.0.53", "fd00:7466::53"};
+
+}  // namespace
+
+app::po::options_description run_description(RunOptions& options) {
+  app::po::options_description description("Run");
+  description.add_options()("hide", app::po::value(&options.hide)->composing(),
+                            "a directory or socket that the program shall not reach (a service that would use the "
+                            "network for it); may be repeated");
+  return description;
+}
+
+RunWords split_run_words(int count, const char* const* values) {
+  RunWords words;
+  int next = 0;
+  for (; next < count && std::strcmp(values[next], "--") != 0; ++next) {
+    if (next != 1) words.options.push_back(values[next]);
+  }
+  for (++next; next < count; ++next) words.program.emplace_back(values[next]);
+  return words;
+}
+
+void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common,
+           const std::vector<std::string>& nameservers) {
+  check(options.link);
+  if (words.program.empty()) throw app::UsageError(std::string("the program to run stands behind --:") + example);
+  if (common.tty) throw app::UsageError("run makes its own link: --tty has no place here");
+  for (const auto& path : options.hide) {
+    if (!path.starts_with('/')) throw app::UsageError("--hide is an absolute path, not '" + path + "'");
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) throw app::UsageError("--hide " + path + ": there is no such file");
+  }
+  if (options.link.via.empty()) return;
+  for (const auto& server : nameservers) {
+    if (core::Address::parse(server)) continue;
+    throw app::UsageError("with --via, --dns is an address without a port (resolv.conf(5) knows none), not '" + server +
+                          "'");
+  }
+}
+
+std::vector<std::string> local_far_end(const RunWords& words, const app::po::options_description& all,
+                                       const app::po::options_description& of_far_end) {
+  std::vector<std::string> command{"tfunnel", "proxy"};
+  const auto parsed = app::read_command_line(static_cast<int>(words.options.size()), words.options.data(), all);
+  bool says_how_much = false;
+  for (const auto& option : parsed.options) {
+    const auto& key = option.string_key;
+    says_how_much = says_how_much || key == "verbose" || key == "quiet" || key == "log-level";
+    if (of_far_end.find_nothrow(option.string_key, false) == nullptr) continue;
+    command.insert(command.end(), option.original_tokens.begin(), option.original_tokens.end());
+  }
+  // That it serves, and that it ends, goes without saying here.
+  if (!says_how_much) command.emplace_back("--quiet");
+  return command;
+}
+
+std::vector<std::string> resolver_addresses(const RunOptions& options, const std::vector<std::string>& nameservers) {
+  return options.link.via.empty() || nameservers.empty() ? virtual_resolvers : nameservers;
+}
+
+io::ExitStatus run_program(const RunPlan& plan) {
+  const io::Log log(plan.common.level(), plan.common.format(), "tfunnel run");
+  return static_cast<io::ExitStatus>(Front(plan, log).run());
+}
+
+}  // namespace tfunnel::client

@@ -1,0 +1,46 @@
+// The command line of `tfunnel run`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client/run/run_plan.hpp"
+#include "common/app/arguments.hpp"
+#include "common/app/options.hpp"
+
+namespace tfunnel::client {
+
+/// `tfunnel run [options] -- PROGRAM [ARGS]`, taken apart.
+struct RunWords {
+  std::vector<const char*> options;  // the first is the program's name, as in argv
+  std::vector<std::string> program;
+};
+
+struct RunOptions {
+  LinkOptions link;
+  std::vector<std::string> hide;
+};
+
+/// Those of the links not among them.
+app::po::options_description run_description(RunOptions& options);
+
+/// Takes out the word "run" and what is behind "--". Whether there is a program is not asked yet.
+RunWords split_run_words(int count, const char* const* values);
+
+/// Throws app::UsageError for what makes no sense. `nameservers` is what --dns names.
+void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common,
+           const std::vector<std::string>& nameservers);
+
+/// The far end for a run without --via: this program as `tfunnel proxy`, with those of the options that `of_far_end`
+/// describes.
+std::vector<std::string> local_far_end(const RunWords& words, const app::po::options_description& all,
+                                       const app::po::options_description& of_far_end);
+
+/// What stands in the program's /etc/resolv.conf.
+std::vector<std::string> resolver_addresses(const RunOptions& options, const std::vector<std::string>& nameservers);
+
+/// Runs the program. The exit status is the program's, or that of our own failure; it may end by a signal as the
+/// program did. Throws app::UsageError.
+io::ExitStatus run_program(const RunPlan& plan);
+
+}  // namespace tfunnel::client

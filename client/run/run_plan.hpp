@@ -1,0 +1,21 @@
+// What `tfunnel run` shall do.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client/link_options.hpp"
+#include "client/run/mounts.hpp"
+
+namespace tfunnel::client {
+
+struct RunPlan {
+  app::CommonOptions common;
+  LinkOptions link;
+  MountPlan mounts;
+  /// The command line of the far end on this machine, if there is no --via.
+  std::vector<std::string> local_far_end;
+  std::vector<std::string> program;
+};
+
+}  // namespace tfunnel::client
