@@ -15,7 +15,7 @@ enum class ExitStatus {
   // As shells have it; only `tfunnel run`, which otherwise ends as its program does.
   cannot_execute = 126,
   not_found = 127,
-  interrupted = 130,   // the link's command was interrupted (Ctrl-C at its question) before there was a tunnel
+  interrupted = 130,  // the link's command was interrupted (Ctrl-C at its question) before there was a tunnel
 };
 
 }  // namespace tfunnel::io

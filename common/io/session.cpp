@@ -164,7 +164,7 @@ void Session::shut_down(const std::string& why) {
   // What applications wrote just before may still stand in their sockets: give it its turn.
   grace_.expires_after(settings_.grace);
   grace_.async_wait([this, why](error_code error) {
-    if (!error && !leaving_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why, "");
+    if (!error && !leaving_ && !ended_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why, "");
   });
 }
 
