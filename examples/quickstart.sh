@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # quickstart.sh: builds tfunnel and shows it at work, or puts it to work.
 #
-#   examples/quickstart.sh                   build, then a demonstration on this machine alone
-#   sudo examples/quickstart.sh USER@HOST    all TCP and UDP of this machine through HOST, until
-#                                            Ctrl-C puts everything back
+#   examples/quickstart.sh                         build, then a demonstration on this machine alone
+#   examples/quickstart.sh USER@HOST -- PROGRAM    one program through HOST
+#   sudo examples/quickstart.sh USER@HOST          all TCP and UDP of this machine through HOST,
+#                                                  until Ctrl-C puts everything back
 #   examples/quickstart.sh --help
 #
-# Made for Debian 12: packages that are missing are installed with apt-get. The demonstration needs
-# no root for anything else. USER@HOST is what ssh takes, as long as `tfunnel` (or
+# Made for Debian 12: packages that are missing are installed with apt-get. Nothing but that, and the
+# whole machine's traffic, needs root. USER@HOST is what ssh takes, as long as `tfunnel` (or
 # tfunnel-proxy-only, under the name tfunnel) is in the PATH there.
 #
 # Environment: TFUNNEL=PATH uses that program and builds nothing; SSH_OPTIONS is given to ssh.
@@ -62,53 +63,41 @@ demonstration() {
   allowed "${flags[@]}" || fail "this system lets you make no namespaces; try again with sudo"
   [[ -e /proc/sys/net/ipv6 ]] || fail "the demonstration needs IPv6, which is switched off in this kernel"
   say
-  say "Two network namespaces, \"app\" and \"far\". No network joins them, only a byte stream:"
+  say "Servers in a network namespace \"far\", which nothing joins to this one. A program that knows of no"
+  say "tunnel reaches them all the same:"
   say
-  say "  program -> kernel (TPROXY) -> tfunnel -p $port -> socat -> tfunnel -> servers"
-  say "  |________________ app _________________|                 |______ far ______|"
+  say "  tfunnel run --via 'COMMAND that starts tfunnel in far' -- PROGRAM"
   say
-  PATH=$(dirname "$tfunnel"):$PATH unshare "${as_root[@]}" "${flags[@]}" bash "$0" --inside
+  say "  program -> kernel (TPROXY) -> tfunnel -> two pipes -> tfunnel -> servers"
+  say "  |_ a namespace of its own _|  |_ here _|              |______ far ______|"
   say
-  say "The program knew nothing of it. For the real thing: sudo $0 USER@HOST"
+  unshare "${as_root[@]}" "${flags[@]}" bash "$0" --inside
+  say
+  say "The same with a host of yours:         $0 USER@HOST -- curl https://example.org/"
+  say "For all traffic of this machine:  sudo $0 USER@HOST"
 }
 
 as_root=()
 if ((EUID != 0)); then as_root=(--map-root-user); fi
 allowed() { unshare "${as_root[@]}" "$@" true 2>/dev/null; }
 
-# The namespace we are in becomes "app"; "far" belongs to a process that only sleeps.
+# "far" is a namespace that belongs to a process that only sleeps.
 inside() {
   trap end_demonstration EXIT
   unshare --net sleep infinity &
   far=/proc/$!/ns/net
   wait_for far_is_there
-  ip link set lo up
-  ip address add 192.0.2.2/32 dev lo
-  ip address add 2001:db8:1::2/128 dev lo nodad
-  ip route add default dev lo src 192.0.2.2
-  ip -6 route add default dev lo src 2001:db8:1::2
   in_far ip link set lo up
   in_far ip address add "$far_v4/32" dev lo
   in_far ip address add "$far_v6/128" dev lo nodad
-
-  nsenter --net="$far" /usr/bin/python3 "$here/demo_programs.py" serve &
+  in_far /usr/bin/python3 "$here/demo_programs.py" serve &
   wait_for in_far ss -Hltn "sport = :7000"
-  "$here/rules-nft.sh" up --port "$port"
-  socat -b 262144 EXEC:"tfunnel -p $port --log-level warning" \
-    EXEC:"nsenter --net=$far tfunnel --log-level warning" &
-  socat=$!
-  wait_for ss -Hltn "sport = :$port"
-  /usr/bin/python3 "$here/demo_programs.py" visit "$far_v4" "$far_v6"
+  "$tfunnel" run --quiet --via "nsenter --net=$far '$tfunnel' --quiet" -- \
+    /usr/bin/python3 "$here/demo_programs.py" visit "$far_v4" "$far_v6"
 }
 
-# The client, socat's first child, says goodbye to the far end when it is asked to end.
 end_demonstration() {
   local pids
-  if [[ ${socat:-} ]]; then
-    read -ra pids <"/proc/$socat/task/$socat/children" || true
-    kill "${pids[0]:-}" 2>/dev/null || true
-    wait "$socat" || true
-  fi
   mapfile -t pids < <(jobs -p)
   kill "${pids[@]}" 2>/dev/null || true
 }
@@ -129,6 +118,22 @@ wait_for() {
 
 # --- the real thing ------------------------------------------------------------------------------
 
+# The command for --via: a line for sh.
+link_command() {
+  local words=("$@" ssh -o ServerAliveInterval=15 "${ssh_options[@]}" "$target" tfunnel)
+  printf '%q ' "${words[@]}"
+}
+
+one_program() {
+  target=$1
+  shift 2
+  (($# > 0)) || fail "say what to run: $0 $target -- PROGRAM"
+  read -ra ssh_options <<<"${SSH_OPTIONS:-}"
+  prepare
+  build
+  exec "$tfunnel" run --via "$(link_command)" -- "$@"
+}
+
 # The addresses that ssh will connect to: a jump host's, if there is one.
 link_hosts() {
   local settings jump
@@ -145,7 +150,8 @@ link_hosts() {
 }
 
 tunnel() {
-  local target=$1 host status=0 rule_options=(--port "$port")
+  local host status=0 rule_options=(--port "$port")
+  target=$1
   read -ra ssh_options <<<"${SSH_OPTIONS:-}"
   ((EUID == 0)) || fail "capturing this machine's traffic needs root: sudo $0 $target"
   prepare
@@ -153,19 +159,15 @@ tunnel() {
   for host in $(link_hosts "$target"); do rule_options+=(--link "$host"); done
 
   say "Connecting to $target ..."
-  work=$(mktemp -d)
+  log=$(mktemp)
   trap undo EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  mkfifo "$work/there" "$work/back"
-  "${as_caller[@]}" ssh -o ServerAliveInterval=15 "${ssh_options[@]}" "$target" tfunnel \
-    <"$work/there" >"$work/back" &
-  ssh=$!
-  "$tfunnel" -p "$port" >"$work/there" <"$work/back" 2> >(exec tee "$work/log" >&2) &
+  "$tfunnel" -p "$port" --via "$(link_command "${as_caller[@]}")" 2> >(exec tee "$log" >&2) &
   client=$!
 
-  until grep -q 'connected to' "$work/log" 2>/dev/null; do
-    kill -0 "$client" 2>/dev/null || explain_failure "$target"
+  until grep -q 'connected to' "$log" 2>/dev/null; do
+    kill -0 "$client" 2>/dev/null || explain_failure
     sleep 0.1
   done
   "$here/rules-nft.sh" up "${rule_options[@]}"
@@ -176,25 +178,25 @@ tunnel() {
 }
 
 explain_failure() {
-  local target=$1 status=0
-  wait "$ssh" || status=$?
+  local status
+  wait "$client" || true
+  status=$(sed -n 's/.*command ended with status \([0-9]*\).*/\1/p' "$log" | head -n 1)
   case $status in
     127) fail "there is no tfunnel in the PATH on $target. Copy one there, for example:
   scp $build_dir/proxy/tfunnel-proxy-only $target:tfunnel
   ssh $target sudo install tfunnel /usr/local/bin/" ;;
     255) fail "ssh could not connect to $target" ;;
-    *) fail "the tunnel did not start (ssh ended with status $status)" ;;
+    *) fail "the tunnel did not start" ;;
   esac
 }
 
 undo() {
   trap '' INT TERM HUP
   "$here/rules-nft.sh" down
-  # The client says goodbye to the far end, which ends ssh.
+  # The client says goodbye to the far end, and ends ssh.
   kill "$client" 2>/dev/null || true
   wait "$client" 2>/dev/null || true
-  kill "$ssh" 2>/dev/null || true
-  rm -rf "$work"
+  rm -f "$log"
   say "The rules are gone; this machine is as before."
 }
 
@@ -207,5 +209,5 @@ case ${1:-} in
   --inside) inside ;;
   -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" ;;
   -*) fail "$1 is no option; see --help" ;;
-  *) tunnel "$1" ;;
+  *) if [[ ${2:-} == -- ]]; then one_program "$@"; else tunnel "$1"; fi ;;
 esac
