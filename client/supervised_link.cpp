@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr auto patience_after_loss = 300ms;
 constexpr auto patience_after_goodbye = 1s;
 constexpr auto patience_after_sigterm = 1s;
+constexpr auto rest_period = 20ms;
 
 /// What belongs together and lives until the last flow has let go of it.
 struct LiveLink {
@@ -59,6 +60,7 @@ void SupervisedLink::start() {
   resting_ = false;
   ended_.reset();
   child_status_.reset();
+  rest_ended_ = false;
   ended_by_us_ = false;
   child_ = ChildProcess::start(settings_.command);
   events_.on_process();
@@ -103,9 +105,9 @@ void SupervisedLink::on_session_end(io::ExitStatus status, const std::string& wh
     down_since_ = Clock::now();
     lived_ = down_since_ - up_since_;
   }
-  if (child_status_) {
+  if (rest_ended_) {
     finish();
-  } else {
+  } else if (!child_status_) {
     end_child(stopping_ ? core::Duration(patience_after_goodbye) : core::Duration(patience_after_loss), SIGTERM);
   }
   if (was_up) events_.on_down();
@@ -142,11 +144,27 @@ void SupervisedLink::child_stopped(int signal) {
 
 void SupervisedLink::child_ended(int status) {
   loan_.take_back();
-  // What it started and left behind would hold the link's pipes, and live for ever.
-  ::kill(-child_.pid, SIGTERM);
-  child_.pid = -1;
+  const auto group = std::exchange(child_.pid, -1);
   events_.on_process();
   child_status_ = status;
+  // What it started and left behind would hold the link's pipes, and live for ever.
+  ::kill(-group, SIGTERM);
+  end_rest(group, Clock::now() + patience_after_sigterm);
+}
+
+/// The rest of the group are not our children, so nobody tells when they have ended.
+void SupervisedLink::end_rest(pid_t group, core::Time until) {
+  if (::kill(-group, 0) == 0) {
+    if (Clock::now() < until) {
+      timer_.expires_after(rest_period);
+      timer_.async_wait([this, group, until](error_code error) {
+        if (!error) end_rest(group, until);
+      });
+      return;
+    }
+    ::kill(-group, SIGKILL);
+  }
+  rest_ended_ = true;
   // What it said last may still be in the pipe: the session meets the end by itself.
   if (ended_) finish();
 }
@@ -199,8 +217,8 @@ void SupervisedLink::stop(const std::string& why) {
   if (session_) {
     session_->shut_down(why);
     // Who has not greeted does not listen for a goodbye: ssh that cannot connect, say.
-    if (!up_) end_child(core::Duration::zero(), SIGTERM);
-  } else if (child_.pid <= 0) {
+    if (!up_ && child_.pid > 0) end_child(core::Duration::zero(), SIGTERM);
+  } else if (child_.pid <= 0 && (rest_ended_ || !child_status_)) {
     asio::post(context_, [this] { events_.on_stopped(); });
   }
 }

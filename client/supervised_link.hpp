@@ -67,6 +67,7 @@ class SupervisedLink {
   void child_stopped(int signal);
   void child_ended(int status);
   void end_child(core::Duration patience, int signal);
+  void end_rest(pid_t group, core::Time until);
   void finish();
   void try_again_later(const std::string& why);
   void try_again();
@@ -90,6 +91,7 @@ class SupervisedLink {
   std::optional<core::Duration> lived_;  // how long the lost link had been up
   std::optional<Failure> ended_;         // how the session ended
   std::optional<int> child_status_;      // how the command ended
+  bool rest_ended_ = false;              // the rest of its process group, too
   bool ended_by_us_ = false;
 };
 
