@@ -17,6 +17,7 @@ import isolation
 import report
 import rows_connect
 import rows_idle
+import rows_links
 import rows_pipe
 import rows_slow
 import rows_small
@@ -33,6 +34,7 @@ GROUPS = [
     rows_small.UDP,
     rows_idle.IDLE,
     rows_ssh.SSH,
+    rows_links.LINKS,
     *rows_slow.GROUPS,
     rows_sshuttle.SSHUTTLE,
 ]

@@ -217,6 +217,19 @@ def tfunnel_over_ssh(made):
 
 
 @contextlib.contextmanager
+def tfunnel_via_ssh(made, count=1):
+    """The client starts `count` ssh commands by itself."""
+    tunnel = links.link_via(made.lab, made.commands, via="ssh host tfunnel", count=count)
+    try:
+        tunnel.wait_ready()
+        tunnel.wait_up(count)
+        _warm_up(made)
+        yield Running(near=[tunnel.client.pid], far=tunnel.far_pids())
+    finally:
+        tunnel.stop()
+
+
+@contextlib.contextmanager
 def splice_relay_over_ssh(made):
     name = program("splice_relay")
     command = _coproc(f"{name} near {topology.PORT}", f"ssh host {name} far")
