@@ -75,11 +75,17 @@ def _check_end(lab, tunnel):
     """What must hold after every test, whatever it was about."""
     pipes = tunnel.client and tunnel.proxy
     both_run = pipes and tunnel.client.running() and tunnel.proxy.running()
+    supervised = isinstance(tunnel, links.SupervisedTunnel)
+    client_runs = supervised and tunnel.client.running()
     tunnel.stop()
     assert not netlab.re.search(_CRASH, tunnel.log())
     assert lab.escaped_packets() == 0, "traffic went past the tunnel"
     if both_run:
         assert tunnel.statuses() == (0, 0)
+    if client_runs:
+        assert tunnel.client.wait() == 0
+    if supervised:
+        tunnel.wait_nothing_left()
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """An idle tunnel must not use the processor."""
 
+import socket
 import time
 
+import links
 import netlab
+import supervised
 import topology
 import traffic_talk
 
@@ -49,3 +52,26 @@ def test_waiting_for_the_far_end_sleeps(lab, start_tunnel):
         flow.sendall(b"early")
         assert_idle((tunnel.client_pid,))
     tunnel.kill()
+
+
+def test_supervised_links_sleep(lab, server, start_tunnel):
+    del server
+    tunnel = start_tunnel(links.link_via, count=4)
+    flows = supervised.open_echoes(lab, 20)
+    assert_idle((tunnel.client_pid, *tunnel.wait_up(4)))
+    for flow in flows:
+        flow.close()
+
+
+def test_waiting_for_a_lost_link_sleeps(lab, server, start_tunnel):
+    """A connection and a datagram wait in the kernel's queues: readable, and not to be read."""
+    del server
+    switch = links.Switch(lab.directory)
+    tunnel = start_tunnel(links.link_via, via=switch.shell + "exec far tfunnel")
+    assert supervised.answered(lab, 10)
+    switch.off()
+    supervised.kill(tunnel.far_pids())
+    supervised.wait_for_long_back_off(tunnel, 4)
+    with lab.client.connect(*supervised.FAR), lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"early", supervised.FAR)
+        assert_idle((tunnel.client_pid,))

@@ -1,4 +1,4 @@
-"""Byte streams between a client and a proxy: pipes, socat, a bash coproc, a real sshd."""
+"""Byte streams between a client and a proxy: pipes, socat, a bash coproc, a real sshd, --via."""
 
 import contextlib
 import os
@@ -36,6 +36,22 @@ class Gate:
         fd = netlab.wait_until(reader_waits, what="a command at the gate")
         os.write(fd, b"go\n")
         os.close(fd)
+
+
+class Switch:
+    """Shell text that lets a command go on only while the switch is on; it is, at first."""
+
+    def __init__(self, directory, name="switch"):
+        self.path = os.path.join(directory, name)
+        self.shell = f"test -e {self.path} || exit 3;"
+        self.on()
+
+    def on(self):
+        with open(self.path, "w", encoding="ascii"):
+            pass
+
+    def off(self):
+        os.remove(self.path)
 
 
 class Commands:
@@ -168,7 +184,37 @@ class Tunnel:
             part.kill()
 
 
-def _environment(path):
+class SupervisedTunnel(Tunnel):
+    """The client starts the far ends itself, so only `client` is one of our processes."""
+
+    def far_pids(self):
+        return self.lab.far.find(topology.tfunnel_proxy())
+
+    def wait_up(self, count=1, timeout=20.0):
+        """Waits for so many far ends; returns their pids."""
+
+        def up():
+            pids = self.far_pids()
+            return len(pids) == count and pids
+
+        return netlab.wait_until(up, timeout, f"{count} far ends")
+
+    def processes(self):
+        """Whatever the client started that is still alive, here (it stays in the client's session) or behind ssh."""
+        ours = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_ours(pid)]
+        return ours + [pid for pid in self.far_pids() if pid not in ours]
+
+    def _is_ours(self, pid):
+        with contextlib.suppress(ProcessLookupError):
+            return pid != self.client.pid and os.getsid(pid) == self.client.pid and netlab.alive(pid)
+        return False
+
+    def wait_nothing_left(self, timeout=10.0):
+        netlab.wait_until(lambda: not self.processes(), timeout, "end of all that the client started")
+
+
+def environment(path):
+    """What a command gets that looks for `tfunnel`, `ssh` and `far` in `path`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LD_", "BASH_FUNC"))}
     return {**kept, "PATH": path, "HOME": isolation.STATE + "/home"}
 
@@ -182,7 +228,7 @@ def _start_end(tunnel, role, command, stdin, stdout):
         name=f"tfunnel-{role}",
         stdin=stdin,
         stdout=stdout,
-        env=_environment(path),
+        env=environment(path),
     )
     setattr(tunnel, role, process)
 
@@ -224,7 +270,7 @@ def link_pipe(
 
 def _start_script(lab, commands, command, name):
     tunnel = Tunnel(lab, commands)
-    tunnel.script = lab.client.start(command, name=name, env=_environment(commands.client_path))
+    tunnel.script = lab.client.start(command, name=name, env=environment(commands.client_path))
     return tunnel
 
 
@@ -240,3 +286,24 @@ def link_socat(
 def link_coproc(lab, commands, client_command=CLIENT_COMMAND, proxy_command="ssh host tfunnel"):
     script = f"coproc {proxy_command}\n{client_command} <&${{COPROC[0]}} >&${{COPROC[1]}}\n"
     return _start_script(lab, commands, ["bash", "-c", script], "coproc")
+
+
+def via_command(via, count=1, args=""):
+    links = f"--links {count}" if count > 1 else ""
+    return f"{CLIENT_COMMAND} --via {shlex.quote(via)} {links} {args}"
+
+
+def link_via(
+    lab, commands, via="far tfunnel", count=1, client_args="", client_prefix="", client_command=None, **options
+):
+    """A supervised link: the client runs `via` by itself, with nothing on its own stdin and stdout.
+    `options` are those of subprocess.Popen."""
+    tunnel = SupervisedTunnel(lab, commands)
+    command = client_command or via_command(via, count, client_args)
+    tunnel.client = lab.client.start(
+        ["sh", "-c", f"{client_prefix} exec {command}"],
+        name="tfunnel-client",
+        env=environment(commands.client_path),
+        **options,
+    )
+    return tunnel
