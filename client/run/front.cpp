@@ -82,9 +82,7 @@ void Front::look_at_report() {
 }
 
 // At the end of file the client has ended, and SIGCHLD tells how.
-void Front::look_at_link() {
-  linked_ = client_.is_ready();
-}
+void Front::look_at_link() { linked_ = client_.is_ready(); }
 
 // First what runs in the namespaces, so that what it wrote last still goes out; then the client.
 void Front::end_all() {
