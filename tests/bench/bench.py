@@ -22,6 +22,7 @@ import rows_slow
 import rows_small
 import rows_ssh
 import rows_sshuttle
+import rows_startup
 import topology
 
 GROUPS = [
@@ -35,6 +36,7 @@ GROUPS = [
     rows_ssh.SSH,
     *rows_slow.GROUPS,
     rows_sshuttle.SSHUTTLE,
+    rows_startup.STARTUP,
 ]
 
 _DESCRIPTORS = 65536
