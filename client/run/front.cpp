@@ -82,10 +82,7 @@ void Front::look_at_report() {
 }
 
 // At the end of file the client has ended, and SIGCHLD tells how.
-void Front::look_at_link() {
-  client_.is_ready();
-  linked_ = true;
-}
+void Front::look_at_link() { linked_ = client_.is_ready(); }
 
 // First what runs in the namespaces, so that what it wrote last still goes out; then the client.
 void Front::end_all() {
@@ -158,7 +155,8 @@ void Front::on_end(pid_t pid, int status) {
     if (!ending_) on_client_end(status);
   } else if (pid == init_.pid()) {
     init_.forget();
-    if (!ending_) on_init_end(status);
+    // Killed by somebody else, it takes the program along, whose end is seen first.
+    if (!ending_ || (WIFSIGNALED(status) && !init_.was_killed())) on_init_end(status);
   }
 }
 

@@ -131,6 +131,7 @@ InitProcess::~InitProcess() {
 }
 
 void InitProcess::kill() {
+  killed_ = true;
   if (pid_ >= 0) ::kill(pid_, SIGKILL);
 }
 

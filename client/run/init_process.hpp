@@ -41,6 +41,7 @@ class InitProcess {
   void ask_to_end() { lifeline_.close(); }
   /// Ends it at once, with all in its namespaces. waitpid(2) tells when that is done.
   void kill();
+  [[nodiscard]] bool was_killed() const { return killed_; }
   /// To be called when waitpid(2) has told its end.
   void forget() { pid_ = -1; }
 
@@ -49,6 +50,7 @@ class InitProcess {
   void map_ids();
 
   pid_t pid_ = -1;
+  bool killed_ = false;
   io::Descriptor lifeline_;  // at its end of file the process ends
   io::Descriptor report_;
 };

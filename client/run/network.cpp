@@ -75,7 +75,7 @@ bool is_address_of_namespace(const core::Address& address) {
   for (const auto& one : own) {
     if (address == one) return true;
   }
-  return address.is_v4() && address.bytes()[0] == 127;
+  return address.is_v4() && address.v4_bytes()[0] == 127;
 }
 
 }  // namespace tfunnel::client

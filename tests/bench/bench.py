@@ -23,6 +23,7 @@ import rows_slow
 import rows_small
 import rows_ssh
 import rows_sshuttle
+import rows_startup
 import topology
 
 GROUPS = [
@@ -37,6 +38,7 @@ GROUPS = [
     rows_links.LINKS,
     *rows_slow.GROUPS,
     rows_sshuttle.SSHUTTLE,
+    rows_startup.STARTUP,
 ]
 
 _DESCRIPTORS = 65536

@@ -1,0 +1,127 @@
+// The decisions of `tfunnel run` that need no namespace.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "client/run/firewall_rules.hpp"
+#include "client/run/front_signals.hpp"
+#include "client/run/id_map.hpp"
+#include "client/run/mounts.hpp"
+#include "client/run/namespace_hint.hpp"
+#include "client/run/network.hpp"
+#include "client/run/run_options.hpp"
+
+namespace tfunnel::client {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(IdMap, EveryIdMeansItselfWhateverItMeansFurtherOut) {
+  EXPECT_EQ(identity_map("         0          0 4294967295\n"), "0 0 4294967295\n");
+  EXPECT_EQ(identity_map("0 1000 1\n1 100000 65536\n"), "0 0 1\n1 1 65536\n");
+  EXPECT_EQ(identity_map(""), "");
+  EXPECT_EQ(single_id_map(1000), "1000 1000 1\n");
+}
+
+TEST(NamespaceHint, NamesTheSettingThatForbids) {
+  NamespaceFacts facts;
+  facts.program = "/usr/local/bin/tfunnel";
+  facts.max_user_namespaces = 1000;
+  const auto text = [&](int error) { return explain_refusal("a user namespace", error, facts); };
+  EXPECT_TRUE(contains(text(EPERM), "sudo setcap cap_sys_admin=ep '/usr/local/bin/tfunnel'"));
+  EXPECT_FALSE(contains(text(EPERM), "sysctl"));
+  EXPECT_TRUE(contains(text(ENOSPC), "sysctl -w user.max_user_namespaces=10000"));
+  EXPECT_TRUE(contains(text(EINVAL), "CONFIG_USER_NS"));
+  facts.unprivileged_userns_clone = 1;
+  facts.apparmor_restrict_unprivileged_userns = 0;
+  EXPECT_FALSE(contains(text(EPERM), "sysctl"));
+  facts.in_container = true;
+  EXPECT_TRUE(contains(text(EPERM), "seccomp"));
+  facts.apparmor_restrict_unprivileged_userns = 1;
+  EXPECT_TRUE(contains(text(EACCES), "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"));
+  EXPECT_TRUE(contains(text(EACCES), "profile tfunnel /usr/local/bin/tfunnel flags=(unconfined) { userns, }"));
+  facts.unprivileged_userns_clone = 0;
+  EXPECT_TRUE(contains(text(EPERM), "sysctl -w kernel.unprivileged_userns_clone=1"));
+  facts.max_user_namespaces = 0;
+  EXPECT_TRUE(contains(text(EPERM), "sysctl -w user.max_user_namespaces=10000"));
+}
+
+TEST(FirewallRules, EveryPlaceholderIsFilledIn) {
+  const auto rules = firewall_rules(7, 11, 13, true);
+  EXPECT_TRUE(contains(rules, "meta mark 11 accept"));
+  EXPECT_TRUE(contains(rules, "meta mark set 13\n"));
+  EXPECT_TRUE(contains(rules, "meta mark != 13 accept"));
+  EXPECT_TRUE(contains(rules, "tproxy ip to :7 accept"));
+  EXPECT_TRUE(contains(rules, "     meta nfproto ipv6"));
+  EXPECT_EQ(rules.find("PORT"), std::string::npos);
+  EXPECT_EQ(rules.find("_MARK"), std::string::npos);
+  EXPECT_FALSE(contains(firewall_rules(7, 11, 13, false), "\n    meta nfproto ipv6"));
+}
+
+TEST(NameServiceDirectories, SssdIsHiddenOnlyWhereItLooksHostsUp) {
+  const auto has_sss = [](const std::string& nsswitch) {
+    const auto all = name_service_directories(nsswitch);
+    return std::ranges::find(all, "/var/lib/sss/pipes") != all.end();
+  };
+  EXPECT_FALSE(has_sss("passwd: files sss\nhosts: files dns\n"));
+  EXPECT_FALSE(has_sss("#hosts: sss\nhosts: files # sss\n"));
+  EXPECT_TRUE(has_sss("hosts:   files sss [NOTFOUND=return] dns\n"));
+  EXPECT_FALSE(name_service_directories("").empty());
+}
+
+TEST(FrontSignals, WhatTheTerminalSendsIsNotPassedOnTwice) {
+  constexpr pid_t program = 42;
+  EXPECT_FALSE(is_for_program({SIGINT, SI_KERNEL, 0}, program));
+  EXPECT_FALSE(is_for_program({SIGTSTP, SI_KERNEL, 0}, program));
+  EXPECT_TRUE(is_for_program({SIGINT, SI_USER, 7}, program));
+  EXPECT_TRUE(is_for_program({SIGINT, SI_TKILL, 7}, program));
+  EXPECT_TRUE(is_for_program({SIGTERM, SI_QUEUE, 7}, program));
+  EXPECT_TRUE(is_for_program({SIGHUP, SI_KERNEL, 0}, program));
+}
+
+TEST(FrontSignals, WhatTheProgramSendsDoesNotComeBackToIt) {
+  EXPECT_FALSE(is_for_program({SIGTERM, SI_USER, 42}, 42));
+  EXPECT_FALSE(is_for_program({SIGCHLD, CLD_EXITED, 42}, 42));
+}
+
+TEST(RunNetwork, KnowsTheNamespacesOwnAddresses) {
+  for (const auto* own : {"127.0.0.1", "127.1.2.3", "::1", "198.18.0.2", "fd00:7466::2"}) {
+    EXPECT_TRUE(is_address_of_namespace(*core::Address::parse(own))) << own;
+  }
+  for (const auto* other : {"198.18.0.1", "198.18.0.53", "fd00:7466::53", "203.0.113.1", "2001:db8::1"}) {
+    EXPECT_FALSE(is_address_of_namespace(*core::Address::parse(other))) << other;
+  }
+}
+
+TEST(RunOptions, WhatIsBehindTheDashesIsTheProgramsWhateverItLooksLike) {
+  const char* words[] = {"tfunnel", "run", "-v", "--", "ls", "--help", "--", "-v"};
+  const auto split = split_run_words(8, words);
+  EXPECT_EQ(split.options.size(), 2U);
+  EXPECT_STREQ(split.options[1], "-v");
+  EXPECT_EQ(split.program, (std::vector<std::string>{"ls", "--help", "--", "-v"}));
+  EXPECT_TRUE(split_run_words(3, words).program.empty());
+}
+
+// The far end would fail for an option that it does not know, and its own ones must not get lost.
+TEST(RunOptions, FarEndGetsItsOwnOptionsAsTheyWereWritten) {
+  app::CommonOptions common;
+  RunOptions run;
+  app::po::options_description of_far_end;
+  of_far_end.add(app::common_description(common));
+  app::po::options_description all;
+  all.add(run_description(run)).add(of_far_end);
+  const char* words[] = {"tfunnel", "run", "--hide", "/x", "--log_level=debug", "-v", "--udp-timeout", "5", "--"};
+  EXPECT_EQ(local_far_end(split_run_words(9, words), all, of_far_end),
+            (std::vector<std::string>{"tfunnel", "proxy", "--log-level=debug", "-v", "--udp-timeout", "5"}));
+}
+
+TEST(RunOptions, NameserversTravelOnlyIfThereIsARealFarEnd) {
+  RunOptions run;
+  EXPECT_EQ(resolver_addresses(run, {"192.0.2.1"}), (std::vector<std::string>{"198.18.0.53", "fd00:7466::53"}));
+  run.link.via = "ssh host tfunnel";
+  EXPECT_EQ(resolver_addresses(run, {"192.0.2.1"}), (std::vector<std::string>{"192.0.2.1"}));
+  EXPECT_EQ(resolver_addresses(run, {}).size(), 2U);
+}
+
+}  // namespace
+}  // namespace tfunnel::client
