@@ -192,7 +192,9 @@ def test_nothing_leaves_but_the_link_whatever_the_program_tries(lab, runs, daemo
     reached = [path for path, listener in {**daemons, "abstract": abstract}.items() if listener.was_reached()]
     abstract.socket.close()
     assert reached == [], done.stdout
-    assert "entered" not in done.stdout.replace("setns self -> entered", ""), done.stdout
+    # Root may enter the namespace that it and process 1 are in already; there is no other to be seen.
+    elsewhere = [line for line in done.stdout.splitlines() if "entered" in line and line.split()[1] not in ("self", "1")]
+    assert elsewhere == [], done.stdout
     assert float(done.stdout.split("took ")[1]) < 30, done.stdout
 
 
