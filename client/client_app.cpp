@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "client/capture.hpp"
+#include "client/link_guard.hpp"
 #include "client/transparent_socket.hpp"
 #include "client/via_client.hpp"
 #include "common/app/tunnel.hpp"
@@ -47,7 +48,9 @@ namespace {
 io::ExitStatus serve_via(const app::CommonOptions& common, const ClientOptions& options) {
   if (common.tty) throw app::UsageError("--tty and --via exclude each other: the link is the command");
   auto sockets = open_capture_sockets(options.ports, options.fwmark);
+  const LinkGuard guard;
   ViaHooks hooks;
+  hooks.groups = guard.groups();
   hooks.sockets = [&] { return std::move(sockets); };
   hooks.is_local = is_local_address;
   hooks.name = "tfunnel client";

@@ -25,19 +25,28 @@ PassedLines::PassedLines(asio::io_context& context, io::Descriptor pipe, const i
 
 void PassedLines::read_later() {
   pipe_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](error_code error) {
-    if (!error) self->read();
+    if (error) return;
+    self->read();
+    if (self->pipe_.is_open()) self->read_later();
   });
 }
 
-void PassedLines::read() {
+bool PassedLines::read() {
   error_code error;
   const auto count = pipe_.read_some(asio::buffer(bytes_), error);
-  if (error && error != asio::error::would_block) {
-    if (!line_.empty()) end_line();
-    return;
-  }
   take({bytes_.data(), count});
-  read_later();
+  if (!error || error == asio::error::would_block) return !error;
+  end_line();
+  pipe_.close(error);
+  return false;
+}
+
+void PassedLines::finish() {
+  // As much as a pipe holds; what the command left behind may go on for ever.
+  constexpr int most = (64 << 10) / 4096;
+  for (int i = 0; i < most && pipe_.is_open() && read(); ++i) {
+  }
+  end_line();
 }
 
 void PassedLines::take(std::string_view bytes) {

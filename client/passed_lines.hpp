@@ -20,10 +20,13 @@ class PassedLines : public std::enable_shared_from_this<PassedLines> {
   /// `log` must outlive the io_context's last handler.
   PassedLines(asio::io_context& context, io::Descriptor pipe, const io::Log& log);
   void start() { read_later(); }
+  /// Passes on what is there by now, an unfinished line too: the command has ended.
+  void finish();
 
  private:
   void read_later();
-  void read();
+  /// False: nothing is there now, or no more will come.
+  bool read();
   void take(std::string_view bytes);
   void end_line();
 

@@ -65,7 +65,9 @@ void SupervisedLink::start() {
   child_ = ChildProcess::start(settings_.command);
   events_.on_process();
   if (child_.errors.is_open()) {
-    std::make_shared<PassedLines>(context_, std::move(child_.errors), errors_)->start();
+    const auto lines = std::make_shared<PassedLines>(context_, std::move(child_.errors), errors_);
+    lines->start();
+    lines_ = lines;
   }
   open_session();
 }
@@ -172,6 +174,7 @@ void SupervisedLink::end_rest(pid_t group, core::Time until) {
 /// The session is over and the command has ended.
 void SupervisedLink::finish() {
   timer_.cancel();
+  if (const auto lines = lines_.lock()) lines->finish();
   if (stopping_) return events_.on_stopped();
   auto why = ended_->why;
   if (!ended_by_us_) why = "the link's command " + describe_end(*child_status_) + ": " + why;

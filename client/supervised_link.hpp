@@ -13,6 +13,8 @@
 
 namespace tfunnel::client {
 
+class PassedLines;
+
 /// The command runs, or is waited for to end, or its next start is waited for. Its flows end with the link; who opens
 /// new ones asks session() anew.
 class SupervisedLink {
@@ -82,6 +84,7 @@ class SupervisedLink {
   core::BackOff back_off_;
   ChildProcess child_;
   std::shared_ptr<io::Session> session_;
+  std::weak_ptr<PassedLines> lines_;  // of the command's standard error
   bool up_ = false;
   bool was_up_ = false;  // ever
   bool stopping_ = false;

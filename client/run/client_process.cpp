@@ -1,13 +1,10 @@
 #include "client/run/client_process.hpp"
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
-#include <new>
 
 #include "client/run/capabilities.hpp"
 #include "client/run/network.hpp"
@@ -26,16 +23,9 @@ Command command_of(const RunPlan& plan) {
 
 }  // namespace
 
-struct ClientProcess::Groups {
-  std::array<std::atomic<pid_t>, 256> pids{};
-};
-
 ClientProcess::ClientProcess(const RunPlan& plan, io::Descriptor sockets, const FrontSignals& signals)
     : front_(::getpid()) {
   Pipe ready = open_pipe();
-  void* shared = ::mmap(nullptr, sizeof(Groups), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (shared == MAP_FAILED) throw boost::system::system_error(io::last_error(), "shared memory");
-  groups_ = new (shared) Groups;
   pid_ = ::fork();
   if (pid_ == 0) run(plan, std::move(sockets), std::move(ready), signals);
   const auto error = io::last_error();
@@ -43,10 +33,7 @@ ClientProcess::ClientProcess(const RunPlan& plan, io::Descriptor sockets, const 
   if (pid_ < 0) throw boost::system::system_error(error, "a process for the client");
 }
 
-ClientProcess::~ClientProcess() {
-  kill();
-  ::munmap(groups_, sizeof(Groups));
-}
+ClientProcess::~ClientProcess() { kill(); }
 
 void ClientProcess::kill() {
   if (pid_ < 0) return;
@@ -57,9 +44,7 @@ void ClientProcess::kill() {
 
 void ClientProcess::forget() {
   pid_ = -1;
-  for (auto& group : groups_->pids) {
-    if (const auto pid = group.exchange(0); pid > 0) ::kill(-pid, SIGKILL);
-  }
+  groups_.kill();
 }
 
 void ClientProcess::ask_to_end() {
@@ -97,7 +82,7 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
       [[maybe_unused]] const auto written = ::write(ready.write.get(), &byte, 1);
       ready.write.close();
     };
-    hooks.groups = groups_->pids;
+    hooks.groups = groups_.all();
     return run_via(plan.common, plan.link, command_of(plan), hooks);
   });
   std::exit(status);

@@ -3,10 +3,7 @@
 
 #include <sys/types.h>
 
-#include <atomic>
-#include <functional>
-#include <span>
-
+#include "client/link_guard.hpp"
 #include "client/run/descriptors.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/run_plan.hpp"
@@ -36,11 +33,10 @@ class ClientProcess {
   void forget();
 
  private:
-  struct Groups;
   [[noreturn]] void run(const RunPlan& plan, io::Descriptor sockets, Pipe ready, const FrontSignals& signals);
 
   // Shared with the process: the process groups of its links' commands, should it die before it could end them.
-  Groups* groups_;
+  SharedGroups groups_;
   pid_t front_;
   pid_t pid_ = -1;
   io::Descriptor ready_;

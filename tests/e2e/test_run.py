@@ -66,7 +66,6 @@ def test_without_via_the_far_end_runs_here(lab, runs):
     words = ["flows", "--count", 5, "--to", topology.CLIENT_LAN[4], "--port", 7000]
     done = runs.run(topology.traffic(), *words, via=False)
     assert done.returncode == 0, done.stderr
-    assert "tfunnel proxy: serving" in done.stderr
 
 
 def test_options_of_the_proxy_reach_the_far_end_here(runs, web):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import links
 import pytest
@@ -32,9 +33,21 @@ def test_lines_are_passed_on(via):
         assert f"tfunnel link: {word}\n" in tunnel.log()
 
 
-def test_far_ends_own_log_is_passed_on(via):
+def test_far_ends_warnings_are_passed_on(via):
+    tunnel = via("echo 'tfunnel proxy: warning: something is wrong' >&2; exec far tfunnel")
+    tunnel.wait_for_log("tfunnel link: tfunnel proxy: warning: something is wrong")
+
+
+def test_far_ends_information_is_left_out(lab, via):
     tunnel = via("exec far tfunnel")
-    tunnel.wait_for_log("tfunnel link: .*serving")
+    assert supervised.answered(lab)
+    tunnel.client.signal(signal.SIGTERM)
+    assert tunnel.client.wait(15) == 0
+    assert "tfunnel link:" not in tunnel.log()
+
+
+def test_far_ends_information_is_shown_with_v(via):
+    via("exec far tfunnel", client_args="-v").wait_for_log("tfunnel link: .*serving")
 
 
 def test_lines_tell_which_link(lab, via):

@@ -155,6 +155,14 @@ def test_termination_while_the_command_asks(at_keyboard, keyboard, asking_ssh):
     tunnel.wait_nothing_left()
 
 
+def test_killed_client_leaves_no_ssh_that_asks(at_keyboard, keyboard, asking_ssh):
+    """ssh asks below a shell, and does not look at its input meanwhile: nothing but its death ends it."""
+    tunnel = at_keyboard(links.via_command(asking_ssh), THEN)
+    keyboard.wait_for(PROMPT)
+    os.kill(tunnel.client_pid, signal.SIGKILL)
+    tunnel.wait_nothing_left()
+
+
 def test_client_in_the_background_does_not_take_the_terminal(at_keyboard, keyboard, asking_ssh):
     """The keyboard is the shell's: what is typed there must not end up as a passphrase."""
     line = links.via_command(asking_ssh, args="--greeting-timeout 3")

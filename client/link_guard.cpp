@@ -1,0 +1,65 @@
+#include "client/link_guard.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <new>
+
+#include "common/io/errors.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+// It outlives whatever ends the client, but for what is meant for it alone.
+[[noreturn]] void guard(SharedGroups& groups, int lifeline) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  // In a session of its own no terminal can stop it; holding none of our descriptors it holds up nobody.
+  ::setsid();
+  ::dup2(lifeline, STDIN_FILENO);
+  ::close_range(STDIN_FILENO + 1, ~0U, 0);
+  char byte = 0;
+  while (::read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
+  }
+  groups.kill();
+  ::_exit(0);
+}
+
+}  // namespace
+
+SharedGroups::SharedGroups() {
+  void* shared = ::mmap(nullptr, sizeof(Pids), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) throw boost::system::system_error(io::last_error(), "shared memory");
+  pids_ = new (shared) Pids{};
+}
+
+SharedGroups::~SharedGroups() { ::munmap(pids_, sizeof(Pids)); }
+
+void SharedGroups::kill() {
+  for (auto& group : *pids_) {
+    if (const auto pid = group.exchange(0); pid > 0) ::kill(-pid, SIGKILL);
+  }
+}
+
+LinkGuard::LinkGuard() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw boost::system::system_error(io::last_error(), "a pipe");
+  const io::Descriptor read(ends[0]);
+  lifeline_ = io::Descriptor(ends[1]);
+  pid_ = ::fork();
+  if (pid_ < 0) throw boost::system::system_error(io::last_error(), "a process that guards the links");
+  if (pid_ == 0) guard(groups_, read.get());
+}
+
+LinkGuard::~LinkGuard() {
+  lifeline_.close();
+  ::waitpid(pid_, nullptr, 0);
+}
+
+}  // namespace tfunnel::client
