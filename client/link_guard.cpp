@@ -20,8 +20,8 @@ namespace {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
-  // In a session of its own no terminal can stop it; holding none of our descriptors it holds up nobody.
-  ::setsid();
+  // Holding none of our descriptors it holds up nobody.
+  ::setpgid(0, 0);
   ::dup2(lifeline, STDIN_FILENO);
   ::close_range(STDIN_FILENO + 1, ~0U, 0);
   char byte = 0;

@@ -421,6 +421,7 @@ def restart_all(lab, tunnel, number):
 @pytest.mark.slow
 def test_1000_restarts_leak_nothing(lab, via):
     tunnel = via(f"exec nsenter --net={lab.far.path} {topology.tfunnel_proxy()}", LINKS, client_args="-v")
+    netlab.wait_until(lambda: tunnel.log().count("link is up: connected") == LINKS, what="all links")
     pid = tunnel.client_pid
     for number in range(2):
         restart_all(lab, tunnel, number)
