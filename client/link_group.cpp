@@ -81,7 +81,11 @@ void LinkGroup::on_down() {
 }
 
 void LinkGroup::on_failed(Member& member, const SupervisedLink::Failure& failure) {
-  if (was_up_) return member.link->retry();
+  if (was_up_) {
+    member.link->retry();
+    if (any_up()) events_.on_mode(CaptureMode::serve);
+    return;
+  }
   member.failed = true;
   if (!std::ranges::all_of(members_, &Member::failed)) return;
   log_.error(failure.why);

@@ -24,6 +24,7 @@ class LinkGroup {
   };
 
   struct Events {
+    /// Possibly the same one again, when another link came up or failed.
     std::function<void(CaptureMode)> on_mode;
     /// Once: no link could be started at first, or after stop() all are ended.
     std::function<void(io::ExitStatus)> on_end;
@@ -46,6 +47,10 @@ class LinkGroup {
   /// Payload that has passed so far over the links that are up.
   [[nodiscard]] std::uint64_t bytes_passed() const;
   [[nodiscard]] std::string table() const;
+  /// A command asks something on the terminal.
+  [[nodiscard]] bool asks() const { return loan_.in_use(); }
+  /// The terminal is needed: no command may ask any more.
+  void silence() { loan_.close(); }
 
  private:
   struct Member {

@@ -85,7 +85,7 @@ void SupervisedLink::open_session() {
 }
 
 void SupervisedLink::on_ready() {
-  loan_.take_back();
+  loan_.take_back(child_.pid);
   up_ = true;
   up_since_ = Clock::now();
   if (was_up_) {
@@ -145,8 +145,8 @@ void SupervisedLink::child_stopped(int signal) {
 }
 
 void SupervisedLink::child_ended(int status) {
-  loan_.take_back();
   const auto group = std::exchange(child_.pid, -1);
+  loan_.take_back(group);
   events_.on_process();
   child_status_ = status;
   // What it started and left behind would hold the link's pipes, and live for ever.

@@ -25,6 +25,14 @@ bool give(int descriptor, pid_t group) {
 }  // namespace
 
 bool TerminalLoan::lend(pid_t group) {
+  if (closed_) return false;
+  if (borrower_ == 0 || borrower_ == group) return give_to(group);
+  std::erase(waiting_, group);
+  waiting_.push_back(group);
+  return true;
+}
+
+bool TerminalLoan::give_to(pid_t group) {
   const auto tty = terminal();
   if (!tty.is_open()) return false;
   const auto holder = ::tcgetpgrp(tty.get());
@@ -35,9 +43,15 @@ bool TerminalLoan::lend(pid_t group) {
   return true;
 }
 
-void TerminalLoan::take_back() {
+void TerminalLoan::take_back(pid_t group) {
+  std::erase(waiting_, group);
+  if (group == 0 || borrower_ != group) return;
+  while (!waiting_.empty()) {
+    const auto next = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    if (give_to(next)) return;
+  }
   const auto borrower = std::exchange(borrower_, 0);
-  if (borrower == 0) return;
   const auto tty = terminal();
   if (!tty.is_open() || ::tcgetpgrp(tty.get()) != borrower) return;
   give(tty.get(), owner_);

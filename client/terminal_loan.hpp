@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <vector>
+
 namespace tfunnel::client {
 
 /// The command runs in a background process group, so reading the terminal stops it (SIGTTIN, SIGTTOU). If our own
@@ -11,18 +13,28 @@ class TerminalLoan {
  public:
   /// `owner`: the process group whose terminal it is.
   explicit TerminalLoan(pid_t owner) : owner_(owner) {}
-  ~TerminalLoan() { take_back(); }
+  ~TerminalLoan() { take_back(borrower_); }
   TerminalLoan(const TerminalLoan&) = delete;
   TerminalLoan& operator=(const TerminalLoan&) = delete;
 
-  /// Makes `group` the terminal's foreground group and continues it. False: it is not ours to lend.
+  /// Makes `group` the terminal's foreground group and continues it; if another one has it, `group` waits for its turn.
+  /// False: it is not ours to lend.
   bool lend(pid_t group);
-  /// Gives the terminal back to its owner, and continues who has been stopped for wanting it meanwhile.
-  void take_back();
+  /// `group` needs it no more. The next one in turn gets it; else its owner, and who in that group has been stopped for
+  /// wanting it meanwhile is continued.
+  void take_back(pid_t group);
+  /// Somebody has it, or waits for it.
+  [[nodiscard]] bool in_use() const { return borrower_ != 0; }
+  /// The owner needs it from here on: nothing is lent any more.
+  void close() { closed_ = true; }
 
  private:
+  bool give_to(pid_t group);
+
   pid_t owner_;
   pid_t borrower_ = 0;
+  std::vector<pid_t> waiting_;  // stopped
+  bool closed_ = false;
 };
 
 }  // namespace tfunnel::client

@@ -73,7 +73,11 @@ class ViaClient {
  private:
   void set_mode(CaptureMode mode) {
     capture_->set_mode(mode);
-    if (mode == CaptureMode::serve && hooks_.on_ready && !std::exchange(was_ready_, true)) hooks_.on_ready();
+    // Who is told has a use for the terminal, and other links may still be asking.
+    if (mode != CaptureMode::serve || !hooks_.on_ready || was_ready_ || links_.asks()) return;
+    was_ready_ = true;
+    links_.silence();
+    hooks_.on_ready();
   }
 
   void wait_for_signal() {

@@ -18,7 +18,8 @@ struct ViaHooks {
   /// Called once, when the links' commands have been started; may block.
   std::function<CaptureSockets()> sockets;
   LocalAddressTest is_local;
-  /// Called once: the first link is up and connections are taken. May be empty.
+  /// Called once: a link is up, connections are taken, and no command asks anything on the terminal, nor may from then
+  /// on. May be empty.
   std::function<void()> on_ready;
   /// At the end, what applications had written before is let through, while it makes progress.
   bool finishes_flows = false;

@@ -1,6 +1,7 @@
 """--via on a terminal: a command that asks for a passphrase gets the keyboard, and only then."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -107,6 +108,23 @@ def test_passphrase(lab, at_keyboard, keyboard, asking_ssh, jobs, wrap):
         keyboard.wait_for("ended 0")
         keyboard.type("hello\n")
         keyboard.wait_for("got hello")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_program_of_run_gets_the_terminal_when_all_passphrases_are_in(at_keyboard, keyboard, asking_ssh, count):
+    """What is typed next must neither be lost nor reach an ssh that still asks."""
+    program = "sh -c 'echo rea''dy; read line; echo heard $line; exit 3'"
+    tunnel = at_keyboard(f"tfunnel run --links {count} --via {shlex.quote(asking_ssh)} -- {program}", THEN)
+    for number in range(1, count + 1):
+        assert "ready" not in keyboard.shown
+        type_passphrase(keyboard, number=number)
+    keyboard.wait_for("ready")
+    keyboard.type("one\n")
+    keyboard.wait_for("heard one")
+    keyboard.wait_for("ended 3")
+    keyboard.type("two\n")
+    keyboard.wait_for("got two")
+    tunnel.wait_nothing_left()
 
 
 def test_two_links_ask_one_after_the_other(lab, at_keyboard, keyboard, asking_ssh):
