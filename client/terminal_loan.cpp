@@ -14,13 +14,17 @@ namespace {
 
 io::Descriptor terminal() { return io::Descriptor(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)); }
 
-// Who is not in the foreground group may change it only with SIGTTOU ignored (tcsetpgrp(3)).
-bool give(int descriptor, pid_t group) {
-  const auto before = std::signal(SIGTTOU, SIG_IGN);
-  const bool given = ::tcsetpgrp(descriptor, group) == 0;
-  std::signal(SIGTTOU, before);
-  return given;
-}
+/// Who is not in the foreground group may change a terminal only with SIGTTOU ignored (tcsetpgrp(3)).
+class FromTheBackground {
+ public:
+  FromTheBackground() : before_(std::signal(SIGTTOU, SIG_IGN)) {}
+  ~FromTheBackground() { std::signal(SIGTTOU, before_); }
+  FromTheBackground(const FromTheBackground&) = delete;
+  FromTheBackground& operator=(const FromTheBackground&) = delete;
+
+ private:
+  void (*before_)(int);
+};
 
 }  // namespace
 
@@ -37,7 +41,10 @@ bool TerminalLoan::give_to(pid_t group) {
   if (!tty.is_open()) return false;
   const auto holder = ::tcgetpgrp(tty.get());
   if (holder != owner_ && holder != borrower_ && holder != group) return false;
-  if (!give(tty.get(), group)) return false;
+  if (!settings_ && ::tcgetattr(tty.get(), &settings_.emplace()) != 0) settings_.reset();
+  const FromTheBackground allowed;
+  if (settings_) ::tcsetattr(tty.get(), TCSANOW, &*settings_);
+  if (::tcsetpgrp(tty.get(), group) != 0) return false;
   borrower_ = group;
   ::kill(-group, SIGCONT);
   return true;
@@ -54,7 +61,10 @@ void TerminalLoan::take_back(pid_t group) {
   const auto borrower = std::exchange(borrower_, 0);
   const auto tty = terminal();
   if (!tty.is_open() || ::tcgetpgrp(tty.get()) != borrower) return;
-  give(tty.get(), owner_);
+  const FromTheBackground allowed;
+  if (settings_) ::tcsetattr(tty.get(), TCSANOW, &*settings_);
+  settings_.reset();
+  ::tcsetpgrp(tty.get(), owner_);
   ::kill(-owner_, SIGCONT);
 }
 

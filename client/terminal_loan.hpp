@@ -2,7 +2,9 @@
 #pragma once
 
 #include <sys/types.h>
+#include <termios.h>
 
+#include <optional>
 #include <vector>
 
 namespace tfunnel::client {
@@ -20,8 +22,9 @@ class TerminalLoan {
   /// Makes `group` the terminal's foreground group and continues it; if another one has it, `group` waits for its turn.
   /// False: it is not ours to lend.
   bool lend(pid_t group);
-  /// `group` needs it no more. The next one in turn gets it; else its owner, and who in that group has been stopped for
-  /// wanting it meanwhile is continued.
+  /// `group` needs it no more, and its settings are put back: of two ssh's that ask at the same time the second one
+  /// takes the first one's silence for the normal state. The next one in turn gets it; else its owner, and who in that
+  /// group has been stopped for wanting it meanwhile is continued.
   void take_back(pid_t group);
   /// Somebody has it, or waits for it.
   [[nodiscard]] bool in_use() const { return borrower_ != 0; }
@@ -35,6 +38,7 @@ class TerminalLoan {
   pid_t borrower_ = 0;
   std::vector<pid_t> waiting_;  // stopped
   bool closed_ = false;
+  std::optional<termios> settings_;  // as they were when the first one got it
 };
 
 }  // namespace tfunnel::client

@@ -138,6 +138,17 @@ def test_quickstart_over_ssh(lab, commands, server, environment):
     assert not lab.far.find(topology.tfunnel_proxy())
 
 
+def test_quickstart_runs_one_program_through_a_host(lab, commands, server, environment):
+    del server
+    commands.start_sshd()
+    flows = [topology.traffic(), "flows", "--count", "5", "--to", topology.FAR[4], "--port", str(topology.SERVER_PORT)]
+    script = start(lab, environment, example("quickstart.sh"), "host", "--", *flows)
+    assert script.wait(30) == 0
+    assert "connected to" in script.log()
+    assert lab.escaped_packets() == 0
+    assert not lab.far.find(topology.tfunnel_proxy())
+
+
 def test_quickstart_says_that_tfunnel_is_missing(lab, commands, environment):
     commands.start_sshd()
     os.unlink(os.path.join(commands.far_bin, "tfunnel"))
