@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include "client/capture.hpp"
-#include "client/link_guard.hpp"
-#include "client/transparent_socket.hpp"
+#include "client/capture/capture.hpp"
+#include "client/capture/transparent_socket.hpp"
+#include "client/links/link_guard.hpp"
 #include "client/via_client.hpp"
 #include "common/app/tunnel.hpp"
 

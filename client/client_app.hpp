@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "client/link_options.hpp"
+#include "client/links/link_options.hpp"
 
 namespace tfunnel::client {
 

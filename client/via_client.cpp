@@ -8,9 +8,9 @@
 #include <csignal>
 #include <optional>
 
-#include "client/capture.hpp"
-#include "client/link_group.hpp"
-#include "client/network_watch.hpp"
+#include "client/capture/capture.hpp"
+#include "client/links/link_group.hpp"
+#include "client/links/network_watch.hpp"
 #include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
 #include "common/app/tunnel.hpp"

@@ -5,10 +5,10 @@
 #include <functional>
 #include <span>
 
-#include "client/capture_sockets.hpp"
-#include "client/child_process.hpp"
-#include "client/link_choice.hpp"
-#include "client/link_options.hpp"
+#include "client/capture/capture_sockets.hpp"
+#include "client/capture/link_choice.hpp"
+#include "client/links/child_process.hpp"
+#include "client/links/link_options.hpp"
 
 namespace tfunnel::client {
 

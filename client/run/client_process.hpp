@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "client/link_guard.hpp"
+#include "client/links/link_guard.hpp"
 #include "client/run/descriptors.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/run_plan.hpp"

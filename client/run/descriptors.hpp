@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "client/capture_sockets.hpp"
+#include "client/capture/capture_sockets.hpp"
 #include "common/io/descriptor.hpp"
 
 namespace tfunnel::client {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "client/link_options.hpp"
+#include "client/links/link_options.hpp"
 #include "client/run/mounts.hpp"
 
 namespace tfunnel::client {

@@ -1,5 +1,5 @@
 // Supervised links: what keeps them up, and what must be gone when they are over.
-#include "client/link_group.hpp"
+#include "client/links/link_group.hpp"
 
 #include <gtest/gtest.h>
 

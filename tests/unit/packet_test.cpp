@@ -1,5 +1,5 @@
 // Packets built by hand: every checksum and length is verified by computing it anew, as a receiver would.
-#include "client/packet.hpp"
+#include "client/capture/packet.hpp"
 
 #include <gtest/gtest.h>
 

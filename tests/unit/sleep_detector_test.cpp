@@ -1,5 +1,5 @@
 // Whether a sleep of the machine is noticed.
-#include "client/sleep_detector.hpp"
+#include "client/links/sleep_detector.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "client/capture_sockets.hpp"
-#include "client/link_choice.hpp"
-#include "client/raw_sender.hpp"
+#include "client/capture/capture_sockets.hpp"
+#include "client/capture/link_choice.hpp"
+#include "client/capture/raw_sender.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 #include "common/io/idle_sweep.hpp"

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "client/sleep_detector.hpp"
+#include "client/links/sleep_detector.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::client {

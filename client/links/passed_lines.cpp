@@ -1,4 +1,4 @@
-#include "client/passed_lines.hpp"
+#include "client/links/passed_lines.hpp"
 
 #include "common/core/greeting.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "client/packet.hpp"
+#include "client/capture/packet.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/datagram_writer.hpp"
 #include "common/io/descriptor.hpp"

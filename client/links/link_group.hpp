@@ -6,8 +6,8 @@
 #include <functional>
 #include <span>
 
-#include "client/link_choice.hpp"
-#include "client/supervised_link.hpp"
+#include "client/capture/link_choice.hpp"
+#include "client/links/supervised_link.hpp"
 #include "common/app/options.hpp"
 
 namespace tfunnel::client {

@@ -4,8 +4,8 @@
 #include <deque>
 #include <string>
 
-#include "client/capture_sockets.hpp"
-#include "client/link_choice.hpp"
+#include "client/capture/capture_sockets.hpp"
+#include "client/capture/link_choice.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
 

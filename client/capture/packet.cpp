@@ -1,4 +1,4 @@
-#include "client/packet.hpp"
+#include "client/capture/packet.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -1,4 +1,4 @@
-#include "client/child_process.hpp"
+#include "client/links/child_process.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

@@ -1,4 +1,4 @@
-#include "client/link_guard.hpp"
+#include "client/links/link_guard.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

@@ -1,4 +1,4 @@
-#include "client/link_options.hpp"
+#include "client/links/link_options.hpp"
 
 namespace tfunnel::client {
 

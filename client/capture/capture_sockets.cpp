@@ -1,6 +1,6 @@
-#include "client/capture_sockets.hpp"
+#include "client/capture/capture_sockets.hpp"
 
-#include "client/transparent_socket.hpp"
+#include "client/capture/transparent_socket.hpp"
 
 namespace tfunnel::client {
 

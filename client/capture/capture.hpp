@@ -1,8 +1,8 @@
 // Capture as a whole: TCP and UDP from the same ports.
 #pragma once
 
-#include "client/capture_tcp.hpp"
-#include "client/capture_udp.hpp"
+#include "client/capture/capture_tcp.hpp"
+#include "client/capture/capture_udp.hpp"
 
 namespace tfunnel::client {
 

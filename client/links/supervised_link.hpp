@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "client/child_process.hpp"
-#include "client/terminal_loan.hpp"
+#include "client/links/child_process.hpp"
+#include "client/links/terminal_loan.hpp"
 #include "common/core/back_off.hpp"
 #include "common/io/session.hpp"
 

@@ -1,4 +1,4 @@
-#include "client/capture_udp.hpp"
+#include "client/capture/capture_udp.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "client/capture_tcp.hpp"
+#include "client/capture/capture_tcp.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "client/raw_sender.hpp"
+#include "client/capture/raw_sender.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

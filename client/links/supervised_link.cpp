@@ -1,4 +1,4 @@
-#include "client/supervised_link.hpp"
+#include "client/links/supervised_link.hpp"
 
 #include <sys/wait.h>
 
@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <random>
 
-#include "client/passed_lines.hpp"
+#include "client/links/passed_lines.hpp"
 
 namespace tfunnel::client {
 

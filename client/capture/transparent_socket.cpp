@@ -1,4 +1,4 @@
-#include "client/transparent_socket.hpp"
+#include "client/capture/transparent_socket.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "client/network_watch.hpp"
+#include "client/links/network_watch.hpp"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

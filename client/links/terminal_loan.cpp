@@ -1,4 +1,4 @@
-#include "client/terminal_loan.hpp"
+#include "client/links/terminal_loan.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "client/link_group.hpp"
+#include "client/links/link_group.hpp"
 
 #include <algorithm>
 
