@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import isolation
 import links
 import netlab
+import runs as runs_module
 import topology
 
 _LOG_TAIL = 6000
@@ -55,8 +56,18 @@ def keys(tmp_path_factory):
 
 
 @pytest.fixture
-def lab(tmp_path):
-    made = topology.make_lab(tmp_path / "lab")
+def lab(tmp_path, request):
+    """A module with CAPTURES = False wants no rules."""
+    made = topology.make_lab(tmp_path / "lab", capture=getattr(request.module, "CAPTURES", True))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def runs(lab, request):
+    """What `tfunnel run` needs; a module's FAR_END_OPTIONS are for its far end."""
+    made = runs_module.Runs(lab)
+    made.start_far_end(*getattr(request.module, "FAR_END_OPTIONS", ()))
     yield made
     made.close()
 

@@ -10,25 +10,12 @@ import runs as runs_module
 import topology
 from test_dns import NAME, NAMESERVER, start_dnsmasq
 
+CAPTURES = False
+
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 HTTP_PORT = 8080
 USAGE, LINK_LOST, NO_PERMISSION, CANNOT_EXECUTE, NOT_FOUND = 64, 69, 77, 126, 127
 BROKEN = 70
-
-
-@pytest.fixture(name="lab")
-def _lab(tmp_path):
-    made = topology.make_lab(tmp_path / "lab", capture=False)
-    yield made
-    made.close()
-
-
-@pytest.fixture(name="runs")
-def _runs(lab):
-    made = runs_module.Runs(lab)
-    made.start_far_end()
-    yield made
-    made.close()
 
 
 @pytest.fixture(name="web")

@@ -12,6 +12,9 @@ import pytest
 import runs as runs_module
 import topology
 
+CAPTURES = False
+FAR_END_OPTIONS = ("--deny", "*")
+
 SECRET = b"leak-detector"
 ETH_P_ALL = 3
 NEIGHBOUR_TYPES = set(range(130, 138)) | {143}
@@ -147,21 +150,6 @@ class Listener:
                     if SECRET in made.recv(1000):
                         return True
         return False
-
-
-@pytest.fixture(name="lab")
-def _lab(tmp_path):
-    made = topology.make_lab(tmp_path / "lab", capture=False)
-    yield made
-    made.close()
-
-
-@pytest.fixture(name="runs")
-def _runs(lab):
-    made = runs_module.Runs(lab)
-    made.start_far_end("--deny", "*")
-    yield made
-    made.close()
 
 
 @pytest.fixture(name="daemons")

@@ -14,7 +14,8 @@ import isolation
 import netlab
 import pytest
 import runs as runs_module
-import topology
+
+CAPTURES = False
 
 PROMPT = "outer> "
 
@@ -78,21 +79,6 @@ class Terminal:
     def close(self):
         self.shell.kill()
         os.close(self.near)
-
-
-@pytest.fixture(name="lab")
-def _lab(tmp_path):
-    made = topology.make_lab(tmp_path / "lab", capture=False)
-    yield made
-    made.close()
-
-
-@pytest.fixture(name="runs")
-def _runs(lab):
-    made = runs_module.Runs(lab)
-    made.start_far_end()
-    yield made
-    made.close()
 
 
 @pytest.fixture(name="terminal")
