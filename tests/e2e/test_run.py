@@ -2,12 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
+import time
 
 import netlab
 import pytest
 import runs as runs_module
 import topology
+import upstreams
 from test_dns import NAME, NAMESERVER, start_dnsmasq
 
 CAPTURES = False
@@ -53,6 +56,39 @@ def test_without_via_the_far_end_runs_here(lab, runs):
     words = ["flows", "--count", 5, "--to", topology.CLIENT_LAN[4], "--port", 7000]
     done = runs.run(topology.traffic(), *words, via=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_program_reaches_out_through_a_corporate_proxy(lab, runs, web):
+    """Nothing but the proxy leads out of the client's namespace."""
+    del web
+    upstreams.tinyproxy(lab, listen=topology.FAR_MGMT[4])
+    options = ["--http-proxy", f"http://{topology.FAR_MGMT[4]}:{upstreams.TINYPROXY_PORT}"]
+    done = runs.run("curl", "-sS", "-m", 20, url(4), options=options, via=False)
+    assert (done.returncode, done.stdout) == (0, "from far away\n"), done.stderr
+
+
+WRITER = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 7300)) as connection:
+    connection.sendall(bytes(int(sys.argv[2])))
+"""
+
+
+def test_what_the_program_wrote_last_still_arrives(lab, runs):
+    """It ends as soon as the kernel has its data; a server that reads slowly gets all of it, and a clean end."""
+    size = 8_000_000
+    with lab.far.socket(socket.AF_INET, socket.SOCK_STREAM, bind=(topology.FAR[4], 7300)) as listener:
+        listener.listen()
+        run = runs.start("python3", "-c", WRITER, topology.FAR[4], size)
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        received = 0
+        with connection:
+            while data := connection.recv(20_000):
+                received += len(data)
+                time.sleep(0.0005)  # a slow reader, not a wait
+        assert received == size
+        assert run.wait() == 0
 
 
 def test_options_of_the_proxy_reach_the_far_end_here(runs, web):

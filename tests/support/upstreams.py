@@ -98,11 +98,11 @@ def squid_ntlm(lab, domain="CORP"):
     return f"auth_param ntlm program {command}\nacl known proxy_auth REQUIRED\nhttp_access deny !known\n"
 
 
-def tinyproxy(lab, rules=""):
+def tinyproxy(lab, rules="", listen="127.0.0.1"):
     config = write(
         lab.directory,
         "tinyproxy.conf",
-        f"Port {TINYPROXY_PORT}\nListen 127.0.0.1\nTimeout 600\nMaxClients 200\nLogLevel Connect\n{rules}\n",
+        f"Port {TINYPROXY_PORT}\nListen {listen}\nTimeout 600\nMaxClients 200\nLogLevel Connect\n{rules}\n",
     )
     return _start(lab, ["tinyproxy", "-d", "-c", config], "tinyproxy", TINYPROXY_PORT)
 
