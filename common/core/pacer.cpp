@@ -124,7 +124,9 @@ void Pacer::measure_way_back(Time now, Duration trip) {
 }
 
 Duration Pacer::round_trip() const {
-  return least_there_ == Duration::max() ? Duration::zero() : least_there_ + least_back_;
+  if (least_there_ == Duration::max()) return Duration::zero();
+  // Two clocks that drift, or a far end that makes its times up, may give less than nothing.
+  return std::max(least_there_ + least_back_, Duration::zero());
 }
 
 void Pacer::take_rate(double rate, bool limited_by_us) {

@@ -5,6 +5,7 @@ Environment: TFUNNEL, TFUNNEL_PROXY, TRAFFIC (paths), E2E_SHORT_COUNT, TEST_USER
 """
 
 import os
+import signal
 import sys
 
 import pytest
@@ -35,6 +36,10 @@ def pytest_cmdline_main(config):
 
 
 def pytest_configure(config):
+    # What started us may ignore them (nohup, a background job), and programs inherit that.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
 
 

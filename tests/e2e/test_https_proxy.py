@@ -224,6 +224,7 @@ def test_silent_handshake_times_out_and_leaves_nothing(lab, start_tunnel, certif
         listener.listen()
         port = listener.getsockname()[1]
         tunnel = start_tunnel(proxy_args=f"--connect-timeout 1 {arguments(certificates, port=port)}")
+        tunnel.wait_for_log("connected to")
         descriptors = f"/proc/{tunnel.proxy_pid}/fd"
         before = len(os.listdir(descriptors))
         for _ in range(3):

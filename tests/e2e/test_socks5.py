@@ -187,6 +187,7 @@ def test_flows_that_end_leave_no_association_behind(lab, proxy, start_tunnel):
     del proxy
     tunnel = start_tunnel(proxy_args=f"{SOCKS5} --udp-timeout 1 --udp-timeout-stream 1",
                           client_args="--udp-timeout 1 --udp-timeout-stream 1")
+    tunnel.wait_for_log("connected to")
     fds = f"/proc/{tunnel.proxy_pid}/fd"
     before = len(os.listdir(fds))
     for _ in range(5):

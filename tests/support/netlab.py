@@ -76,7 +76,9 @@ class Process:
         self.popen.wait()
         for stream in (self.popen.stdin, self.popen.stdout):
             if stream:
-                stream.close()
+                # What it did not read any more.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
 
 
 def process_status(pid):

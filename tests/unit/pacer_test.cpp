@@ -214,6 +214,7 @@ TEST(Pacer, NonsenseFromTheFarClockIsSurvived) {
     pacer.sent(at(static_cast<double>(i)), 1000, false);
     const auto far = std::chrono::microseconds((i * 7919) % 3 == 0 ? 1LL << 52 : static_cast<long long>(i));
     EXPECT_TRUE(pacer.acknowledged(at(static_cast<double>(i) + 0.1), i * 1000, far));
+    EXPECT_GE(pacer.round_trip(), Duration::zero());
     EXPECT_GT(pacer.bound(at(static_cast<double>(i) + 0.2)), 0U);
   }
 }
