@@ -10,6 +10,7 @@ The client's default route leads into the void, so what reaches the far addresse
 tunnel. They exist on far's loopback only. Addresses are RFC 5737 and RFC 3849.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -110,8 +111,10 @@ class Lab:
         return made
 
     def close(self):
-        for namespace in self.namespaces:
-            namespace.close()
+        # All of them, even if one fails: what is left would fail every test that follows.
+        with contextlib.ExitStack() as all_of_them:
+            for namespace in self.namespaces:
+                all_of_them.callback(namespace.close)
         self.namespaces = []
 
     def _link_up(self):
