@@ -1,7 +1,5 @@
 #include "client/via_client.hpp"
 
-#include <unistd.h>
-
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
@@ -90,12 +88,8 @@ class ViaClient {
 
   void on_signal(int number) {
     if (number == SIGCHLD) return links_.check_children();
-    if (number == SIGUSR1) {
-      const auto table = links_.table();
-      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, table.data(), table.size());
-      return;
-    }
-    const std::string why = number == SIGINT ? "interrupted" : number == SIGHUP ? "hung up" : "terminated";
+    if (number == SIGUSR1) return app::print_to_stderr(links_.table());
+    const auto why = app::reason_of_signal(number);
     if (!hooks_.finishes_flows) log_.info(why + ": ending");
     // Asked a second time it does not wait any longer for what is on its way.
     if (!hooks_.finishes_flows || std::exchange(ending_, true)) return links_.stop(why);

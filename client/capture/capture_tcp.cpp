@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/relay.hpp"
 
@@ -14,23 +15,15 @@ constexpr auto pause_time = std::chrono::milliseconds(100);
 // Connections in a row before others get their turn in the event loop.
 constexpr int most_in_a_row = 64;
 
-tcp::acceptor adopt(asio::io_context& context, io::Descriptor socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  tcp::acceptor acceptor(context, address.ss_family == AF_INET ? tcp::v4() : tcp::v6(), socket.get());
-  static_cast<void>(socket.release());
-  acceptor.non_blocking(true);
-  return acceptor;
-}
-
 }  // namespace
 
 TcpCapture::TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
                        const io::Log& log)
     : context_(context), ports_(sockets.ports), choose_(std::move(choose)), is_local_(std::move(is_local)), log_(log) {
   for (auto& socket : sockets.tcp) {
-    listeners_.push_back({adopt(context, std::move(socket)), asio::steady_timer(context)});
+    auto& listener = listeners_.emplace_back(
+        Listener{adopt<tcp::acceptor>(context, std::move(socket)), asio::steady_timer(context)});
+    listener.acceptor.non_blocking(true);
   }
 }
 

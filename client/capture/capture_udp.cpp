@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
@@ -12,15 +13,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 // Datagrams in a row before others get their turn in the event loop.
 constexpr std::size_t most_in_a_row = 256;
-
-udp::socket adopt(asio::io_context& context, io::Descriptor socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  udp::socket adopted(context, address.ss_family == AF_INET ? udp::v4() : udp::v6(), socket.get());
-  static_cast<void>(socket.release());
-  return adopted;
-}
 
 }  // namespace
 
@@ -44,7 +36,7 @@ UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, Choos
         std::erase_if(sources_, [&](const auto& entry) { return entry.second->expire(now, limits); });
         return !sources_.empty();
       }) {
-  for (auto& socket : sockets.udp) receivers_.push_back({adopt(context, std::move(socket))});
+  for (auto& socket : sockets.udp) receivers_.push_back({adopt<udp::socket>(context, std::move(socket))});
 }
 
 void UdpCapture::set_mode(CaptureMode mode) {

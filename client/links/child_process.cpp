@@ -1,6 +1,5 @@
 #include "client/links/child_process.hpp"
 
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,22 +9,12 @@
 #include <csignal>
 #include <cstring>
 
+#include "client/pipe.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
 
 namespace {
-
-struct Pipe {
-  io::Descriptor read;
-  io::Descriptor write;
-};
-
-Pipe open_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw boost::system::system_error(io::last_error(), "a pipe for the link");
-  return {io::Descriptor(ends[0]), io::Descriptor(ends[1])};
-}
 
 /// Signals stay blocked while it lives: between fork() and exec() ours must not run in the child.
 class BlockedSignals {

@@ -1,6 +1,5 @@
 #include "client/links/link_guard.hpp"
 
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -9,6 +8,7 @@
 #include <csignal>
 #include <new>
 
+#include "client/pipe.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
@@ -48,13 +48,11 @@ void SharedGroups::kill() {
 }
 
 LinkGuard::LinkGuard() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw boost::system::system_error(io::last_error(), "a pipe");
-  const io::Descriptor read(ends[0]);
-  lifeline_ = io::Descriptor(ends[1]);
+  Pipe lifeline = open_pipe();
+  lifeline_ = std::move(lifeline.write);
   pid_ = ::fork();
   if (pid_ < 0) throw boost::system::system_error(io::last_error(), "a process that guards the links");
-  if (pid_ == 0) guard(groups_, read.get());
+  if (pid_ == 0) guard(groups_, lifeline.read.get());
 }
 
 LinkGuard::~LinkGuard() {

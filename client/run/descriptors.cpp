@@ -58,12 +58,6 @@ std::vector<int> numbers(const CaptureSockets& sockets) {
 
 }  // namespace
 
-Pipe open_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail("a pipe");
-  return {io::Descriptor(ends[0]), io::Descriptor(ends[1])};
-}
-
 Pipe open_socket_pair() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail("a pair of sockets");

@@ -4,19 +4,11 @@
 #include <vector>
 
 #include "client/capture/capture_sockets.hpp"
-#include "common/io/descriptor.hpp"
+#include "client/pipe.hpp"
 
 namespace tfunnel::client {
 
-/// Both ends are closed on exec.
-struct Pipe {
-  io::Descriptor read;
-  io::Descriptor write;
-};
-
-/// These throw boost::system::system_error.
-Pipe open_pipe();
-/// A pair of UNIX sockets, one for each process.
+/// A pair of UNIX sockets, one for each process. Throws boost::system::system_error.
 Pipe open_socket_pair();
 
 /// Closes every descriptor but the standard streams and `keep`. For processes that must not hold what the user handed

@@ -1,7 +1,8 @@
-// What a process sets up once, at its start.
+// What a process sets up once, at its start, and what signals mean to it.
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace tfunnel::app {
 
@@ -10,5 +11,11 @@ std::size_t raise_descriptor_limit();
 
 /// A write to a closed pipe is an error to be handled, not a reason to die.
 void ignore_sigpipe();
+
+/// "interrupted", "hung up", "terminated": why a signal ends us.
+std::string reason_of_signal(int number);
+
+/// For a person who asked by a signal. A failure has nowhere to be reported.
+void print_to_stderr(const std::string& text);
 
 }  // namespace tfunnel::app

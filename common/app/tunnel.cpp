@@ -84,10 +84,9 @@ void Tunnel::wait_for_signal() {
 
 void Tunnel::on_signal(int number) {
   if (number == SIGUSR1) {
-    const auto table = session_->table();
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, table.data(), table.size());
+    print_to_stderr(session_->table());
   } else if (number != SIGHUP || !role_.ignores_hangup) {
-    session_->shut_down(number == SIGINT ? "interrupted" : number == SIGHUP ? "hung up" : "terminated");
+    session_->shut_down(reason_of_signal(number));
   }
 }
 

@@ -12,9 +12,6 @@ error_code error_of(core::Reason reason);
 /// What the application at the other end should learn of `error`.
 core::Reason reason_of(const error_code& error);
 
-/// An error that carries `reason` as it is, for failures that no system call reports: reason_of() gives it back.
-error_code error_of(core::Reason reason);
-
 /// Would the same call succeed later without anything being wrong?
 bool is_transient(const error_code& error);
 
