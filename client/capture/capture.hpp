@@ -1,6 +1,8 @@
 // Capture as a whole: TCP and UDP from the same ports.
 #pragma once
 
+#include <algorithm>
+
 #include "client/capture/capture_tcp.hpp"
 #include "client/capture/capture_udp.hpp"
 
@@ -11,7 +13,8 @@ class Capture {
   /// `log` must outlive it, and it the io_context's last handler. Begins in CaptureMode::wait.
   Capture(asio::io_context& context, CaptureSockets sockets, const ChooseLink& choose, const LocalAddressTest& is_local,
           const core::UdpTimeouts& timeouts, const io::Log& log)
-      : tcp_(context, sockets, choose, is_local, log), udp_(context, sockets, choose, is_local, timeouts, log) {}
+      : tcp_(context, sockets, choose, loop_test(sockets.ports, is_local), log),
+        udp_(context, sockets, choose, loop_test(sockets.ports, is_local), timeouts, log) {}
 
   void set_mode(CaptureMode mode) {
     tcp_.set_mode(mode);
@@ -19,6 +22,12 @@ class Capture {
   }
 
  private:
+  static LoopTest loop_test(const std::vector<std::uint16_t>& ports, const LocalAddressTest& is_local) {
+    return [ports, is_local](const core::Endpoint& destination) {
+      return std::ranges::find(ports, destination.port) != ports.end() && is_local(destination.address);
+    };
+  }
+
   TcpCapture tcp_;
   UdpCapture udp_;
 };

@@ -1,7 +1,5 @@
 #include "client/capture/capture_tcp.hpp"
 
-#include <algorithm>
-
 #include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/relay.hpp"
@@ -17,9 +15,9 @@ constexpr int most_in_a_row = 64;
 
 }  // namespace
 
-TcpCapture::TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
+TcpCapture::TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
                        const io::Log& log)
-    : context_(context), ports_(sockets.ports), choose_(std::move(choose)), is_local_(std::move(is_local)), log_(log) {
+    : context_(context), choose_(std::move(choose)), comes_back_(std::move(comes_back)), log_(log) {
   for (auto& socket : sockets.tcp) {
     auto& listener = listeners_.emplace_back(
         Listener{adopt<tcp::acceptor>(context, std::move(socket)), asio::steady_timer(context)});
@@ -68,17 +66,13 @@ void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) 
   });
 }
 
-bool TcpCapture::comes_back(const core::Endpoint& destination) const {
-  return std::ranges::find(ports_, destination.port) != ports_.end() && is_local_(destination.address);
-}
-
 // A connection that is dropped here is reset, since the listener was prepared for that.
 void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source) {
   error_code error;
   const auto destination = socket.local_endpoint(error);
   if (error) return;
   const core::FlowRequest request{core::Transport::tcp, io::from_asio(source), io::from_asio(destination)};
-  if (comes_back(request.destination)) {
+  if (comes_back_(request.destination)) {
     log_.about_flow(io::LogLevel::warning,
                     "refused a connection made straight to the capture port: it would come back for ever",
                     {{"flow", request.text()}});

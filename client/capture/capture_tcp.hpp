@@ -15,7 +15,7 @@ class TcpCapture {
  public:
   /// Takes the listening sockets. Nothing is accepted before set_mode(): until then connections wait in the kernel's
   /// queue, which bounds them. `log` must outlive it.
-  TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
+  TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
              const io::Log& log);
 
   /// It must outlive the io_context's last handler.
@@ -33,12 +33,10 @@ class TcpCapture {
   void accept_after_pause(Listener& listener, const std::string& why);
   void take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
   void open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket);
-  [[nodiscard]] bool comes_back(const core::Endpoint& destination) const;
 
   asio::io_context& context_;
-  std::vector<std::uint16_t> ports_;
   ChooseLink choose_;
-  LocalAddressTest is_local_;
+  LoopTest comes_back_;
   const io::Log& log_;
   CaptureMode mode_ = CaptureMode::wait;
   std::deque<Listener> listeners_;  // never move: handlers refer to them

@@ -1,6 +1,5 @@
 #include "client/capture/capture_udp.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "client/capture/adopt.hpp"
@@ -25,11 +24,10 @@ void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reaso
   sender_.deliver_error(peer, source_, reason);
 }
 
-UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
+UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
                        const core::UdpTimeouts& timeouts, const io::Log& log)
-    : ports_(sockets.ports),
-      choose_(std::move(choose)),
-      is_local_(std::move(is_local)),
+    : choose_(std::move(choose)),
+      comes_back_(std::move(comes_back)),
       log_(log),
       sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log),
       sweep_(context, timeouts, [this](auto now, const auto& limits) {
@@ -68,17 +66,13 @@ void UdpCapture::read(Receiver& receiver) {
 
 void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination,
                       core::ByteView payload) {
-  if (comes_back(destination)) {
+  if (comes_back_(destination)) {
     log_.debug("dropped a datagram sent straight to the capture port", {{"from", source.text()}});
   } else if (mode_ == CaptureMode::refuse) {
     sender_.deliver_error(destination, source, core::Reason::network_unreachable);
   } else if (const auto end = source_for(now, source)) {
     end->captured(now, destination, payload);
   }
-}
-
-bool UdpCapture::comes_back(const core::Endpoint& destination) const {
-  return std::ranges::find(ports_, destination.port) != ports_.end() && is_local_(destination.address);
 }
 
 /// Null: there is no room for one more, or no link.

@@ -37,7 +37,7 @@ class UdpSource final : public io::DatagramEnd {
 class UdpCapture {
  public:
   /// Takes the UDP and raw sockets. `log` must outlive it.
-  UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LocalAddressTest is_local,
+  UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
              const core::UdpTimeouts& timeouts, const io::Log& log);
 
   /// It must outlive the io_context's last handler.
@@ -53,11 +53,9 @@ class UdpCapture {
   void read(Receiver& receiver);
   void take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
   std::shared_ptr<UdpSource> source_for(core::Time now, const core::Endpoint& source);
-  [[nodiscard]] bool comes_back(const core::Endpoint& destination) const;
 
-  std::vector<std::uint16_t> ports_;
   ChooseLink choose_;
-  LocalAddressTest is_local_;
+  LoopTest comes_back_;
   const io::Log& log_;
   RawSender sender_;
   io::DatagramReader reader_;

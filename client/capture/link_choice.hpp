@@ -15,6 +15,9 @@ using ChooseLink = std::function<std::shared_ptr<io::Session>()>;
 /// Is this an address of the host, or namespace, that is captured?
 using LocalAddressTest = std::function<bool(const core::Address&)>;
 
+/// Was it sent straight to a capture port? It would come back for ever.
+using LoopTest = std::function<bool(const core::Endpoint& destination)>;
+
 /// What becomes of new connections and datagrams: left to wait in the kernel's queues, made flows, or turned away.
 enum class CaptureMode { wait, serve, refuse };
 
