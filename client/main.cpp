@@ -136,14 +136,15 @@ ExitStatus run(int count, const char* const* values) {
   if (is_answered(options, print_run_help, description)) return ExitStatus::ok;
   check(options.common);
   check(options.proxy);
-  check(options.run, words, options.common, options.proxy.names.dns);
+  const tfunnel::client::RunNames names{options.proxy.names.resolver_addresses, options.proxy.names.dns};
+  check(options.run, words, options.common, names);
   if (options.source.preserve) {
     throw tfunnel::app::UsageError("run has no address of its own that servers could answer to: no --preserve-source");
   }
   if (!options.run.link.via.empty()) refuse_for_run(given, of_proxy);
   return tfunnel::client::run_program({options.common,
                                        options.run.link,
-                                       {options.run.hide, resolver_addresses(options.run, options.proxy.names.dns)},
+                                       {options.run.hide, nameservers(options.run, names)},
                                        local_far_end(words, description, of_far_end),
                                        words.program});
 }

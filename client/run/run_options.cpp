@@ -14,8 +14,28 @@ namespace {
 constexpr const char* example =
     "\n  tfunnel run --via 'ssh host tfunnel' -- curl https://example.com/\nsee tfunnel run --help";
 
-// The addresses that the far end answers at (--resolver-address).
-const std::vector<std::string> virtual_resolvers{"198.18.0.53", "fd00:7466::53"};
+// The word that --resolver-address takes instead of an address.
+bool is_address(const std::string& word) { return word != "none"; }
+
+bool has_resolver(const RunNames& names) { return std::ranges::any_of(names.resolvers, is_address); }
+
+// Whether the program's resolv.conf names the servers of --dns: else our far end asks them for it.
+bool asks_itself(const RunOptions& options, const RunNames& names) {
+  return !names.servers.empty() && (!options.link.via.empty() || !has_resolver(names));
+}
+
+void check_names(const RunOptions& options, const RunNames& names) {
+  if (!has_resolver(names) && names.servers.empty()) {
+    throw app::UsageError("with --resolver-address none the program needs a nameserver: give it one with --dns");
+  }
+  if (!asks_itself(options, names)) return;
+  const std::string when = options.link.via.empty() ? "with --resolver-address none" : "with --via";
+  for (const auto& server : names.servers) {
+    if (core::Address::parse(server)) continue;
+    throw app::UsageError(when + ", --dns is an address without a port (resolv.conf(5) knows none), not '" + server +
+                          "'");
+  }
+}
 
 }  // namespace
 
@@ -37,8 +57,7 @@ RunWords split_run_words(int count, const char* const* values) {
   return words;
 }
 
-void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common,
-           const std::vector<std::string>& nameservers) {
+void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common, const RunNames& names) {
   check(options.link);
   if (words.program.empty()) throw app::UsageError(std::string("the program to run stands behind --:") + example);
   if (common.tty) throw app::UsageError("run makes its own link: --tty has no place here");
@@ -47,12 +66,7 @@ void check(const RunOptions& options, const RunWords& words, const app::CommonOp
     std::error_code error;
     if (!std::filesystem::exists(path, error)) throw app::UsageError("--hide " + path + ": there is no such file");
   }
-  if (options.link.via.empty()) return;
-  for (const auto& server : nameservers) {
-    if (core::Address::parse(server)) continue;
-    throw app::UsageError("with --via, --dns is an address without a port (resolv.conf(5) knows none), not '" + server +
-                          "'");
-  }
+  check_names(options, names);
 }
 
 std::vector<std::string> local_far_end(const RunWords& words, const app::po::options_description& all,
@@ -71,8 +85,8 @@ std::vector<std::string> local_far_end(const RunWords& words, const app::po::opt
   return command;
 }
 
-std::vector<std::string> resolver_addresses(const RunOptions& options, const std::vector<std::string>& nameservers) {
-  return options.link.via.empty() || nameservers.empty() ? virtual_resolvers : nameservers;
+std::vector<std::string> nameservers(const RunOptions& options, const RunNames& names) {
+  return asks_itself(options, names) ? names.servers : names.resolvers;
 }
 
 io::ExitStatus run_program(const RunPlan& plan) {

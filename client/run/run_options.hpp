@@ -21,23 +21,28 @@ struct RunOptions {
   std::vector<std::string> hide;
 };
 
+/// What the proxy's options say of names.
+struct RunNames {
+  std::vector<std::string> resolvers;  // --resolver-address: what the far end answers at, or "none"
+  std::vector<std::string> servers;    // --dns
+};
+
 /// Those of the links not among them.
 app::po::options_description run_description(RunOptions& options);
 
 /// Takes out the word "run" and what is behind "--". Whether there is a program is not asked yet.
 RunWords split_run_words(int count, const char* const* values);
 
-/// Throws app::UsageError for what makes no sense. `nameservers` is what --dns names.
-void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common,
-           const std::vector<std::string>& nameservers);
+/// Throws app::UsageError for what makes no sense.
+void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common, const RunNames& names);
 
 /// The far end for a run without --via: this program as `tfunnel proxy`, with those of the options that `of_far_end`
 /// describes.
 std::vector<std::string> local_far_end(const RunWords& words, const app::po::options_description& all,
                                        const app::po::options_description& of_far_end);
 
-/// What stands in the program's /etc/resolv.conf.
-std::vector<std::string> resolver_addresses(const RunOptions& options, const std::vector<std::string>& nameservers);
+/// What stands in the program's /etc/resolv.conf. REQUIRES: check() has passed.
+std::vector<std::string> nameservers(const RunOptions& options, const RunNames& names);
 
 /// Runs the program. The exit status is the program's, or that of our own failure; it may end by a signal as the
 /// program did. Throws app::UsageError.

@@ -163,6 +163,23 @@ def test_dns_option_names_other_nameservers(lab, runs):
     assert done.stdout.split()[-1] == topology.FAR[4], done.stderr
 
 
+def test_resolver_address_is_the_programs_nameserver(lab, runs):
+    """Else the program asks an address that nobody answers at."""
+    start_dnsmasq(lab, topology.FAR_MGMT[4])
+    done = runs.run("sh", "-c", f"cat /etc/resolv.conf; dig +short +time=5 {NAME} A", via=False,
+                    options=["--resolver-address", "203.0.113.53", "--dns", topology.FAR_MGMT[4]])
+    assert "nameserver 203.0.113.53\n" in done.stdout and "198.18.0.53" not in done.stdout
+    assert done.stdout.split()[-1] == topology.FAR[4], done.stderr
+
+
+def test_without_a_resolver_the_program_asks_the_nameserver_itself(lab, runs):
+    start_dnsmasq(lab, topology.FAR_MGMT[4])
+    done = runs.run("sh", "-c", f"cat /etc/resolv.conf; dig +short +time=5 {NAME} A", via=False,
+                    options=["--resolver-address", "none", "--dns", topology.FAR_MGMT[4]])
+    assert "nameserver none" not in done.stdout and f"nameserver {topology.FAR_MGMT[4]}\n" in done.stdout
+    assert done.stdout.split()[-1] == topology.FAR[4], done.stderr
+
+
 @FAMILIES
 def test_udp_program(lab, runs, family):
     lab.serve()
@@ -265,7 +282,9 @@ def test_program_is_not_started_without_a_link(runs):
     ["run"], ["run", "--"], ["run", "curl"], ["run", "--tty", "--", "true"], ["run", "--no-such", "--", "true"],
     ["run", "--hide", "relative", "--", "true"], ["run", "--hide", "/no/such/path", "--", "true"],
     ["run", "--via", "x", "--http-proxy", "http://p:1", "--", "true"],
-    ["run", "--via", "x", "--dns", "192.0.2.1:5353", "--", "true"], ["run", "--preserve-source", "--", "true"],
+    ["run", "--via", "x", "--dns", "192.0.2.1:5353", "--", "true"],
+    ["run", "--resolver-address", "none", "--", "true"],
+    ["run", "--resolver-address", "none", "--dns", "192.0.2.1:5353", "--", "true"], ["run", "--preserve-source", "--", "true"],
     ["run", "--port", "1", "--", "true"], ["proxy", "--port", "12300"],
 ], ids=" ".join)
 def test_usage_error(words):

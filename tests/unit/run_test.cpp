@@ -117,10 +117,16 @@ TEST(RunOptions, FarEndGetsItsOwnOptionsAsTheyWereWritten) {
 
 TEST(RunOptions, NameserversTravelOnlyIfThereIsARealFarEnd) {
   RunOptions run;
-  EXPECT_EQ(resolver_addresses(run, {"192.0.2.1"}), (std::vector<std::string>{"198.18.0.53", "fd00:7466::53"}));
+  RunNames names{{"203.0.113.53"}, {"192.0.2.1"}};
+  EXPECT_EQ(nameservers(run, names), names.resolvers);
   run.link.via = "ssh host tfunnel";
-  EXPECT_EQ(resolver_addresses(run, {"192.0.2.1"}), (std::vector<std::string>{"192.0.2.1"}));
-  EXPECT_EQ(resolver_addresses(run, {}).size(), 2U);
+  EXPECT_EQ(nameservers(run, names), names.servers);
+  names.servers.clear();
+  EXPECT_EQ(nameservers(run, names), names.resolvers);
+}
+
+TEST(RunOptions, WithoutAResolverTheProgramAsksTheNameserverItself) {
+  EXPECT_EQ(nameservers({}, {{"none"}, {"192.0.2.1"}}), std::vector<std::string>{"192.0.2.1"});
 }
 
 }  // namespace
