@@ -189,7 +189,7 @@ bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
     paced_ = true;
     return false;
   }
-  auto allowance = std::min(Scheduler::allowance(turn), paced);
+  auto allowance = paced;
   if (tcp) allowance = static_cast<std::size_t>(std::min<std::uint64_t>(allowance, flow.send_credit));
   const auto id = flow.id;
   const auto handler = flow.handler;

@@ -21,10 +21,12 @@ class Turn : public boost::intrusive::list_base_hook<boost::intrusive::link_mode
 };
 
 /// Deficit round robin with sparse flows first, after RFC 8290 (FQ-CoDel) without the CoDel part: a
-/// flow that comes newly into the ring gets one quantum ahead of those that keep sending.
+/// flow that comes newly into the ring gets one quantum ahead of those that keep sending. As there, who
+/// has any of its quantum left may send a whole frame and pays the surplus back later: a frame cut to
+/// what is left would often be a sliver, which costs as much as a whole one.
 class Scheduler {
  public:
-  /// Bytes a flow may send in a turn before the next one is asked.
+  /// Bytes a flow may send in a turn before the next one is asked, give or take a frame.
   explicit Scheduler(std::size_t quantum = 256U << 10) : quantum_(quantum) {}
 
   /// `turn` has something to send. Does nothing if it is in the ring. `bulk`: it does not count as
@@ -33,8 +35,6 @@ class Scheduler {
   void remove(Turn& turn);
   /// The flow to ask next, or none. It keeps its place until used() or finished() is called.
   Turn* next();
-  /// How much the flow that next() gave may send now; at least 1.
-  [[nodiscard]] static std::size_t allowance(const Turn& turn) { return static_cast<std::size_t>(turn.deficit_); }
   [[nodiscard]] static bool is_sparse(const Turn& turn) { return !turn.in_bulk_; }
   /// It sent `bytes` and has more to send.
   void used(Turn& turn, std::size_t bytes);

@@ -48,7 +48,7 @@ core::Pulled Relay::pull_copying(core::Batch& batch, std::size_t allowance) {
   const auto count = socket_.read_some(asio::buffer(room.data(), room.size()), error);
   if (error) return read_ended(error);
   batch.commit_data(flow_->id, count);
-  after_read(count);
+  after_read(count, room.size());
   if (count == room.size()) return {.bytes = count, .more = true};
   wait_readable();
   return {.bytes = count};
@@ -60,12 +60,13 @@ core::Pulled Relay::pull_moving(core::Batch& batch, std::size_t allowance) {
   const auto count = path_->out.take(socket_.native_handle(), allowance);
   if (!count) return read_ended(count.error());
   batch.commit_staged(flow_->id, *count);
-  after_read(*count);
+  after_read(*count, allowance);
   return {.bytes = *count, .more = true, .batch_full = true};
 }
 
-void Relay::after_read(std::size_t count) {
-  bulk_ = count >= least_move;
+void Relay::after_read(std::size_t count, std::size_t most) {
+  // What was cut short (the last of the credit) does not tell how much the application sends.
+  bulk_ = count >= least_move || (bulk_ && count == most);
   // Unread data may hide a reset from a flow that has no credit to read it.
   if (count == flow_->send_credit) watch_errors();
 }

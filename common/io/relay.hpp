@@ -56,7 +56,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
  private:
   core::Pulled pull_copying(core::Batch& batch, std::size_t allowance);
   core::Pulled pull_moving(core::Batch& batch, std::size_t allowance);
-  void after_read(std::size_t count);
+  void after_read(std::size_t count, std::size_t most);
   void wait_readable();
   void wait_writable();
   void watch_errors();
