@@ -72,6 +72,8 @@ class Mux {
   boost::system::result<std::size_t> receive(ByteView bytes, Time now);
   /// Payload of a Data frame that has not arrived yet; 0 between frames.
   [[nodiscard]] std::size_t payload_left() const { return payload_left_; }
+  /// The whole payload of the Data frame that is being received; 0 between frames.
+  [[nodiscard]] std::size_t payload_size() const { return payload_left_ > 0 ? payload_size_ : 0; }
   /// The size of the last Data header, to guess the next one's by.
   [[nodiscard]] std::size_t data_header_size() const { return data_header_size_; }
   /// A descriptor to move that payload into, or -1 if it must come by receive().
@@ -220,6 +222,7 @@ class Mux {
   // Data that is being received: `payload_left_` bytes belong to `payload_flow_`.
   Flow* payload_flow_ = nullptr;
   std::size_t payload_left_ = 0;
+  std::size_t payload_size_ = 0;
   std::size_t data_header_size_ = max_data_header;
 };
 

@@ -195,7 +195,7 @@ error_code Mux::on_data_header(const DataHeader& header) {
   if (flow.end_received) return ProtocolError::data_after_end;
   if (!flow.window.received(header.payload)) return ProtocolError::credit_overrun;
   payload_flow_ = &flow;
-  payload_left_ = header.payload;
+  payload_left_ = payload_size_ = header.payload;
   data_header_size_ = header.size;
   return {};
 }

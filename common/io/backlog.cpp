@@ -4,17 +4,50 @@ namespace tfunnel::io {
 
 void Backlog::append(core::ByteView bytes) {
   budget_.buffer(bytes.size());
+  if (!pipes_.empty() && queue_.empty()) bytes = bytes.subspan(put(bytes));
   queue_.append(bytes);
 }
 
 int Backlog::pipe() {
-  if (path_ == nullptr || !queue_.empty()) return -1;
-  if (!stage_) stage_ = path_->spare.borrow();
-  return stage_ ? stage_->write_descriptor() : -1;
+  if (path_ == nullptr || (pipes_.empty() && !borrow()) || !spill()) return -1;
+  return pipes_.back().stage->write_descriptor();
+}
+
+int Backlog::next_pipe() {
+  // An empty one is not what is full.
+  const bool full = !pipes_.empty() && pipes_.back().bytes > 0;
+  return full && queue_.empty() && borrow() ? pipes_.back().stage->write_descriptor() : -1;
+}
+
+bool Backlog::borrow() {
+  auto stage = pipes_.size() < most_pipes ? path_->spare.borrow() : nullptr;
+  if (!stage) return false;
+  pipes_.push_back({std::move(stage)});
+  return true;
+}
+
+/// Copies into the last pipe what it takes, and returns how much.
+std::size_t Backlog::put(core::ByteView bytes) {
+  const auto count = pipes_.back().stage->put(bytes.data(), bytes.size());
+  if (!count) return 0;
+  pipes_.back().bytes += *count;
+  moved_ += *count;
+  return *count;
+}
+
+/// False: not all of the memory went into the pipes.
+bool Backlog::spill() {
+  while (!queue_.empty()) {
+    const auto count = put(queue_.front());
+    queue_.consume(count);
+    if (count == 0 && !borrow()) return false;
+  }
+  return true;
 }
 
 void Backlog::moved(std::size_t bytes) {
   budget_.buffer(bytes);
+  pipes_.back().bytes += bytes;
   moved_ += bytes;
 }
 
@@ -32,20 +65,27 @@ std::size_t Backlog::write_to(tcp::socket& socket, error_code& error) {
 }
 
 std::size_t Backlog::give_moved(int descriptor, error_code& error) {
-  const auto count = stage_->give(descriptor, moved_);
+  auto& oldest = pipes_.front();
+  const auto count = oldest.stage->give(descriptor, oldest.bytes);
   error = count ? error_code() : count.error();
   if (!count) return 0;
   moved_ -= *count;
-  if (moved_ == 0) path_->spare.give_back(std::move(stage_));
+  oldest.bytes -= *count;
+  if (oldest.bytes == 0) {
+    path_->spare.give_back(std::move(oldest.stage));
+    pipes_.erase(pipes_.begin());
+  }
   return *count;
 }
 
 // A pipe with bytes of a flow that is over is of no use to another.
 void Backlog::clear() {
   budget_.release(size());
-  if (stage_ && moved_ == 0) path_->spare.give_back(std::move(stage_));
-  if (stage_) path_->spare.lost();
-  stage_.reset();
+  for (auto& pipe : pipes_) {
+    pipe.bytes == 0 ? path_->spare.give_back(std::move(pipe.stage)) : path_->spare.lost();
+  }
+  pipes_.clear();
+  pipes_.shrink_to_fit();
   moved_ = 0;
   queue_.clear();
 }

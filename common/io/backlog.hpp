@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "common/core/byte_queue.hpp"
 #include "common/core/credit.hpp"
@@ -9,9 +10,11 @@
 
 namespace tfunnel::io {
 
-/// Bytes on their way to a slow socket, oldest first: in a pipe of their own, where the system can move
-/// them there without a copy, and behind that in memory. What is held counts as buffered in the budget.
-/// An empty backlog owns neither pipe nor memory.
+/// Bytes on their way to a slow socket, oldest first: in pipes of their own, where the system can move
+/// them there without a copy, and behind that in memory. What is in memory moves into a pipe as soon as
+/// something is to be moved behind it: else all that follows would have to be copied for as long as the
+/// socket is the slowest part. What is held counts as buffered in the budget.
+/// An empty backlog owns neither pipe nor memory, but for a pipe that was asked for and not used yet.
 class Backlog {
  public:
   /// `budget` must outlive it; `path` (null: always memory) too.
@@ -28,10 +31,12 @@ class Backlog {
 
   /// REQUIRES: the budget has room.
   void append(core::ByteView bytes);
-  /// A descriptor that bytes may be moved into behind all others, or -1: there is none, or what comes
-  /// next must queue behind bytes in memory.
+  /// A descriptor that bytes may be moved into behind all others; -1: there is none, or the pipes cannot
+  /// hold what is in memory.
   int pipe();
-  /// `bytes` were moved into pipe().
+  /// Another one, since pipe() takes no more; or -1.
+  int next_pipe();
+  /// `bytes` were moved into the pipe that was asked for last.
   void moved(std::size_t bytes);
   /// Writes some of the oldest bytes and returns how many. Errors: would_block. REQUIRES: !empty().
   std::size_t write_to(tcp::socket& socket, error_code& error);
@@ -39,12 +44,23 @@ class Backlog {
   void clear();
 
  private:
+  /// A pipe, and how many bytes it holds; only the last one may hold none.
+  struct Held {
+    std::unique_ptr<Stage> stage;
+    std::size_t bytes = 0;
+  };
+  // A flow's window seldom needs more.
+  static constexpr std::size_t most_pipes = 4;
+
+  bool borrow();
+  std::size_t put(core::ByteView bytes);
+  bool spill();
   std::size_t give_moved(int descriptor, error_code& error);
 
   core::MemoryBudget& budget_;
   DataPath* path_;
-  std::unique_ptr<Stage> stage_;
-  std::size_t moved_ = 0;  // in the stage
+  std::vector<Held> pipes_;  // oldest first
+  std::size_t moved_ = 0;    // in all of them
   core::ByteQueue queue_;
 };
 

@@ -88,10 +88,12 @@ void Link::read() {
 }
 
 // After a bulk frame another one is likely. Its payload can only be moved if it was not read along
-// with its header, so the read stops right behind that.
+// with its header, so the read stops right behind that; also in the middle of one, since who reads as much
+// as a frame holds would find itself in the middle again, and copy for ever.
 std::size_t Link::read_size() const {
   const auto room = input_.size() - input_end_;
-  if (reads_since_move_ > most_header_reads) return room;
+  const bool amid_bulk = path_.moves() && mux_.payload_size() >= least_move;
+  if (reads_since_move_ > most_header_reads && !amid_bulk) return room;
   const auto wanted = input_end_ > 0 ? core::max_data_header : mux_.payload_left() + mux_.data_header_size();
   return std::min(room, wanted);
 }

@@ -131,8 +131,8 @@ int Relay::payload_descriptor() {
 }
 
 int Relay::payload_diversion() {
-  if (!attached_ || diverted_) return -1;
-  const int pipe = backlog_.pipe();
+  if (!attached_) return -1;
+  const int pipe = backlog_.empty() && !diverted_ ? backlog_.pipe() : backlog_.next_pipe();
   if (pipe < 0) return -1;
   diverted_ = true;
   stalled();

@@ -28,6 +28,8 @@ class Stage {
   result<std::size_t> take(int descriptor, std::size_t most);
   /// Moves up to `most` staged bytes to `descriptor`. Errors: would_block.
   result<std::size_t> give(int descriptor, std::size_t most);
+  /// Copies into the stage what fits of `size` bytes. Errors: would_block.
+  result<std::size_t> put(const void* from, std::size_t size);
   /// Reads up to `most` staged bytes into memory, for a destination that cannot take them now.
   result<std::size_t> read(void* into, std::size_t most);
   /// What others may move bytes into; -1 while closed.
@@ -50,7 +52,7 @@ class SpareStages {
   void lost() { --lent_; }
 
  private:
-  static constexpr std::size_t most = 8;
+  static constexpr std::size_t most = 16;
   std::size_t lent_ = 0;
   std::vector<std::unique_ptr<Stage>> idle_;
 };

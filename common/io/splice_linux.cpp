@@ -35,6 +35,12 @@ result<std::size_t> Stage::take(int descriptor, std::size_t most) { return move_
 
 result<std::size_t> Stage::give(int descriptor, std::size_t most) { return move_bytes(out_, descriptor, most); }
 
+result<std::size_t> Stage::put(const void* from, std::size_t size) {
+  const auto count = ::write(in_, from, size);
+  if (count < 0) return last_error();
+  return static_cast<std::size_t>(count);
+}
+
 result<std::size_t> Stage::read(void* into, std::size_t most) {
   const auto count = ::read(out_, into, most);
   if (count < 0) return last_error();

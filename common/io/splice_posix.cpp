@@ -11,6 +11,7 @@ Stage::~Stage() = default;
 bool Stage::open() { return false; }
 result<std::size_t> Stage::take(int /*descriptor*/, std::size_t /*most*/) { return unsupported(); }
 result<std::size_t> Stage::give(int /*descriptor*/, std::size_t /*most*/) { return unsupported(); }
+result<std::size_t> Stage::put(const void* /*from*/, std::size_t /*size*/) { return unsupported(); }
 result<std::size_t> Stage::read(void* /*into*/, std::size_t /*most*/) { return unsupported(); }
 result<std::size_t> move_bytes(int /*from*/, int /*to*/, std::size_t /*most*/) { return unsupported(); }
 bool is_pipe(int /*descriptor*/) { return false; }
