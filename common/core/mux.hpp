@@ -40,6 +40,8 @@ struct Counters {
   std::uint64_t flows_opened = 0;
   std::uint64_t bytes_sent = 0;  // payload of Data and Datagram
   std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent_moved = 0;  // of these, what no copy was made of
+  std::uint64_t bytes_received_moved = 0;
   std::uint64_t datagrams_dropped = 0;
   std::uint64_t datagrams_refused = 0;  // answered with an error, because no way out takes them
   std::uint64_t errors_dropped = 0;     // DatagramError frames that found their queue full
@@ -72,8 +74,8 @@ class Mux {
   boost::system::result<std::size_t> receive(ByteView bytes, Time now);
   /// Payload of a Data frame that has not arrived yet; 0 between frames.
   [[nodiscard]] std::size_t payload_left() const { return payload_left_; }
-  /// The whole payload of the Data frame that is being received; 0 between frames.
-  [[nodiscard]] std::size_t payload_size() const { return payload_left_ > 0 ? payload_size_ : 0; }
+  /// The largest payload of the Data frames that began in the last receive(); 0 if none did.
+  [[nodiscard]] std::size_t largest_payload() const { return largest_payload_; }
   /// The size of the last Data header, to guess the next one's by.
   [[nodiscard]] std::size_t data_header_size() const { return data_header_size_; }
   /// A descriptor to move that payload into, or -1 if it must come by receive().
@@ -222,7 +224,7 @@ class Mux {
   // Data that is being received: `payload_left_` bytes belong to `payload_flow_`.
   Flow* payload_flow_ = nullptr;
   std::size_t payload_left_ = 0;
-  std::size_t payload_size_ = 0;
+  std::size_t largest_payload_ = 0;
   std::size_t data_header_size_ = max_data_header;
 };
 

@@ -196,6 +196,7 @@ bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
   assert(handler && "a flow in the ring has a local end");
   const auto pulled = handler->pull(batch, allowance, now);
   counters_.bytes_sent += pulled.bytes;
+  counters_.bytes_sent_moved += batch.staged();  // full from there, so it is this pull's
   // A pull may reset the flow, or close it; it cannot be gone while its Open was sent, but look again.
   const auto found = flows_.find(id);
   if (found == flows_.end()) return true;

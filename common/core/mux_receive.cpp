@@ -1,4 +1,6 @@
 // The mux's receiving half: checks every claim of the far end, then tells the flows.
+#include <algorithm>
+
 #include "common/core/mux.hpp"
 
 namespace tfunnel::core {
@@ -41,6 +43,7 @@ result<std::size_t> Mux::receive(ByteView bytes, Time now) {
 
 result<std::size_t> Mux::receive_frames(ByteView bytes, Time now) {
   std::size_t used = 0;
+  largest_payload_ = 0;
   while (used < bytes.size()) {
     if (payload_left_ > 0) {
       const auto part = bytes.subspan(used, std::min(payload_left_, bytes.size() - used));
@@ -89,6 +92,7 @@ int Mux::payload_diversion() const {
 void Mux::payload_moved(std::size_t bytes, Time now) {
   count_received(bytes, true, now);
   count_payload(bytes);
+  counters_.bytes_received_moved += bytes;
   if (const auto handler = payload_flow_->handler) handler->on_moved(bytes);
 }
 
@@ -195,7 +199,8 @@ error_code Mux::on_data_header(const DataHeader& header) {
   if (flow.end_received) return ProtocolError::data_after_end;
   if (!flow.window.received(header.payload)) return ProtocolError::credit_overrun;
   payload_flow_ = &flow;
-  payload_left_ = payload_size_ = header.payload;
+  payload_left_ = header.payload;
+  largest_payload_ = std::max(largest_payload_, header.payload);
   data_header_size_ = header.size;
   return {};
 }

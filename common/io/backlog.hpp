@@ -50,7 +50,7 @@ class Backlog {
     std::size_t bytes = 0;
   };
   // A flow's window seldom needs more.
-  static constexpr std::size_t most_pipes = 4;
+  static constexpr std::size_t most_pipes = 8;
 
   bool borrow();
   std::size_t put(core::ByteView bytes);

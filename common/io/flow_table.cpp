@@ -38,7 +38,9 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
   text << "link: " << static_cast<std::uint64_t>(pacer.rate()) << " bytes/s at most, round trip " << round_trip.count()
        << " ms, in flight " << pacer.in_flight() << " of " << pacer.bound(std::chrono::steady_clock::now())
        << " bytes\n";
-  text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received << " bytes\n"
+  text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received
+       << " bytes; of these without a copy " << counters.bytes_sent_moved << " and " << counters.bytes_received_moved
+       << "\n"
        << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused << "\n"
        << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
   return text.str();

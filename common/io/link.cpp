@@ -78,7 +78,7 @@ void Link::read() {
       if (is_transient(count.error())) break;
       return fail(count.error());
     }
-    ++reads_since_move_;
+    ++reads_since_bulk_;
     done += *count;
     input_end_ += *count;
     hand_over();
@@ -88,12 +88,10 @@ void Link::read() {
 }
 
 // After a bulk frame another one is likely. Its payload can only be moved if it was not read along
-// with its header, so the read stops right behind that; also in the middle of one, since who reads as much
-// as a frame holds would find itself in the middle again, and copy for ever.
+// with its header, so the read stops right behind that.
 std::size_t Link::read_size() const {
   const auto room = input_.size() - input_end_;
-  const bool amid_bulk = path_.moves() && mux_.payload_size() >= least_move;
-  if (reads_since_move_ > most_header_reads && !amid_bulk) return room;
+  if (reads_since_bulk_ > most_header_reads) return room;
   const auto wanted = input_end_ > 0 ? core::max_data_header : mux_.payload_left() + mux_.data_header_size();
   return std::min(room, wanted);
 }
@@ -109,7 +107,6 @@ result<std::size_t> Link::move_payload() {
   if (!count && is_transient(count.error())) return count;
   if (!count || *count == 0) return 0;
   events_.on_moved();
-  reads_since_move_ = 0;
   return count;
 }
 
@@ -158,6 +155,7 @@ void Link::unstage(std::size_t staged) {
 
 void Link::hand_over() {
   const auto used = events_.on_bytes(core::ByteView(input_.data(), input_end_));
+  if (path_.moves() && mux_.largest_payload() >= least_move) reads_since_bulk_ = 0;
   const auto rest = std::span(input_).subspan(used, input_end_ - used);
   std::ranges::copy(rest, input_.begin());
   input_end_ = rest.size();

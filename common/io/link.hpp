@@ -43,7 +43,7 @@ class Link : public std::enable_shared_from_this<Link> {
   [[nodiscard]] bool output_waiting() const { return !batch_.empty() || mux_.has_output(); }
 
  private:
-  static constexpr int never_moved = 1000;
+  static constexpr int never = 1000;
   void read();
   void wait_readable();
   [[nodiscard]] std::size_t read_size() const;
@@ -72,7 +72,7 @@ class Link : public std::enable_shared_from_this<Link> {
   core::Batch batch_;
   std::vector<std::uint8_t> input_;
   std::size_t input_end_ = 0;
-  int reads_since_move_ = never_moved;
+  int reads_since_bulk_ = never;
   std::function<void()> on_drained_;
   bool running_ = false;
   bool writing_ = false;  // write() runs, is posted, or awaits the channel

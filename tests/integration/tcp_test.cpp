@@ -1,8 +1,10 @@
 // TCP through a whole tunnel: what one application sends, the other gets, over either kind of link.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <future>
 
+#include "common/io/splice.hpp"
 #include "tests/integration/support/tunnel.hpp"
 
 namespace tfunnel::test {
@@ -103,6 +105,60 @@ TEST_P(Tcp, StalledFlowDoesNotHoldOthers) {
   EXPECT_EQ(stalled_far.receive(flood.size()), flood) << "and goes on when its reader does";
   EXPECT_TRUE(sending.get());
 }
+
+// Copying gives the same bytes, so nothing else would tell; it takes twice the processor time.
+class MovingTcp : public testing::TestWithParam<LinkKind> {
+ protected:
+  void SetUp() override {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const bool moves = io::is_movable(ends[0]);
+    for (const int end : ends) ::close(end);
+    if (!moves) GTEST_SKIP() << "nothing can be moved on this system";
+  }
+  // Sends bulk to a reader that asks for `piece` bytes at a time. While the window still grows more may arrive than the
+  // pipes hold, so what was copied then does not count.
+  void expect_moved(std::size_t piece) {
+    const auto bytes = pattern(160'000'000);
+    const std::size_t grown = 60'000'000;
+    auto near = tunnel.connect(server.endpoint());
+    auto far = server.accept();
+    auto sent = send_later(near, bytes);
+    EXPECT_EQ(receive(far, grown, piece), Bytes(bytes.begin(), bytes.begin() + grown));
+    const auto sent_before = tunnel.client_counters();
+    const auto received_before = tunnel.proxy_counters();
+    EXPECT_EQ(receive(far, bytes.size() - grown, piece), Bytes(bytes.begin() + grown, bytes.end()));
+    EXPECT_TRUE(sent.get());
+    const auto sent_after = tunnel.client_counters();
+    const auto received_after = tunnel.proxy_counters();
+    const auto sent_all = sent_after.bytes_sent - sent_before.bytes_sent;
+    const auto received_all = received_after.bytes_received - received_before.bytes_received;
+    EXPECT_GT(sent_after.bytes_sent_moved - sent_before.bytes_sent_moved, sent_all / 5 * 3) << "of " << sent_all;
+    EXPECT_GT(received_after.bytes_received_moved - received_before.bytes_received_moved, received_all / 5 * 3)
+        << "of " << received_all;
+  }
+  static Bytes receive(Socket& socket, std::size_t size, std::size_t piece) {
+    Bytes received;
+    received.reserve(size);
+    while (received.size() < size) {
+      const auto part = socket.receive(std::min(piece, size - received.size()));
+      if (part.empty()) break;
+      received.insert(received.end(), part.begin(), part.end());
+    }
+    return received;
+  }
+
+  Tunnel tunnel{GetParam()};
+  Server server;
+};
+
+INSTANTIATE_TEST_SUITE_P(Over, MovingTcp, testing::Values(over_socketpair, over_pipes),
+                         [](const auto& kind) { return kind.param.name; });
+
+TEST_P(MovingTcp, BulkIsNotCopied) { expect_moved(1 << 20); }
+
+// Slower than the tunnel in the one way that is the same on every machine.
+TEST_P(MovingTcp, BulkForAReaderThatFallsBehindIsNotCopied) { expect_moved(3000); }
 
 }  // namespace
 }  // namespace tfunnel::test

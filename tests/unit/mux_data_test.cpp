@@ -100,6 +100,17 @@ TEST(Mux, InteractiveFlowPassesABulkFlow) {
   EXPECT_EQ(sparse_far->received, bytes_of("key"));
 }
 
+// Half of all bulk data was copied, since what was left of a turn was too little to be moved.
+TEST(Mux, NoTurnEndsWithASliverOfAFrame) {
+  MuxPair pair;
+  auto [bulk, bulk_far] = pair.connect();
+  bulk->most_at_once = 997;
+  bulk->send(pattern(3'000'000));
+  pair.run();
+  EXPECT_EQ(bulk_far->received, pattern(3'000'000));
+  EXPECT_GE(bulk->least_allowance, 700U) << "half of the smallest frame";
+}
+
 TEST(Mux, TinyWindowsOnBothSidesStillCarryEverything) {
   const Side::Terms tiny{.cap = 1};
   MuxPair pair(tiny, tiny);

@@ -173,6 +173,14 @@ std::shared_ptr<UdpApplication> Tunnel::udp_application() {
   });
 }
 
+core::Counters Tunnel::client_counters() {
+  return call([this] { return client_->mux().counters(); });
+}
+
+core::Counters Tunnel::proxy_counters() {
+  return call([this] { return proxy_->mux().counters(); });
+}
+
 std::size_t Tunnel::client_flows() {
   return call([this] { return client_->mux().flow_count(); });
 }

@@ -100,6 +100,8 @@ class Tunnel {
     return result.get();
   }
 
+  core::Counters client_counters();
+  core::Counters proxy_counters();
   std::size_t client_flows();
   std::size_t proxy_flows();
   /// The proxy says GoAway; returns how both ended, the client first.

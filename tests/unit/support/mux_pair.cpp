@@ -75,7 +75,8 @@ void End::on_datagram_error(const core::Endpoint& peer, Reason reason) { datagra
 
 Pulled End::pull(core::Batch& batch, std::size_t allowance, core::Time) {
   if (flow_->request.transport == core::Transport::udp) return pull_datagrams(batch, allowance);
-  const auto left = to_send_.size() - sent_;
+  if (allowance < flow_->send_credit) least_allowance = std::min(least_allowance, allowance);
+  const auto left = std::min(to_send_.size() - sent_, most_at_once);
   if (left == 0) return {};
   const auto room = batch.data_room(std::min(allowance, left));
   if (room.empty()) return {.more = true, .batch_full = true};

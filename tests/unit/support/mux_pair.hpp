@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,6 +38,8 @@ class End final : public core::FlowHandler {
   std::size_t held = 0;
   bool drains = true;  // grants credit for what arrives at once
   bool closes_on_fin = false;
+  std::size_t most_at_once = std::numeric_limits<std::size_t>::max();  // the application never has more in its socket
+  std::size_t least_allowance = std::numeric_limits<std::size_t>::max();  // but for what credit cut short
   std::size_t opens = 0;
   std::size_t fins = 0;
   std::size_t finished = 0;
