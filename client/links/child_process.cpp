@@ -1,6 +1,5 @@
 #include "client/links/child_process.hpp"
 
-#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "client/close_descriptors.hpp"
 #include "client/pipe.hpp"
 #include "common/io/errors.hpp"
 
@@ -60,7 +60,7 @@ struct ChildEnds {
   ::dup2(ends.output, STDOUT_FILENO);
   if (ends.errors >= 0) ::dup2(ends.errors, STDERR_FILENO);
   // Flows' sockets above all: held here, an application would never see its connection end.
-  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  close_descriptors(STDERR_FILENO + 1);
   restore_signals();
   ::execv(file, arguments);
   static constexpr char said[] = "the command of the link cannot be run\n";

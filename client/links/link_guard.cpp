@@ -1,6 +1,5 @@
 #include "client/links/link_guard.hpp"
 
-#include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include <csignal>
 #include <new>
 
+#include "client/close_descriptors.hpp"
 #include "client/pipe.hpp"
 #include "common/io/errors.hpp"
 
@@ -23,7 +23,7 @@ namespace {
   // Holding none of our descriptors it holds up nobody.
   ::setpgid(0, 0);
   ::dup2(lifeline, STDIN_FILENO);
-  ::close_range(STDIN_FILENO + 1, ~0U, 0);
+  close_descriptors(STDIN_FILENO + 1);
   char byte = 0;
   while (::read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
   }

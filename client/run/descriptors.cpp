@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
+#include "client/close_descriptors.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
@@ -41,12 +41,6 @@ struct Message {
 
 [[noreturn]] void fail(const char* what) { throw boost::system::system_error(io::last_error(), what); }
 
-void close_range(unsigned first, unsigned last) {
-  if (first > last || ::syscall(SYS_close_range, first, last, 0) == 0) return;
-  const auto end = std::min<unsigned>(last, static_cast<unsigned>(::sysconf(_SC_OPEN_MAX)));
-  for (unsigned number = first; number <= end; ++number) ::close(static_cast<int>(number));
-}
-
 std::vector<int> numbers(const CaptureSockets& sockets) {
   std::vector<int> all;
   for (const auto& socket : sockets.tcp) all.push_back(socket.get());
@@ -69,10 +63,10 @@ void close_all_but(std::vector<int> keep) {
   unsigned first = STDERR_FILENO + 1;
   for (const int number : keep) {
     if (number < static_cast<int>(first)) continue;
-    close_range(first, static_cast<unsigned>(number) - 1);
+    close_descriptors(first, static_cast<unsigned>(number) - 1);
     first = static_cast<unsigned>(number) + 1;
   }
-  close_range(first, ~0U);
+  close_descriptors(first);
 }
 
 void close_standard_stream(int number) {
