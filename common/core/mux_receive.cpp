@@ -82,11 +82,11 @@ void Mux::count_payload(std::size_t bytes) {
 }
 
 int Mux::payload_descriptor() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor(payload_left_) : -1;
 }
 
 int Mux::payload_diversion() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion() : -1;
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion(payload_left_) : -1;
 }
 
 void Mux::payload_moved(std::size_t bytes, Time now) {

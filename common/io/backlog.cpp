@@ -8,15 +8,15 @@ void Backlog::append(core::ByteView bytes) {
   queue_.append(bytes);
 }
 
-int Backlog::pipe() {
-  if (path_ == nullptr || (pipes_.empty() && !borrow()) || !spill()) return -1;
+int Backlog::pipe(std::size_t size) {
+  if (path_ == nullptr || !budget_.fits(size) || (pipes_.empty() && !borrow()) || !spill()) return -1;
   return pipes_.back().stage->write_descriptor();
 }
 
-int Backlog::next_pipe() {
+int Backlog::next_pipe(std::size_t size) {
   // An empty one is not what is full.
   const bool full = !pipes_.empty() && pipes_.back().bytes > 0;
-  return full && queue_.empty() && borrow() ? pipes_.back().stage->write_descriptor() : -1;
+  return full && queue_.empty() && budget_.fits(size) && borrow() ? pipes_.back().stage->write_descriptor() : -1;
 }
 
 bool Backlog::borrow() {

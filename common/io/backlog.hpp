@@ -31,11 +31,11 @@ class Backlog {
 
   /// REQUIRES: the budget has room.
   void append(core::ByteView bytes);
-  /// A descriptor that bytes may be moved into behind all others; -1: there is none, or the pipes cannot
-  /// hold what is in memory.
-  int pipe();
+  /// A descriptor that up to `size` bytes may be moved into behind all others; -1: there is none, the budget has no
+  /// room for them, or the pipes cannot hold what is in memory.
+  int pipe(std::size_t size);
   /// Another one, since pipe() takes no more; or -1.
-  int next_pipe();
+  int next_pipe(std::size_t size);
   /// `bytes` were moved into the pipe that was asked for last.
   void moved(std::size_t bytes);
   /// Writes some of the oldest bytes and returns how many. Errors: would_block. REQUIRES: !empty().

@@ -125,14 +125,14 @@ void Relay::on_data(core::ByteView bytes) {
   if (!bytes.empty()) keep(bytes);
 }
 
-int Relay::payload_descriptor() {
+int Relay::payload_descriptor(std::size_t size) {
   if (path_ == nullptr || !attached_ || !socket_.is_open()) return -1;
-  return backlog_.empty() && !diverted_ ? socket_.native_handle() : backlog_.pipe();
+  return backlog_.empty() && !diverted_ ? socket_.native_handle() : backlog_.pipe(size);
 }
 
-int Relay::payload_diversion() {
+int Relay::payload_diversion(std::size_t size) {
   if (!attached_) return -1;
-  const int pipe = backlog_.empty() && !diverted_ ? backlog_.pipe() : backlog_.next_pipe();
+  const int pipe = backlog_.empty() && !diverted_ ? backlog_.pipe(size) : backlog_.next_pipe(size);
   if (pipe < 0) return -1;
   diverted_ = true;
   stalled();
