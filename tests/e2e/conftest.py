@@ -124,3 +124,16 @@ def tunnel(server, start_tunnel):
     """The usual case: a server in far, and a tunnel over two pipes."""
     del server
     return start_tunnel()
+
+
+@pytest.fixture(name="via")
+def _via(server, start_tunnel):
+    """via(...) -> a tunnel whose far end the client has started, with a server behind it."""
+    del server
+
+    def start(via="far tfunnel", count=1, **options):
+        tunnel = start_tunnel(links.link_via, via=via, count=count, **options)
+        tunnel.wait_up(count)
+        return tunnel
+
+    return start

@@ -19,19 +19,6 @@ USAGE = 64
 SSH = "ssh host tfunnel"
 
 
-@pytest.fixture(name="via")
-def _via(server, start_tunnel):
-    """via(...) -> a tunnel whose far end the client has started, with a server behind it."""
-    del server
-
-    def start(via="far tfunnel", count=1, **options):
-        tunnel = start_tunnel(links.link_via, via=via, count=count, **options)
-        tunnel.wait_up(count)
-        return tunnel
-
-    return start
-
-
 @pytest.mark.parametrize("command", [SSH, "far tfunnel"])
 def test_traffic(lab, commands, via, command):
     if command == SSH:

@@ -16,12 +16,11 @@ SSH = "ssh host tfunnel"
 
 
 @pytest.fixture(name="via")
-def _via(lab, server, start_tunnel):
-    del server
+def _via(lab, via):
+    """The same with four links, all of which take flows."""
 
-    def start(via="far tfunnel", count=4, **options):
-        tunnel = start_tunnel(links.link_via, via=via, count=count, **options)
-        tunnel.wait_up(count)
+    def start(*command, count=4, **options):
+        tunnel = via(*command, count=count, **options)
         wait_all_greeted(lab, tunnel, count)
         return tunnel
 

@@ -9,18 +9,6 @@ import pytest
 import supervised
 
 
-@pytest.fixture(name="via")
-def _via(lab, server, start_tunnel):
-    del server
-
-    def start(via, **options):
-        tunnel = start_tunnel(links.link_via, via=via, **options)
-        assert supervised.answered(lab, 20)
-        return tunnel
-
-    return start
-
-
 def raw_log(tunnel):
     with open(tunnel.client.log_path, "rb") as file:
         return file.read()
