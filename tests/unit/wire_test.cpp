@@ -136,6 +136,16 @@ TEST(Wire, DataHeaderIsReportedAsSoonAsItIsCompleteAndNotBefore) {
   }
 }
 
+// What a fast link's frames may hold, with the longest flow id.
+TEST(Wire, DataFrameOfAWholeMebibyteIsLegal) {
+  Bytes header(core::max_data_header);
+  header.resize(core::write_data_header(header.data(), 0xffff'ffff, 1U << 20));
+  const auto parsed = parse_frame(header);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  ASSERT_TRUE(std::holds_alternative<DataHeader>(*parsed));
+  EXPECT_EQ(std::get<DataHeader>(*parsed).payload, 1U << 20);
+}
+
 TEST(Wire, DatagramIsReportedOnlyWhole) {
   const auto bytes = datagram_frame(2, endpoint("192.0.2.9", 9), pattern(200));
   for (std::size_t n = 0; n <= bytes.size(); ++n) {
