@@ -9,6 +9,18 @@ import pytest
 import supervised
 
 
+@pytest.fixture(name="via")
+def _via(lab, via):
+    """The same, and it has carried something."""
+
+    def start(*command, **options):
+        tunnel = via(*command, **options)
+        assert supervised.answered(lab, 20)
+        return tunnel
+
+    return start
+
+
 def raw_log(tunnel):
     with open(tunnel.client.log_path, "rb") as file:
         return file.read()
@@ -28,7 +40,7 @@ def test_far_ends_warnings_are_passed_on(via):
 
 def test_far_ends_information_is_left_out(lab, via):
     tunnel = via("exec far tfunnel")
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
     tunnel.client.signal(signal.SIGTERM)
     assert tunnel.client.wait(15) == 0
     assert "tfunnel link:" not in tunnel.log()
@@ -42,7 +54,7 @@ def test_lines_tell_which_link(lab, via):
     tunnel = via("echo hello >&2; exec far tfunnel", count=3)
     for number in (1, 2, 3):
         tunnel.wait_for_log(f"tfunnel link {number}: hello\n")
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_escape_sequences_do_not_reach_the_terminal(via):
@@ -57,7 +69,7 @@ def test_very_long_line(lab, via):
     tunnel.wait_for_log("tfunnel link: next\n")
     assert "tfunnel link: xxxx" in tunnel.log()
     assert os.path.getsize(tunnel.client.log_path) < 100_000
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_long_line_that_never_ends(lab, via):
@@ -73,7 +85,7 @@ def test_flood_of_lines(lab, via):
     tunnel.wait_for_log("left out")
     lab.traffic(lab.client, "flows", "--count", 50)
     assert os.path.getsize(tunnel.client.log_path) < 1_000_000
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_closed_stderr(lab, via):
@@ -92,7 +104,6 @@ def test_ssh_talks_much(lab, commands, start_tunnel, server):
 def test_stderr_held_open_by_somebody_else(lab, via):
     """ssh with ControlPersist leaves a process that keeps stderr: the link's end must be seen all the same."""
     tunnel = via("sleep 30 >/dev/null </dev/null & exec far tfunnel")
-    assert supervised.answered(lab, 10)
     supervised.kill(tunnel.far_pids())
     tunnel.wait_for_log(supervised.AGAIN)
     assert supervised.answered(lab, 10)
