@@ -136,7 +136,8 @@ ExitStatus run(int count, const char* const* values) {
   if (is_answered(options, print_run_help, description)) return ExitStatus::ok;
   check(options.common);
   check(options.proxy);
-  const tfunnel::client::RunNames names{options.proxy.names.resolver_addresses, options.proxy.names.dns};
+  tfunnel::client::RunNames names{options.proxy.names.resolver_addresses, options.proxy.names.dns};
+  if (options.proxy.names.resolver().empty()) names.resolvers.clear();
   check(options.run, words, options.common, names);
   if (options.source.preserve) {
     throw tfunnel::app::UsageError("run has no address of its own that servers could answer to: no --preserve-source");

@@ -1,6 +1,5 @@
 #include "client/run/run_options.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -14,18 +13,13 @@ namespace {
 constexpr const char* example =
     "\n  tfunnel run --via 'ssh host tfunnel' -- curl https://example.com/\nsee tfunnel run --help";
 
-// The word that --resolver-address takes instead of an address.
-bool is_address(const std::string& word) { return word != "none"; }
-
-bool has_resolver(const RunNames& names) { return std::ranges::any_of(names.resolvers, is_address); }
-
 // Whether the program's resolv.conf names the servers of --dns: else our far end asks them for it.
 bool asks_itself(const RunOptions& options, const RunNames& names) {
-  return !names.servers.empty() && (!options.link.via.empty() || !has_resolver(names));
+  return !names.servers.empty() && (!options.link.via.empty() || names.resolvers.empty());
 }
 
 void check_names(const RunOptions& options, const RunNames& names) {
-  if (!has_resolver(names) && names.servers.empty()) {
+  if (names.resolvers.empty() && names.servers.empty()) {
     throw app::UsageError("with --resolver-address none the program needs a nameserver: give it one with --dns");
   }
   if (!asks_itself(options, names)) return;

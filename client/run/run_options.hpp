@@ -23,7 +23,7 @@ struct RunOptions {
 
 /// What the proxy's options say of names.
 struct RunNames {
-  std::vector<std::string> resolvers;  // --resolver-address: what the far end answers at, or "none"
+  std::vector<std::string> resolvers;  // --resolver-address: what our far end answers at; empty: nowhere
   std::vector<std::string> servers;    // --dns
 };
 

@@ -127,12 +127,12 @@ void Relay::on_data(core::ByteView bytes) {
 
 int Relay::payload_descriptor(std::size_t size) {
   if (path_ == nullptr || !attached_ || !socket_.is_open()) return -1;
-  return backlog_.empty() && !diverted_ ? socket_.native_handle() : backlog_.pipe(size);
+  return goes_straight() ? socket_.native_handle() : backlog_.pipe(size);
 }
 
 int Relay::payload_diversion(std::size_t size) {
   if (!attached_) return -1;
-  const int pipe = backlog_.empty() && !diverted_ ? backlog_.pipe(size) : backlog_.next_pipe(size);
+  const int pipe = goes_straight() ? backlog_.pipe(size) : backlog_.next_pipe(size);
   if (pipe < 0) return -1;
   diverted_ = true;
   stalled();
@@ -140,7 +140,7 @@ int Relay::payload_diversion(std::size_t size) {
 }
 
 void Relay::on_moved(std::size_t bytes) {
-  if (!backlog_.empty() || diverted_) {
+  if (!goes_straight()) {
     backlog_.moved(bytes);
   } else if (flow_ != nullptr) {
     mux_.drained(*flow_, bytes);

@@ -67,6 +67,8 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void write_failed(error_code error);
   void keep(core::ByteView bytes);
   void stalled();
+  /// Whether payload is moved into the socket itself.
+  [[nodiscard]] bool goes_straight() const { return backlog_.empty() && !diverted_; }
   void after_drain();
   void break_off(error_code error);
   void drop();

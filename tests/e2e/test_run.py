@@ -284,7 +284,8 @@ def test_program_is_not_started_without_a_link(runs):
     ["run", "--via", "x", "--http-proxy", "http://p:1", "--", "true"],
     ["run", "--via", "x", "--dns", "192.0.2.1:5353", "--", "true"],
     ["run", "--resolver-address", "none", "--", "true"],
-    ["run", "--resolver-address", "none", "--dns", "192.0.2.1:5353", "--", "true"], ["run", "--preserve-source", "--", "true"],
+    ["run", "--resolver-address", "none", "--dns", "192.0.2.1:5353", "--", "true"],
+    ["run", "--preserve-source", "--", "true"],
     ["run", "--port", "1", "--", "true"], ["proxy", "--port", "12300"],
 ], ids=" ".join)
 def test_usage_error(words):

@@ -126,7 +126,7 @@ TEST(RunOptions, NameserversTravelOnlyIfThereIsARealFarEnd) {
 }
 
 TEST(RunOptions, WithoutAResolverTheProgramAsksTheNameserverItself) {
-  EXPECT_EQ(nameservers({}, {{"none"}, {"192.0.2.1"}}), std::vector<std::string>{"192.0.2.1"});
+  EXPECT_EQ(nameservers({}, {{}, {"192.0.2.1"}}), std::vector<std::string>{"192.0.2.1"});
 }
 
 }  // namespace
