@@ -38,11 +38,9 @@ def make_network(lab):
 
 def _set_password():
     """isolation.py gave the tests a /etc/passwd of their own; the user's password goes with it."""
-    path = isolation.STATE + "/shadow"
     made = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True)
-    with open(path, "w", encoding="ascii") as file:
-        file.write(f"{USER}:{made.stdout.strip()}:19000:0:99999:7:::\nroot:*:19000:0:99999:7:::\n")
-    subprocess.run(["mount", "--bind", path, "/etc/shadow"], check=True)
+    shadow = f"{USER}:{made.stdout.strip()}:19000:0:99999:7:::\nroot:*:19000:0:99999:7:::\n"
+    isolation.write_private("/etc/shadow", shadow)
 
 
 def start(upstream, method="none", commands="connect udpassociate"):

@@ -5,6 +5,7 @@ pid namespaces; whatever COMMAND leaves behind dies with it. A pytest run does t
 (see e2e/conftest.py).
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -57,10 +58,23 @@ def isolate(command):
     os.execvp("unshare", ["unshare", *flags, "--kill-child", "--", *inside])
 
 
-def _write(path, text, mode=0o644):
+def write_private(path, text, mode=0o644):
+    """A file of the private /etc or /run, whatever was there before."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
     with open(path, "w", encoding="ascii") as file:
         file.write(text)
     os.chmod(path, mode)
+
+
+def _own_etc():
+    """Puts a copy of /etc in its place. A mount on one file of it would fall off as soon as the machine renames a
+    new version over the old one, as useradd and dpkg do; and so it stays the same while packages are installed."""
+    copy = STATE + "/etc"
+    os.makedirs(copy)
+    # An ordinary user may not read all of it, and files come and go meanwhile: neither matters to the tests.
+    subprocess.run(["cp", "-a", "/etc/.", copy], stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["mount", "--bind", copy, "/etc"], check=True)
 
 
 def _prepare_mounts():
@@ -68,6 +82,7 @@ def _prepare_mounts():
     subprocess.run(["mount", "-t", "tmpfs", "netlab", "/run"], check=True)
     for path in ("/run/netns", "/run/sshd", STATE, STATE + "/home"):
         os.makedirs(path, exist_ok=True)
+    _own_etc()
     home = STATE + "/home"
     passwd = (
         f"root:x:0:0:root:{home}:/bin/sh\n"
@@ -75,8 +90,7 @@ def _prepare_mounts():
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
         f"{USER}:x:{USER_ID}:{USER_ID}::{home}:/bin/sh\n"
     )
-    _write(STATE + "/passwd", passwd)
-    subprocess.run(["mount", "--bind", STATE + "/passwd", "/etc/passwd"], check=True)
+    write_private("/etc/passwd", passwd)
 
 
 def _run_inside(command):
