@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import time
 
 import dante
@@ -65,7 +64,7 @@ def curl(lab, scheme, family, certificates):
 
 
 def dig(lab, server, *words):
-    command = ["dig", f"@{server}", "+time=8", "+tries=1", *words]
+    command = ["dig", f"@{server}", "+time=20", "+tries=1", *words]
     return lab.client.run(command, check=False, timeout=30).stdout
 
 
@@ -89,7 +88,7 @@ def read_banner(lab, address):
     began = time.monotonic()
     try:
         # The reset may come before connect() has returned.
-        with lab.client.connect(address, SSH_PORT, timeout=20) as flow:
+        with lab.client.connect(address, SSH_PORT) as flow:
             banner = flow.recv(100)
     except ConnectionError:
         banner = b""
@@ -156,7 +155,7 @@ def test_flow_without_a_name_is_not_kept_waiting_for_one(lab, keys, start_tunnel
     banner, seconds = read_banner(lab, topology.FAR[family])
     print(f"banner after {seconds:.3f} s")
     assert banner.startswith(b"SSH-2.0-")
-    assert seconds < 2  # `always` would have waited for 5
+    assert seconds < 4.5  # `always` would have waited for 5
     host = f"[{topology.FAR[6]}]" if family == 6 else topology.FAR[4]
     wait_for_connect(squid, f"{host}:{SSH_PORT}")
 
@@ -192,10 +191,8 @@ def test_query_that_the_proxy_refuses_fails_at_once(lab, start_tunnel):
     start_nameserver(lab.far, NAMESERVER, topology.FAR)
     upstreams.Squid(lab, "acl tls port 443\nhttp_access allow CONNECT tls\nhttp_access deny all\n")
     tunnel = start_tunnel(proxy_args=SQUID)
-    began = time.monotonic()
     answer = dig(lab, NAMESERVER, NAME, UDP)
-    assert "NOERROR" not in answer
-    assert time.monotonic() - began < 6, "dig would give up after 8 s by itself"
+    assert "NOERROR" not in answer and "timed out" not in answer, answer
     tunnel.wait_for_log(f"403 Forbidden .*destination={NAMESERVER}:53")
 
 
@@ -209,13 +206,10 @@ def test_quic_is_refused_at_once(lab, start_tunnel, source, family):
     kind = socket.AF_INET6 if family == 6 else socket.AF_INET
     with lab.source(source).socket(kind, socket.SOCK_DGRAM) as flow:
         flow.connect((topology.FAR[family], 443))
-        began = time.monotonic()
+        flow.settimeout(netlab.patient(1))
         flow.send(initial)
         with pytest.raises(ConnectionRefusedError):
             flow.recv(2000)
-        seconds = time.monotonic() - began
-    print(f"refused after {seconds * 1000:.1f} ms")
-    assert seconds < 1
 
 
 # --- dante ---------------------------------------------------------------------------------------
@@ -223,14 +217,12 @@ def test_quic_is_refused_at_once(lab, start_tunnel, source, family):
 
 @pytest.fixture(name="upstream")
 def _upstream(lab):
-    """dante, which looks names up in the dnsmasq next to it (the mount is private to the test run)."""
+    """dante, which looks names up in the dnsmasq next to it."""
     made = dante.make_network(lab)
     lab.serve(namespace=made)
     made.nameserver = start_nameserver(made, dante.INNER[4], {4: dante.INNER[4]})
-    path = upstreams.write(lab.directory, "resolv.conf", f"nameserver {dante.INNER[4]}\n")
-    subprocess.run(["mount", "--bind", path, "/etc/resolv.conf"], check=True)
-    yield made
-    subprocess.run(["umount", "/etc/resolv.conf"], check=True)
+    with isolation.replaced("/etc/resolv.conf", f"nameserver {dante.INNER[4]}\n"):
+        yield made
 
 
 def was_told_the_name(upstream):

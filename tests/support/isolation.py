@@ -67,6 +67,21 @@ def write_private(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
+@contextlib.contextmanager
+def replaced(path, text):
+    """A file of the private /etc with other contents, for a time."""
+    kept = path + ".kept"
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, kept)
+    write_private(path, text)
+    try:
+        yield
+    finally:
+        os.remove(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(kept, path)
+
+
 def _own_etc():
     """Puts a copy of /etc in its place. A mount on one file of it would fall off as soon as the machine renames a
     new version over the old one, as useradd and dpkg do; and so it stays the same while packages are installed."""
