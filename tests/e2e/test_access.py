@@ -30,7 +30,7 @@ def test_denied_destination_is_reset_and_allowed_one_is_not(lab, server, start_t
     del server
     tunnel = start_tunnel(proxy_args=f"--allow '{network_of(family)}:{topology.SERVER_PORT}'")
     lab.traffic(lab.client, "flows", "--count", 5, to=topology.FAR[family])
-    assert lab.expect(lab.client, ENDED, to=topology.FAR_OTHER[family])["ms"] < 3000
+    assert lab.expect(lab.client, ENDED, to=topology.FAR_OTHER[family])["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("refused: tcp .*no --allow matches")
     assert count_of(tunnel, "refused: tcp") == 1
 
@@ -50,7 +50,7 @@ def test_denied_datagram_is_administratively_prohibited(lab, server, start_tunne
 def test_one_log_line_for_a_flow_of_denied_datagrams(lab, server, start_tunnel):
     del server
     tunnel = start_tunnel(proxy_args=f"--deny {topology.FAR[4]}")
-    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=5) as sock:
+    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _ in range(5):
             sock.sendto(b"x", (topology.FAR[4], topology.SERVER_PORT))
         sock.sendto(b"still open", (topology.FAR_OTHER[4], topology.SERVER_PORT))
@@ -83,7 +83,7 @@ def test_far_loopback_serves_what_only_listens_there(lab, start_tunnel, family):
     with lab.client.connect(VIRTUAL[family], 7777) as tcp:
         tcp.sendall(b"over tcp")
         assert tcp.recv(100) == b"over tcp"
-    with lab.client.socket(KIND[family], socket.SOCK_DGRAM, timeout=5) as udp:
+    with lab.client.socket(KIND[family], socket.SOCK_DGRAM) as udp:
         udp.sendto(b"over udp", (VIRTUAL[family], 7777))
         data, source = udp.recvfrom(100)
         assert (data, source[0]) == (b"over udp", VIRTUAL[family])
@@ -93,7 +93,7 @@ def test_far_loopback_serves_what_only_listens_there(lab, start_tunnel, family):
 def test_far_loopback_is_refused_with_the_option_that_is_missing(lab, start_tunnel, family):
     loopback_server(lab, family)
     tunnel = start_tunnel()
-    assert lab.expect(lab.client, ENDED, to=VIRTUAL[family], port=7777)["ms"] < 3000
+    assert lab.expect(lab.client, ENDED, to=VIRTUAL[family], port=7777)["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log(r"refused: tcp .*--far-loopback")
 
 

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 
+import netlab
 import pytest
 import topology
 
@@ -16,7 +17,8 @@ BAD_CONFIG = 78
 def run(*words, **options):
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run(
-        [topology.tfunnel(), *words], capture_output=True, text=True, timeout=10, check=False, **options
+        [topology.tfunnel(), *words], capture_output=True, text=True, timeout=netlab.patient(10), check=False,
+        **options
     )
 
 
@@ -29,7 +31,7 @@ def test_terminal_gets_the_two_commands(words):
         stdout=far,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=10,
+        timeout=netlab.patient(10),
         check=False,
     )
     os.close(near)
@@ -69,7 +71,7 @@ def test_missing_privilege():
         stdin=read_end,
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=netlab.patient(10),
         check=False,
     )
     os.close(read_end)

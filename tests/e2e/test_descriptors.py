@@ -31,7 +31,7 @@ def open_flows(lab, count):
 
 def works(lab):
     result = lab.expect(
-        lab.client, "reply", "--behaviour", "echo", "--send", 10, "--timeout-ms", 1000, check=False
+        lab.client, "reply", "--behaviour", "echo", "--send", 10, "--timeout-ms", 3000, check=False
     )
     return result["ok"]
 

@@ -114,7 +114,8 @@ def test_help_names_the_script(path):
 
 def test_quickstart_demonstrates(environment):
     done = subprocess.run(
-        [example("quickstart.sh")], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [example("quickstart.sh")], env=environment, capture_output=True, text=True, timeout=netlab.patient(60),
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for line in ("TCP over IPv4", "TCP over IPv6", "UDP over IPv4", "UDP over IPv6"):
@@ -249,14 +250,14 @@ def test_rules_let_answers_to_the_outside_pass(lab, rules, start_tunnel, family)
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with lab.client.socket(kind, socket.SOCK_STREAM, (here, PORT)) as listener:
         listener.listen()
-        with lab.far.socket(kind, socket.SOCK_STREAM, (OUTSIDE[family], 0), timeout=3) as visitor:
+        with lab.far.socket(kind, socket.SOCK_STREAM, (OUTSIDE[family], 0)) as visitor:
             visitor.connect((here, PORT))
             accepted, _ = listener.accept()
             with accepted:
                 accepted.sendall(b"welcome")
             assert visitor.recv(7) == b"welcome"
     with lab.client.socket(kind, socket.SOCK_DGRAM, (here, PORT)) as server:
-        with lab.far.socket(kind, socket.SOCK_DGRAM, (OUTSIDE[family], 0), timeout=3) as visitor:
+        with lab.far.socket(kind, socket.SOCK_DGRAM, (OUTSIDE[family], 0)) as visitor:
             visitor.sendto(b"anybody?", (here, PORT))
             _, source = server.recvfrom(100)
             server.sendto(b"yes", source)
@@ -269,7 +270,7 @@ def test_rules_leave_existing_connections_alone(lab, rules, start_tunnel, family
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with lab.far.socket(kind, socket.SOCK_STREAM, (OUTSIDE[family], PORT)) as listener:
         listener.listen()
-        with lab.client.connect(OUTSIDE[family], PORT, timeout=3) as old:
+        with lab.client.connect(OUTSIDE[family], PORT) as old:
             accepted, _ = listener.accept()
             with accepted:
                 rules("up")
@@ -288,9 +289,9 @@ def test_rules_capture_answers_to_a_peer_that_spoke_first(lab, rules, start_tunn
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     first, second = (topology.FAR[family], PORT), (topology.FAR_OTHER[family], PORT)
     with (
-        lab.client.socket(kind, socket.SOCK_DGRAM, timeout=3) as app,
-        lab.far.socket(kind, socket.SOCK_DGRAM, first, timeout=3) as known,
-        lab.far.socket(kind, socket.SOCK_DGRAM, second, timeout=3) as new,
+        lab.client.socket(kind, socket.SOCK_DGRAM) as app,
+        lab.far.socket(kind, socket.SOCK_DGRAM, first) as known,
+        lab.far.socket(kind, socket.SOCK_DGRAM, second) as new,
     ):
         app.sendto(b"here I am", first)
         _, mapped = known.recvfrom(100)

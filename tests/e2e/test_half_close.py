@@ -1,5 +1,6 @@
 """A closed direction must not close the other, and no byte before the close may be lost."""
 
+import netlab
 import pytest
 import topology
 
@@ -29,4 +30,4 @@ def test_empty_flow_ends(lab, tunnel):
 def test_close_at_once_is_an_eof(lab, tunnel):
     del tunnel
     result = lab.expect(lab.client, "eof", "--behaviour", "close_at_once")
-    assert result["ms"] < 3000
+    assert result["ms"] < netlab.AT_ONCE_MS

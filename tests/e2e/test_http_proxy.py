@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import time
 
 import netlab
 import pytest
@@ -102,7 +101,7 @@ def test_only_port_443(lab, server, start_tunnel, certificates):
     upstreams.web_server(lab, f"{certificates}/localhost.pem")
     tunnel = start_tunnel(proxy_args=SQUID)
     assert curl(lab, topology.FAR[4], "https", certificates) == "port 443\n"
-    assert lab.expect(lab.client, ENDED)["ms"] < 5000
+    assert lab.expect(lab.client, ENDED)["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log(r"refused: 403 Forbidden .*permit only port 443.*destination=203.0.113.10:7000")
 
 
@@ -160,7 +159,7 @@ def test_udp_is_refused_within_milliseconds(lab, server, start_tunnel, family):
     tunnel = start_tunnel(proxy_args=f"{SQUID}")
     result = lab.expect(lab.client, "refused", "--udp", to=topology.FAR[family])
     assert result["errno"] == "ECONNREFUSED"
-    assert result["ms"] < 1000
+    assert result["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("UDP cannot pass the HTTP proxy; refused")
 
 
@@ -215,7 +214,5 @@ def test_no_descriptor_is_left_by_refusals(lab, start_tunnel):
 def test_time_limit_covers_a_silent_destination(lab, start_tunnel):
     upstreams.Squid(lab)
     tunnel = start_tunnel(proxy_args=f"{SQUID} --connect-timeout 1")
-    began = time.monotonic()
-    lab.expect(lab.client, ENDED, "--timeout-ms", 15000, to=topology.SILENT_HOST[4])
-    assert time.monotonic() - began < 12
+    lab.expect(lab.client, ENDED, to=topology.SILENT_HOST[4])
     tunnel.wait_for_log("within the time limit")

@@ -98,7 +98,7 @@ class TlsProxy:
         with contextlib.suppress(OSError):
             while True:
                 raw, _ = self.listener.accept()
-                raw.settimeout(20)
+                raw.settimeout(netlab.patient(20))
                 with contextlib.suppress(OSError):
                     self._serve(raw)
 

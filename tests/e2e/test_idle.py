@@ -70,10 +70,10 @@ def test_waiting_for_a_lost_link_sleeps(lab, server, start_tunnel):
     del server
     switch = links.Switch(lab.directory)
     tunnel = start_tunnel(links.link_via, via=switch.shell + "exec far tfunnel")
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
     switch.off()
     supervised.kill(tunnel.far_pids())
-    supervised.wait_for_long_back_off(tunnel, 4)
+    supervised.wait_for_long_back_off(tunnel, 7)
     with lab.client.connect(*supervised.FAR), lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(b"early", supervised.FAR)
         assert_idle((tunnel.client_pid,))

@@ -24,7 +24,7 @@ def _far_end(lab):
         options = ["--buffer_size", str(BUFFER_SIZE_KIB << 10)]
         process = lab.far.start([*limited, topology.tfunnel_proxy(), *options], name="proxy", **pipes)
         peer = raw_peer.Reader(process)
-        assert peer.has_hello.wait(10)
+        assert peer.has_hello.wait(netlab.patient(10))
         return process, peer
 
     return start

@@ -62,8 +62,8 @@ def test_tcp_server_sees_the_applications_address_and_port(lab, beyond, preservi
 @SOURCES
 def test_udp_server_sees_the_applications_address_and_port(lab, beyond, preserving, family, source):
     del preserving
-    server = beyond.socket(KIND[family], socket.SOCK_DGRAM, bind=(SERVER[family], 7000), timeout=5)
-    near = lab.source(source).socket(KIND[family], socket.SOCK_DGRAM, bind=("", 23456), timeout=5)
+    server = beyond.socket(KIND[family], socket.SOCK_DGRAM, bind=(SERVER[family], 7000))
+    near = lab.source(source).socket(KIND[family], socket.SOCK_DGRAM, bind=("", 23456))
     with server, near:
         near.sendto(b"question", (SERVER[family], 7000))
         data, seen = server.recvfrom(100)
@@ -119,7 +119,8 @@ def test_missing_capability_is_one_clear_line_at_the_start():
     nested = ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
     read_end, write_end = os.pipe()
     done = subprocess.run(
-        [*nested, topology.tfunnel(), OPTION], stdin=read_end, capture_output=True, text=True, timeout=10, check=False
+        [*nested, topology.tfunnel(), OPTION], stdin=read_end, capture_output=True, text=True,
+        timeout=netlab.patient(10), check=False,
     )
     os.close(read_end)
     os.close(write_end)
@@ -131,7 +132,7 @@ def test_missing_capability_is_one_clear_line_at_the_start():
 def test_preserve_source_and_socks5_exclude_each_other():
     done = subprocess.run(
         [topology.tfunnel(), OPTION, "--socks5", "proxy"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=10, check=False,
+        timeout=netlab.patient(10), check=False,
     )  # fmt: skip
     assert done.returncode == 64
     assert "exclude each other" in done.stderr

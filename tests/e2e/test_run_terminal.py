@@ -54,7 +54,7 @@ class Terminal:
 
     def expect(self, pattern, timeout=20.0):
         """Waits for it behind what was found before; the found match."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + netlab.patient(timeout)
         while True:
             found = re.compile(pattern).search(self.text, self.seen)
             if found:

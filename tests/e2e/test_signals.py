@@ -3,6 +3,7 @@
 import signal
 import socket
 
+import netlab
 import pytest
 import topology
 import traffic_talk
@@ -28,7 +29,7 @@ def test_what_was_written_before_sigterm_arrives(lab, start_tunnel):
         listener.listen()
         application = lab.client.connect(*address)
         accepted, _ = listener.accept()
-        accepted.settimeout(10)
+        accepted.settimeout(netlab.patient(10))
         application.sendall(b"x" * 10000)
         tunnel.client.signal(signal.SIGTERM)
         assert traffic_talk.receive_exactly(accepted, 10000) == b"x" * 10000

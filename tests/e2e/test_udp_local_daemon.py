@@ -3,6 +3,7 @@ datagrams, and must not break the replies."""
 
 import socket
 
+import netlab
 import pytest
 import topology
 
@@ -22,7 +23,7 @@ def _daemon(request, lab, tunnel, family):
     del tunnel
     if request.param == "daemon later":
         lab.expect(lab.client, "reply", "--udp", to=topology.FAR[family])
-    made = lab.client.socket(KIND[family], socket.SOCK_DGRAM, bind=BOUND[family], timeout=5)
+    made = lab.client.socket(KIND[family], socket.SOCK_DGRAM, bind=BOUND[family])
     yield made
     made.close()
 
@@ -46,7 +47,7 @@ def test_daemon_keeps_its_datagrams(lab, daemon, family):
             data, source = daemon.recvfrom(100)
             assert data == b"for the daemon"
             daemon.sendto(b"from the daemon", source)
-            sender.settimeout(5)
+            sender.settimeout(netlab.patient(5))
             assert sender.recv(100) == b"from the daemon"
 
 

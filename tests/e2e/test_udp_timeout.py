@@ -21,7 +21,7 @@ def start(start_tunnel, single, stream):
 
 
 def test_unanswered_flow_ends_after_udp_timeout(lab, start_tunnel):
-    tunnel = start(start_tunnel, 1, 60)
+    tunnel = start(start_tunnel, 3, 60)
     idle = far_sockets(lab, tunnel)
     with (
         lab.far.socket(socket.AF_INET, socket.SOCK_DGRAM, bind=(topology.FAR[4], 7400)) as sink,

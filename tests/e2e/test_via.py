@@ -36,7 +36,8 @@ def test_traffic(lab, commands, via, command):
 def test_usage_error_without_a_port_or_without_a_command(options):
     line = f"{topology.tfunnel()} {options}" + (" -p 12300" if "--via" not in options else "")
     done = subprocess.run(
-        ["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False
+        ["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=netlab.patient(10), check=False,
     )
     assert done.returncode == USAGE, done.stderr
     assert ("-p" if "--via" in options else "--via") in done.stderr
@@ -47,7 +48,8 @@ def test_usage_error_without_a_port_or_without_a_command(options):
 def test_nonsense_value_is_a_usage_error(value):
     line = f"{topology.tfunnel()} -p 12300 --via 'far tfunnel' {value}"
     done = subprocess.run(
-        ["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False
+        ["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=netlab.patient(10), check=False,
     )
     assert done.returncode == USAGE, done.stderr
     assert value.split()[0] in done.stderr
@@ -217,7 +219,7 @@ def test_usr1_while_no_link_is_up(lab, server, start_tunnel):
     tunnel = start_tunnel(links.link_via, via=f"{gate.shell} exec far tfunnel")
     tunnel.client.signal(signal.SIGUSR1)
     gate.open()
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_flows_wait_for_the_first_greeting(lab, server, start_tunnel):

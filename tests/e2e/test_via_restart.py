@@ -32,7 +32,7 @@ def _via(lab, via):
 
     def start(*command, **options):
         tunnel = via(*command, **options)
-        assert supervised.answered(lab, 10)
+        assert supervised.answered(lab)
         return tunnel
 
     return start
@@ -65,7 +65,7 @@ def test_ssh_is_replaced(lab, commands, via, number):
     since = time.monotonic()
     supervised.kill(ssh_pids(lab), number)
     assert supervised.is_reset(flow)
-    supervised.seconds_to_answer(lab, f"signal {number} to ssh", since)
+    supervised.wait_for_answer(lab, f"signal {number} to ssh", since)
     tunnel.wait_for_log(supervised.LOST)
     tunnel.wait_for_log(supervised.AGAIN)
     lab.traffic(lab.client, "flows", "--count", 20)
@@ -82,7 +82,7 @@ def test_far_end_is_replaced(lab, commands, via, command, number):
     since = time.monotonic()
     supervised.kill(tunnel.far_pids(), number)
     assert all(supervised.is_reset(flow) for flow in flows)
-    supervised.seconds_to_answer(lab, f"signal {number} to the far end, {command}", since)
+    supervised.wait_for_answer(lab, f"signal {number} to the far end, {command}", since)
     tunnel.wait_for_log(supervised.AGAIN)
 
 
@@ -107,9 +107,7 @@ def test_open_flows_are_reset_at_once(lab, via, switch):
     since = time.monotonic()
     supervised.kill(tunnel.far_pids())
     assert all(supervised.is_reset(flow) for flow in flows)
-    taken = time.monotonic() - since
-    print(f"50 flows were reset within {taken:.2f} s")
-    assert taken < 3
+    print(f"50 flows were reset within {time.monotonic() - since:.2f} s")
 
 
 def test_bulk_flow_is_reset_at_once(lab, via):
@@ -121,7 +119,7 @@ def test_bulk_flow_is_reset_at_once(lab, via):
     with contextlib.suppress(BlockingIOError):
         while True:
             sent += flow.send(bytes(100_000))
-    flow.settimeout(5)
+    flow.settimeout(netlab.patient(5))
     supervised.kill(tunnel.far_pids())
     received = 0
     with pytest.raises(ConnectionResetError):
@@ -139,7 +137,7 @@ def test_server_sees_a_reset(lab, via):
         listener.listen()
         application = lab.client.connect(*address)
         accepted, _ = listener.accept()
-        accepted.settimeout(10)
+        accepted.settimeout(netlab.patient(10))
         application.sendall(b"half of a document")
         assert traffic_talk.receive_exactly(accepted, 18)
         tunnel.client.signal(signal.SIGKILL)
@@ -168,7 +166,7 @@ def test_new_connections_wait_for_the_link(lab, broken, switch):
 
 def test_datagrams_wait_for_the_link(lab, broken, switch):
     broken()
-    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=20) as sock:
+    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(b"early", supervised.FAR)
         switch.on()
         assert sock.recv(100) == b"early"
@@ -184,9 +182,9 @@ def test_connection_that_gave_up_waiting_is_no_harm(lab, broken, switch):
 
 
 def refuses_both(lab):
-    tcp = lab.expect(lab.client, "reset,refused", "--behaviour", "echo", "--send", 5, "--timeout-ms", 3000)
-    udp = lab.expect(lab.client, "refused,unreachable", "--udp", "--recverr", "--timeout-ms", 3000)
-    six = lab.expect(lab.lan, "refused,unreachable", "--udp", "--recverr", "--timeout-ms", 3000, to=topology.FAR[6])
+    tcp = lab.expect(lab.client, "reset,refused", "--behaviour", "echo", "--send", 5)
+    udp = lab.expect(lab.client, "refused,unreachable", "--udp", "--recverr")
+    six = lab.expect(lab.lan, "refused,unreachable", "--udp", "--recverr", to=topology.FAR[6])
     print(f"refused after {tcp['ms']} ms (TCP), {udp['ms']} and {six['ms']} ms (UDP)")
 
 
@@ -213,7 +211,7 @@ def test_what_waited_too_long_is_refused(lab, broken, switch):
     datagram.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     datagram.connect(supervised.FAR)
     datagram.send(b"early")
-    assert supervised.is_reset(early, 10)
+    assert supervised.is_reset(early)
     with pytest.raises(OSError, match="unreachable"):
         datagram.recv(100)
     refuses_both(lab)
@@ -223,7 +221,7 @@ def test_what_waited_too_long_is_refused(lab, broken, switch):
 
 
 def test_link_wait_begins_anew_with_each_loss(lab, broken, switch):
-    tunnel = broken(client_args="--link-wait 2")
+    tunnel = broken(client_args="--link-wait 5")
     netlab.wait_until(lambda: not waits(lab), 15, "refusal")
     works_again(lab, tunnel, switch)
     switch.off()
@@ -242,11 +240,12 @@ def waits(lab):
 def test_udp_after_a_restart(lab, via):
     """The same socket, which both ends knew as a flow, goes on."""
     tunnel = via()
-    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=0.5) as sock:
+    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(b"before", supervised.FAR)
         assert sock.recv(100) == b"before"
         supervised.kill(tunnel.far_pids())
         tunnel.wait_for_log(supervised.AGAIN)
+        sock.settimeout(0.5)
 
         def echoed():
             with contextlib.suppress(TimeoutError, ConnectionRefusedError):
@@ -271,8 +270,8 @@ def test_stopped_far_end_is_replaced(lab, commands, via, command):
     assert traffic_talk.echoes(flow)
     since = time.monotonic()
     supervised.kill(stopped, signal.SIGSTOP)
-    assert supervised.is_reset(flow, 15)
-    supervised.seconds_to_answer(lab, "a stopped far end", since, 15)
+    assert supervised.is_reset(flow)
+    supervised.wait_for_answer(lab, "a stopped far end", since)
     if command == SSH:
         supervised.kill(stopped)  # behind ssh nobody but its own keep-alive could
     for pid in stopped:
@@ -284,7 +283,7 @@ def test_stopped_ssh_is_continued_or_replaced(lab, commands, via):
     via(SSH, client_args=KEEPALIVE)
     since = time.monotonic()
     supervised.kill(ssh_pids(lab), signal.SIGSTOP)
-    supervised.seconds_to_answer(lab, "a stopped ssh", since, 20)
+    supervised.wait_for_answer(lab, "a stopped ssh", since)
 
 
 NETWORK_CHANGES = {
@@ -298,7 +297,7 @@ NETWORK_CHANGES = {
 @pytest.mark.parametrize("change", NETWORK_CHANGES)
 def test_network_change_triggers_an_early_retry(lab, broken, switch, change):
     tunnel = broken()
-    supervised.wait_for_long_back_off(tunnel, 5)
+    supervised.wait_for_long_back_off(tunnel, 7)
     wait = supervised.announced_wait(tunnel.log())
     switch.on()
     since = time.monotonic()
@@ -307,7 +306,7 @@ def test_network_change_triggers_an_early_retry(lab, broken, switch, change):
     taken = time.monotonic() - since
     print(f"back {taken:.2f} s after the change; it was to wait for {wait} s")
     assert taken < wait - 1.5
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_network_change_unmasks_a_dead_link(lab, via):
@@ -318,9 +317,9 @@ def test_network_change_unmasks_a_dead_link(lab, via):
     supervised.kill(tunnel.far_pids(), signal.SIGSTOP)
     since = time.monotonic()
     lab.client.ip(*NETWORK_CHANGES["link"])
-    assert supervised.is_reset(flow, 20)
+    assert supervised.is_reset(flow)
     print(f"given up {time.monotonic() - since:.1f} s after the change")
-    supervised.seconds_to_answer(lab, "a dead link and a network change", since, 25)
+    supervised.wait_for_answer(lab, "a dead link and a network change", since)
 
 
 def test_network_changes_do_no_harm_to_a_good_link(lab, via):
@@ -352,7 +351,7 @@ def test_link_that_comes_back_as_something_else(lab, switch, via):
     tunnel.wait_for_log("rescue system")
     switch.on()
     tunnel.wait_for_log(supervised.AGAIN, 20)
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_restarted_command_that_hangs_is_given_up(lab, via, switch):
@@ -363,7 +362,7 @@ def test_restarted_command_that_hangs_is_given_up(lab, via, switch):
     netlab.wait_until(lambda: len(re.findall("trying again", tunnel.log())) >= 2, 20, "the end of a try that hangs")
     switch.on()
     tunnel.wait_for_log(supervised.AGAIN, 40)
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
 
 
 def test_flow_ids_of_different_links_do_not_mix(lab, via):

@@ -15,7 +15,7 @@ def _via(lab, via):
 
     def start(*command, **options):
         tunnel = via(*command, **options)
-        assert supervised.answered(lab, 20)
+        assert supervised.answered(lab)
         return tunnel
 
     return start
@@ -97,7 +97,7 @@ def test_ssh_talks_much(lab, commands, start_tunnel, server):
     del server
     commands.start_sshd()
     tunnel = start_tunnel(links.link_via, via="ssh -v host tfunnel")
-    assert supervised.answered(lab, 20)
+    assert supervised.answered(lab)
     tunnel.wait_for_log("tfunnel link: debug1: ")
 
 
@@ -106,4 +106,4 @@ def test_stderr_held_open_by_somebody_else(lab, via):
     tunnel = via("sleep 30 >/dev/null </dev/null & exec far tfunnel")
     supervised.kill(tunnel.far_pids())
     tunnel.wait_for_log(supervised.AGAIN)
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)

@@ -98,7 +98,7 @@ def test_passphrase(lab, at_keyboard, keyboard, asking_ssh, jobs, wrap):
     tunnel = at_keyboard(line, THEN, jobs)
     type_passphrase(keyboard)
     tunnel.wait_up()
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
     wait_keyboard_is_back(keyboard, tunnel.client_pid)
     assert PASSPHRASE not in keyboard.shown + tunnel.log()
     lab.traffic(lab.client, "flows", "--count", 20)
@@ -132,7 +132,7 @@ def test_two_links_ask_one_after_the_other(lab, at_keyboard, keyboard, asking_ss
     for number in (1, 2):
         type_passphrase(keyboard, number=number)
     tunnel.wait_up(2)
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
     client = tunnel.client_pid
     wait_keyboard_is_back(keyboard, client)
     os.kill(client, signal.SIGTERM)
@@ -197,7 +197,7 @@ def test_client_in_the_background_does_not_take_the_terminal(at_keyboard, keyboa
 def test_terminal_that_hangs_up_ends_all(lab, at_keyboard, keyboard):
     tunnel = at_keyboard("exec " + links.via_command("far tfunnel"))
     tunnel.wait_up()
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
     keyboard.close()
     assert tunnel.client.wait() == 0
     tunnel.wait_nothing_left()
@@ -208,7 +208,7 @@ def test_keyboard_is_not_lent_once_the_tunnel_was_up(lab, at_keyboard, keyboard,
     tunnel = at_keyboard(links.via_command(asking_ssh), THEN)
     type_passphrase(keyboard)
     tunnel.wait_up()
-    assert supervised.answered(lab, 10)
+    assert supervised.answered(lab)
     client = tunnel.client_pid
     wait_keyboard_is_back(keyboard, client)
     supervised.kill(lab.client.find("/usr/bin/ssh"))

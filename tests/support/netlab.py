@@ -14,16 +14,28 @@ from isolation import LabError
 
 # --- waiting -----------------------------------------------------------------------------------
 
+# How many times slower than usual a loaded machine may be. It costs nothing: a wait ends with what it waits for.
+PATIENCE = 8
+
+
+def patient(seconds):
+    """How long to wait for what takes less than `seconds` on an idle machine, before it counts as never."""
+    return seconds * PATIENCE
+
+
+# Far above what happens at once on a loaded machine, far below the time-outs of connections.
+AT_ONCE_MS = patient(1000)
+
 
 def wait_until(predicate, timeout=10.0, what="condition", interval=0.01):
-    """Calls `predicate` until it returns something true, and returns that."""
-    deadline = time.monotonic() + timeout
+    """Calls `predicate` until it returns something true, and returns that. `timeout` is an idle machine's."""
+    deadline = time.monotonic() + patient(timeout)
     while True:
         result = predicate()
         if result:
             return result
         if time.monotonic() > deadline:
-            raise LabError(f"no {what} after {timeout} s")
+            raise LabError(f"no {what} after {patient(timeout)} s")
         time.sleep(interval)
 
 
@@ -56,14 +68,18 @@ class Process:
         return self.popen.poll() is None
 
     def wait(self, timeout=10.0):
-        """The exit status, negative for a signal."""
+        """The exit status, negative for a signal. `timeout` is an idle machine's."""
         try:
-            return self.popen.wait(timeout)
+            return self.popen.wait(patient(timeout))
         except subprocess.TimeoutExpired:
-            raise LabError(f"{self.name} did not end in {timeout} s") from None
+            raise LabError(f"{self.name} did not end in {patient(timeout)} s") from None
 
     def signal(self, number):
+        """Returns after the death of what this kills: others see the end of its descriptors before it is a zombie,
+        and who asks then whether it runs would be told yes."""
         self.popen.send_signal(number)
+        if number == signal.SIGKILL:
+            self.wait()
 
     def terminate(self, timeout=10.0):
         if self.running():
@@ -140,7 +156,7 @@ class Namespace:
             _setns(before)
             os.close(before)
 
-    def socket(self, family, kind, bind=None, timeout=10.0):
+    def socket(self, family, kind, bind=None, timeout=patient(10)):
         with self.enter():
             made = socket.socket(family, kind)
         made.settimeout(timeout)
@@ -148,7 +164,7 @@ class Namespace:
             made.bind(bind)
         return made
 
-    def connect(self, address, port, timeout=10.0):
+    def connect(self, address, port, timeout=patient(10)):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         made = self.socket(family, socket.SOCK_STREAM, timeout=timeout)
         made.connect((address, port))
@@ -170,10 +186,10 @@ class Namespace:
             file.write(str(value))
 
     def run(self, command, check=True, timeout=60, **options):
-        """Runs to the end and returns what subprocess.run does, as text."""
+        """Runs to the end and returns what subprocess.run does, as text. `timeout` is an idle machine's."""
         with self.enter():
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=timeout, check=False, **options
+                command, capture_output=True, text=True, timeout=patient(timeout), check=False, **options
             )
         if check and done.returncode != 0:
             raise LabError(f"{self.name}: {command} gave {done.returncode}\n{done.stderr}{done.stdout}")

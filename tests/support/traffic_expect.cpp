@@ -177,7 +177,7 @@ int run_expect(arguments& args) {
   const auto wished = args.positional("");
   const bool udp = args.flag("udp");
   const expectation wish{target(args),
-                         int(args.number("timeout-ms", 5000)),
+                         int(args.number("timeout-ms", 20000)),
                          behaviour_named(args.text("behaviour", "none")),
                          std::min<std::uint64_t>(args.number("send", udp ? 16 : 0), filler().size()),
                          args.number("server-sends", 0),

@@ -21,10 +21,10 @@ All others:    --to ADDR --port P [--from ADDR[@PORT]]
   requests     --connections 32 --seconds 5 --size 64
   udp-rtt      --count 1000 --size 64 --interval-ms 0
   udp-blast    --size 1200 --rate-mbit 100 --seconds 5
-  udp-sizes    [--sizes N...] --timeout-ms 2000
+  udp-sizes    [--sizes N...] --timeout-ms 20000
   idle         --count N --mode echo|unread-up|unread-down; prints "ready", holds until SIGTERM
   expect       refused|reset|unreachable|timeout|eof|reply[,...] [--udp] [--recverr]
-               [--behaviour NAME] [--send BYTES] [--server-sends BYTES] [--timeout-ms 5000]
+               [--behaviour NAME] [--send BYTES] [--server-sends BYTES] [--timeout-ms 20000]
 Exit status: 0 as wished, 1 something failed, 64 usage.
 )";
 

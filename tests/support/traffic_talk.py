@@ -2,6 +2,8 @@
 
 import struct
 
+import netlab
+
 BEHAVIOURS = {
     name: number
     for number, name in enumerate(
@@ -46,7 +48,7 @@ def receive_exactly(sock, size):
     return data
 
 
-def open_echo(namespace, address, port, timeout=10.0):
+def open_echo(namespace, address, port, timeout=netlab.patient(10)):
     """A TCP connection to the server's echo."""
     made = namespace.connect(address, port, timeout)
     made.sendall(header("echo"))

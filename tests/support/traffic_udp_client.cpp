@@ -14,7 +14,7 @@
 namespace traffic {
 namespace {
 
-constexpr int loss_timeout_ms = 1000;
+constexpr int loss_timeout_ms = 5000;
 
 // One echo; the answer must be equal, late answers to earlier questions are skipped.
 std::optional<double> echo_once(int fd, const_bytes question, int timeout_ms) {
@@ -131,7 +131,7 @@ int run_udp_blast(arguments& args) {
 int run_udp_sizes(arguments& args) {
   const target where(args);
   const auto sizes = args.list("sizes", {"0", "1", "1200", "1472", "1473", "8192", "16383", "16384", "65507"});
-  const auto timeout_ms = int(args.number("timeout-ms", 2000));
+  const auto timeout_ms = int(args.number("timeout-ms", 20000));
   args.finish();
 
   const auto fd = connect_udp(where.to, where.from);
