@@ -46,15 +46,15 @@ check() {
 
 unit_tests() {
   step "unit and integration tests: $1"
-  ctest --test-dir "$1" --output-on-failure --timeout 300 -j 2 --output-junit "$results/$(basename "$1").xml" || true
+  ctest --test-dir "$1" --output-on-failure --timeout 300 -j "$(($(nproc) * 2))" --output-junit "$results/$(basename "$1").xml" || true
 }
 
-# e2e NAME: the network tests with the binaries that TFUNNEL and TFUNNEL_PROXY name
+# e2e FAR_END [VARIABLE=VALUE...]: the network tests with the binaries that TFUNNEL and TFUNNEL_PROXY name
 e2e() {
-  step "end-to-end tests: $1"
+  local far_end=$1
   shift
-  "$@" /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short -o junit_family=xunit1 \
-    --junitxml="$results/e2e-$RANDOM.xml" tests/e2e || true
+  step "end-to-end tests: $far_end as the far end"
+  env "$@" /usr/bin/python3 tests/support/shards.py "$far_end" "$results" || touch "$results/failed.e2e-$far_end"
 }
 
 check packages install_packages "${build_packages[@]}" "${test_packages[@]}"
@@ -63,13 +63,12 @@ check build-release build build
 unit_tests build
 export TRAFFIC="$PWD/build/tests/support/traffic"
 export TFUNNEL="$PWD/build/client/tfunnel"
-e2e "tfunnel at both ends" env
+e2e tfunnel
 
 if ! $quick; then
   check build-proxy-only build build-proxy-only -DPROXY_ONLY=ON
   unit_tests build-proxy-only
-  e2e "tfunnel-proxy-only as the far end" env E2E_SHORT_COUNT=5000 \
-    TFUNNEL_PROXY="$PWD/build-proxy-only/proxy/tfunnel-proxy-only"
+  e2e tfunnel-proxy-only E2E_SHORT_COUNT=5000 TFUNNEL_PROXY="$PWD/build-proxy-only/proxy/tfunnel-proxy-only"
   check build-portable build build-portable -DPROXY_ONLY=ON -DPOSIX_FILES=ON -DWITH_OPENSSL=OFF
   unit_tests build-portable
   check build-asan build build-asan -DCMAKE_BUILD_TYPE=Asan
