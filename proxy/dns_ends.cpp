@@ -43,7 +43,8 @@ void DnsEnd::on_answer(const core::Endpoint& peer, const dns::Message& query, re
   if (!answer) return on_no_answer(peer, query, answer.error());
   const auto now = Clock::now();
   if (routes_.names != nullptr) learn_names(*routes_.names, *answer, now);
-  if (answer->size() > dns::udp_limit(query)) answer = dns::truncated(*answer, query);
+  const auto most = std::min(dns::udp_limit(query), mux_.largest_datagram(peer));
+  if (answer->size() > most) answer = dns::truncated(*answer, query);
   enqueue(now, peer, *answer);
 }
 

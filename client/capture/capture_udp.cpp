@@ -17,7 +17,7 @@ constexpr std::size_t most_in_a_row = 256;
 
 void UdpSource::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   heard(Clock::now());
-  sender_.deliver(peer, source_, payload);
+  if (!sender_.deliver(peer, source_, payload)) ++mux_.counters().datagrams_dropped;
 }
 
 void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reason) {

@@ -148,7 +148,8 @@ Packet fragment6(const Packet& packet, std::size_t offset, std::size_t size, boo
 }  // namespace
 
 Packet udp_packet(const core::Endpoint& source, const core::Endpoint& destination, ByteView payload) {
-  assert(source.address.is_v4() == destination.address.is_v4() && payload.size() <= core::max_datagram_payload);
+  assert(source.address.is_v4() == destination.address.is_v4() &&
+         payload.size() <= core::largest_datagram(source.address));
   const auto ip = header_size(source.address);
   Packet packet(ip + udp_header + payload.size());
   write_ip_header(packet, source.address, destination.address, protocol_udp);

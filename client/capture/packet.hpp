@@ -13,7 +13,8 @@ namespace tfunnel::client {
 using Packet = std::vector<std::uint8_t>;
 
 /// A UDP datagram as an IP packet (RFC 768, 791, 8200). REQUIRES: both addresses of one family,
-/// payload <= 65,507 bytes. The IPv4 header checksum is left to the kernel, which writes it for raw sockets.
+/// payload <= core::largest_datagram(). The IPv4 header checksum is left to the kernel, which writes it for raw
+/// sockets.
 Packet udp_packet(const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
 
 /// The ICMP or ICMPv6 message (RFC 792, 4443) that tells the sender of a datagram from `source` to

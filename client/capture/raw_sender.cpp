@@ -25,10 +25,12 @@ RawSender::RawSender(asio::io_context& context, io::Descriptor v4, io::Descripto
   v6_.socket = std::move(v6);
 }
 
-void RawSender::deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload) {
-  // A peer of the other family than the flow is nonsense from the far end.
-  if (peer.address.is_v4() != application.address.is_v4()) return;
+bool RawSender::deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload) {
+  // A peer of the other family than the flow, or more than the family can carry, is nonsense from the far end.
+  if (peer.address.is_v4() != application.address.is_v4()) return false;
+  if (payload.size() > core::largest_datagram(peer.address)) return false;
   send(udp_packet(peer, application, payload), application.address);
+  return true;
 }
 
 void RawSender::deliver_error(const core::Endpoint& peer, const core::Endpoint& application, core::Reason reason) {

@@ -19,8 +19,9 @@ class RawSender {
   /// Two raw sockets; a closed one: the system lacks the family. It must outlive the last handler of `context`.
   RawSender(asio::io_context& context, io::Descriptor v4, io::Descriptor v6, const io::Log& log);
 
-  /// A datagram from `peer` to the application at `application`. It goes out before the event loop waits again.
-  void deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload);
+  /// A datagram from `peer` to the application at `application`. It goes out before the event loop waits again. False:
+  /// no packet can carry it.
+  bool deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload);
   /// Tells `application` that its datagram to `peer` did not arrive.
   void deliver_error(const core::Endpoint& peer, const core::Endpoint& application, core::Reason reason);
 

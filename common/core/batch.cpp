@@ -4,6 +4,8 @@
 #include <array>
 #include <cassert>
 
+#include "common/core/frame_rules.hpp"
+
 namespace tfunnel::core {
 
 Batch::Batch(std::size_t capacity) : buffer_(capacity) { pieces_.reserve(max_pieces); }
@@ -31,6 +33,10 @@ void Batch::commit_staged(FlowId flow, std::size_t size) {
 }
 
 bool Batch::add_datagram(FlowId flow, const Endpoint& peer, ByteView payload) {
+  if (check_datagram(payload.size(), datagram_limit_)) {
+    ++left_out_;
+    return true;
+  }
   if (staged_ > 0 || room() < max_datagram_header + payload.size() || pieces_.size() >= max_pieces) return false;
   auto* at = buffer_.data() + used_;
   const auto header = write_datagram_header(at, flow, peer, payload.size());

@@ -1,6 +1,7 @@
 // Frames gathered for one write to the link.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "common/core/wire.hpp"
@@ -30,8 +31,12 @@ class Batch {
     return staged_ == 0 && room() >= max_data_header && pieces_.size() < max_pieces;
   }
 
-  /// False: no room now, nothing was added.
+  /// False: no room now, nothing was added. A datagram that the far end would refuse is left out, as if it were sent.
   bool add_datagram(FlowId flow, const Endpoint& peer, ByteView payload);
+  /// The far end accepts datagrams of up to `bytes`.
+  void limit_datagrams(std::size_t bytes) { datagram_limit_ = bytes; }
+  /// How many were left out since the last call.
+  std::size_t take_left_out() { return std::exchange(left_out_, 0); }
   bool add_control(const wire::Frame& frame);
   bool add_raw(ByteView bytes);
 
@@ -58,6 +63,8 @@ class Batch {
   std::size_t used_ = 0;
   std::size_t size_ = 0;  // of the pieces
   std::size_t staged_ = 0;
+  std::size_t datagram_limit_ = max_datagram_payload;
+  std::size_t left_out_ = 0;
   std::vector<ByteView> pieces_;
   std::size_t first_piece_ = 0;
   std::vector<std::uint8_t> scratch_;

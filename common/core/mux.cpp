@@ -1,8 +1,17 @@
 #include "common/core/mux.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <limits>
+
+#include "common/core/frame_rules.hpp"
 
 namespace tfunnel::core {
+
+namespace {
+// Of what we tell about ourselves: enough for a line in a log.
+constexpr std::size_t longest_text = 1024;
+}  // namespace
 
 Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAcceptor* acceptor)
     : settings_(std::move(settings)),
@@ -11,7 +20,10 @@ Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAc
       acceptor_(acceptor),
       // Ids go up by two: odd from the client (first 1), even from the proxy (first 2; 0 means the link).
       last_local_id_(settings_.role == wire::ROLE_CLIENT ? FlowId(-1) : 0),
-      last_peer_id_(settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1)) {}
+      last_peer_id_(settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1)) {
+  settings_.software = wire_text(settings_.software, longest_text);
+  settings_.max_flows = std::min<std::size_t>(settings_.max_flows, std::numeric_limits<std::uint32_t>::max());
+}
 
 Mux::~Mux() = default;
 
@@ -124,6 +136,10 @@ void Mux::datagram_error(Flow& flow, const Endpoint& peer, Reason reason) {
   wake();
 }
 
+std::size_t Mux::largest_datagram(const Endpoint& peer) const {
+  return std::min(peer_max_datagram_, core::largest_datagram(peer.address));
+}
+
 void Mux::end_sending(Flow& flow) {
   flow.end_sent = true;
   flow.fin_due = false;
@@ -159,10 +175,9 @@ void Mux::ping() {
 }
 
 void Mux::go_away(wire::GoAway::Code code, const std::string& message) {
-  constexpr std::size_t longest = 1024;
   wire::GoAway frame;
   frame.set_code(code);
-  frame.set_message(message.substr(0, longest));
+  frame.set_message(wire_text(message, longest_text));
   go_away_due_ = std::move(frame);
   wake();
 }

@@ -45,6 +45,7 @@ struct Counters {
   std::uint64_t datagrams_dropped = 0;
   std::uint64_t datagrams_refused = 0;  // answered with an error, because no way out takes them
   std::uint64_t errors_dropped = 0;     // DatagramError frames that found their queue full
+  std::uint64_t frames_left_out = 0;    // control frames that the far end would have refused
 };
 
 /// The state of one link's multiplexing. Both ends use the same class.
@@ -118,6 +119,9 @@ class Mux {
   /// Breaks the flow off; its handler is released.
   void reset(Flow& flow, Reason reason);
   void datagram_error(Flow& flow, const Endpoint& peer, Reason reason);
+  /// The largest datagram from or to `peer` that can be sent to the far end and passed on there. A larger one is to be
+  /// dropped where it comes in.
+  [[nodiscard]] std::size_t largest_datagram(const Endpoint& peer) const;
 
   [[nodiscard]] MemoryBudget& budget() { return budget_; }
   [[nodiscard]] Counters& counters() { return counters_; }
@@ -162,7 +166,10 @@ class Mux {
   boost::system::result<Flow*> find(FlowId id, bool may_be_late);
   [[nodiscard]] bool was_opened(FlowId id) const;
 
+  [[nodiscard]] Error check_received(wire::Frame::KindCase kind, const Flow& flow) const;
+
   // mux_fill.cpp
+  bool emit(Batch& batch, const wire::Frame& frame, const Flow* flow = nullptr);
   void fill_frames(Batch& batch, Time now);
   void fill_ack(Batch& batch, Time now);
   bool fill_link_control(Batch& batch);
@@ -210,6 +217,7 @@ class Mux {
   bool hello_received_ = false;
   std::size_t peer_initial_credit_ = 0;
   std::size_t peer_max_flows_ = 0;
+  std::size_t peer_max_datagram_ = default_max_datagram;
   std::size_t told_initial_credit_ = 0;
   std::size_t largest_told_credit_ = 0;
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "common/core/frame_rules.hpp"
 #include "common/core/mux.hpp"
 
 namespace tfunnel::core {
@@ -14,6 +15,7 @@ bool Mux::has_output() const {
 
 void Mux::fill(Batch& batch, Time now) {
   batch_before_ = batch.size();
+  batch.limit_datagrams(peer_max_datagram_);
   paced_ = false;
   paced_until_.reset();
   // A turn is a frame: on a slow link a larger one would keep a new flow waiting.
@@ -21,8 +23,22 @@ void Mux::fill(Batch& batch, Time now) {
   // First, for nothing can follow staged payload, and the far end waits for it.
   if (!hello_due_) fill_ack(batch, now);
   fill_frames(batch, now);
+  counters_.datagrams_dropped += batch.take_left_out();
   const auto added = batch.size() - batch_before_;
   if (added > 0) pacer_.sent(now, added, !paced_ && scheduler_.empty());
+}
+
+/// The only way for a control frame into a batch. False: no room. What the far end would refuse is left out, as if it
+/// were sent.
+bool Mux::emit(Batch& batch, const wire::Frame& frame, const Flow* flow) {
+  auto error = check_control_size(frame.ByteSizeLong());
+  if (!error) error = check_control(frame);
+  if (!error && flow != nullptr) {
+    error = check_for_flow(frame.kind_case(), {flow->request.transport, is_local(flow->id), flow->end_sent});
+  }
+  if (!error) return batch.add_control(frame);
+  ++counters_.frames_left_out;
+  return true;
 }
 
 void Mux::fill_ack(Batch& batch, Time now) {
@@ -33,7 +49,7 @@ void Mux::fill_ack(Batch& batch, Time now) {
   frame.mutable_ack()->set_bytes(receipt->total);
   frame.mutable_ack()->set_time(static_cast<std::uint64_t>(time.count()));
   // Without room the next one says it.
-  batch.add_control(frame);
+  emit(batch, frame);
 }
 
 void Mux::fill_frames(Batch& batch, Time now) {
@@ -53,30 +69,31 @@ bool Mux::fill_link_control(Batch& batch) {
     hello.set_role(settings_.role);
     hello.set_initial_credit(static_cast<std::uint32_t>(initial));
     hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
-    if (!batch.add_control(frame)) return false;
+    hello.set_max_datagram(max_datagram_payload);
+    if (!emit(batch, frame)) return false;
     hello_due_ = false;
     told_initial_credit_ = largest_told_credit_ = initial;
   }
   if (acceptor_ != nullptr && (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
     frame.mutable_credit()->set_flow(0);
     frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(initial));
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame)) return false;
     told_initial_credit_ = initial;
     largest_told_credit_ = std::max(largest_told_credit_, initial);
   }
   if (pong_due_) {
     frame.mutable_pong()->set_token(*pong_due_);
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame)) return false;
     pong_due_.reset();
   }
   if (ping_due_) {
     frame.mutable_ping()->set_token(++ping_token_);
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame)) return false;
     ping_due_ = false;
   }
   if (go_away_due_) {
     *frame.mutable_go_away() = *go_away_due_;
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame)) return false;
     go_away_due_.reset();
     gone_away_ = true;
     return false;
@@ -95,7 +112,7 @@ bool Mux::fill_errors(Batch& batch) {
       error.set_flow(due.flow);
       endpoint_to_wire(due.peer, *error.mutable_peer());
       error.set_reason(static_cast<wire::Reason>(due.reason));
-      if (!batch.add_control(frame)) return false;
+      if (!emit(batch, frame, found->second.get())) return false;
     }
     errors_.pop_front();
   }
@@ -124,7 +141,7 @@ bool Mux::add_open(const Flow& flow, Batch& batch) {
     open.set_credit(static_cast<std::uint32_t>(flow.window.window()));
     open.set_early(static_cast<std::uint32_t>(peer_initial_credit_));
   }
-  return batch.add_control(frame);
+  return emit(batch, frame, &flow);
 }
 
 bool Mux::fill_control_of(Flow& flow, Batch& batch) {
@@ -138,23 +155,23 @@ bool Mux::fill_control_of(Flow& flow, Batch& batch) {
   if (flow.opened_due) {
     frame.mutable_opened()->set_flow(flow.id);
     endpoint_to_wire(*flow.opened_due, *frame.mutable_opened()->mutable_local());
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame, &flow)) return false;
     flow.opened_due.reset();
   }
   if (flow.credit_due > 0) {
     frame.mutable_credit()->set_flow(flow.id);
     frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(flow.credit_due));
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame, &flow)) return false;
     flow.credit_due = 0;
   }
   if (flow.reset_due) {
     frame.mutable_reset()->set_flow(flow.id);
     frame.mutable_reset()->set_reason(static_cast<wire::Reason>(*flow.reset_due));
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame, &flow)) return false;
     end_sending(flow);
   } else if (flow.fin_due) {
     frame.mutable_fin()->set_flow(flow.id);
-    if (!batch.add_control(frame)) return false;
+    if (!emit(batch, frame, &flow)) return false;
     end_sending(flow);
   }
   return true;
@@ -195,6 +212,7 @@ bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
   const auto handler = flow.handler;
   assert(handler && "a flow in the ring has a local end");
   const auto pulled = handler->pull(batch, allowance, now);
+  assert((!tcp || pulled.bytes <= allowance) && "a flow sends no more than it may");
   counters_.bytes_sent += pulled.bytes;
   counters_.bytes_sent_moved += batch.staged();  // full from there, so it is this pull's
   // A pull may reset the flow, or close it; it cannot be gone while its Open was sent, but look again.

@@ -1,6 +1,7 @@
 // The mux's receiving half: checks every claim of the far end, then tells the flows.
 #include <algorithm>
 
+#include "common/core/frame_rules.hpp"
 #include "common/core/mux.hpp"
 
 namespace tfunnel::core {
@@ -10,22 +11,11 @@ using boost::system::result;
 
 namespace {
 
-// A window never holds more, so a peer that grants more is broken.
-constexpr std::uint64_t max_send_credit = 1ULL << 30;
 // Larger announcements than any sane receiver's are cut, not refused.
 constexpr std::size_t max_early_data = 1U << 20;
 
 /// Serial number arithmetic (RFC 1982): is `id` after `last`?
 bool is_after(FlowId id, FlowId last) { return static_cast<std::int32_t>(id - last) > 0; }
-
-std::optional<FlowRequest> request_of(const wire::Open& open) {
-  const auto source = endpoint_from_wire(open.source());
-  if (!source) return std::nullopt;
-  if (open.transport() == wire::TRANSPORT_UDP) return FlowRequest{Transport::udp, *source, {}};
-  const auto destination = endpoint_from_wire(open.destination());
-  if (open.transport() != wire::TRANSPORT_TCP || !destination) return std::nullopt;
-  return FlowRequest{Transport::tcp, *source, *destination};
-}
 
 }  // namespace
 
@@ -112,6 +102,7 @@ error_code Mux::on_ack(const wire::Ack& ack, Time now) {
 
 error_code Mux::on_frame(const wire::Frame& frame, Time now) {
   if (!hello_received_ && !frame.has_hello()) return ProtocolError::missing_hello;
+  if (const auto error = check_control(frame)) return error;
   switch (frame.kind_case()) {
     case wire::Frame::kHello: return on_hello(frame.hello());
     case wire::Frame::kOpen: return on_open(frame.open());
@@ -133,10 +124,11 @@ error_code Mux::on_frame(const wire::Frame& frame, Time now) {
 error_code Mux::on_hello(const wire::Hello& hello) {
   if (hello_received_) return ProtocolError::unexpected_hello;
   if (hello.role() == settings_.role) return ProtocolError::same_role;
-  if (hello.role() != wire::ROLE_CLIENT && hello.role() != wire::ROLE_PROXY) return ProtocolError::malformed_frame;
   hello_received_ = true;
   peer_initial_credit_ = std::min<std::size_t>(hello.initial_credit(), max_early_data);
   peer_max_flows_ = hello.max_flows();
+  const std::size_t max_datagram = hello.max_datagram() > 0 ? hello.max_datagram() : default_max_datagram;
+  peer_max_datagram_ = std::min(max_datagram, max_datagram_payload);
   listener_.on_hello(hello);
   return {};
 }
@@ -157,12 +149,16 @@ result<Flow*> Mux::find(FlowId id, bool may_be_late) {
   return ProtocolError::unknown_flow;
 }
 
+error_code Mux::check_received(wire::Frame::KindCase kind, const Flow& flow) const {
+  return check_for_flow(kind, {flow.request.transport, !is_local(flow.id), flow.end_received});
+}
+
 error_code Mux::on_open(const wire::Open& open) {
   const auto id = open.flow();
   if (acceptor_ == nullptr) return ProtocolError::wrong_direction;
   if (id == 0 || is_local(id) || !is_after(id, last_peer_id_) || flows_.contains(id)) return ProtocolError::bad_flow_id;
   const auto request = request_of(open);
-  if (!request || open.credit() > max_send_credit) return ProtocolError::bad_open;
+  if (!request) return ProtocolError::bad_open;
   if (open.early() > largest_told_credit_) return ProtocolError::credit_overrun;
   if (flows_.size() >= settings_.max_flows) return ProtocolError::too_many_flows;
   note_id(peer_ids_, last_peer_id_, id);
@@ -184,7 +180,7 @@ error_code Mux::on_open(const wire::Open& open) {
 error_code Mux::on_opened(const wire::Opened& opened) {
   const auto flow = find(opened.flow(), false);
   if (!flow) return flow.error();
-  if (!is_local((*flow)->id)) return ProtocolError::bad_flow_id;
+  if (const auto error = check_received(wire::Frame::kOpened, **flow)) return error;
   (*flow)->far_connected = true;
   const auto local = endpoint_from_wire(opened.local());
   if (const auto handler = (*flow)->handler) handler->on_opened(local.value_or(Endpoint{}));
@@ -195,8 +191,7 @@ error_code Mux::on_data_header(const DataHeader& header) {
   const auto found = find(header.flow, false);
   if (!found) return hello_received_ ? found.error() : ProtocolError::missing_hello;
   auto& flow = **found;
-  if (flow.request.transport != Transport::tcp) return ProtocolError::wrong_transport;
-  if (flow.end_received) return ProtocolError::data_after_end;
+  if (const auto error = check_received(wire::Frame::kData, flow)) return error;
   if (!flow.window.received(header.payload)) return ProtocolError::credit_overrun;
   payload_flow_ = &flow;
   payload_left_ = header.payload;
@@ -209,8 +204,7 @@ error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
   const auto found = find(header.flow, false);
   if (!found) return hello_received_ ? found.error() : ProtocolError::missing_hello;
   auto& flow = **found;
-  if (flow.request.transport != Transport::udp) return ProtocolError::wrong_transport;
-  if (flow.end_received) return ProtocolError::data_after_end;
+  if (const auto error = check_received(wire::Frame::kDatagram, flow)) return error;
   counters_.bytes_received += payload.size();
   flow.bytes_received += payload.size();
   if (const auto handler = flow.handler) handler->on_datagram(header.peer, payload);
@@ -220,8 +214,9 @@ error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
 error_code Mux::on_datagram_error(const wire::DatagramError& error) {
   const auto found = find(error.flow(), false);
   if (!found) return found.error();
+  if (const auto broken = check_received(wire::Frame::kDatagramError, **found)) return broken;
   const auto peer = endpoint_from_wire(error.peer());
-  if (!peer || (*found)->request.transport != Transport::udp) return ProtocolError::malformed_frame;
+  if (!peer) return ProtocolError::malformed_frame;
   if (const auto handler = (*found)->handler) handler->on_datagram_error(*peer, reason_from_wire(error.reason()));
   return {};
 }
@@ -235,7 +230,7 @@ error_code Mux::on_credit(const wire::Credit& credit) {
   if (!found) return found.error();
   if (*found == nullptr) return {};
   auto& flow = **found;
-  if (flow.request.transport != Transport::tcp) return ProtocolError::wrong_transport;
+  if (const auto error = check_received(wire::Frame::kCredit, flow)) return error;
   flow.send_credit += credit.bytes();
   if (flow.send_credit > max_send_credit) return ProtocolError::credit_overflow;
   enter_ring(flow);
@@ -246,7 +241,7 @@ error_code Mux::on_fin(FlowId id) {
   const auto found = find(id, false);
   if (!found) return found.error();
   auto& flow = **found;
-  if (flow.end_received) return ProtocolError::data_after_end;
+  if (const auto error = check_received(wire::Frame::kFin, flow)) return error;
   flow.end_received = true;
   flow.credit_due = 0;
   const auto handler = flow.handler;

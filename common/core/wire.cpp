@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "common/core/frame_rules.hpp"
+
 namespace tfunnel::core {
 
 namespace {
@@ -90,13 +92,13 @@ result<Parsed> parse_payload_frame(ByteView frame, std::size_t length, std::size
   if (message_at + message != length || header + prefix.payload != length) return ProtocolError::payload_not_last;
   prefix.size = prefix_size + header;
   if (!datagram) return Parsed{DataHeader{prefix.flow, prefix.payload, prefix.size}};
-  if (prefix.payload > max_datagram_payload) return ProtocolError::malformed_frame;
+  if (const auto error = check_datagram(prefix.payload)) return error;
   if (!whole) return Parsed{NeedMore{}};
   return datagram_of(prefix);
 }
 
 result<Parsed> parse_control_frame(ByteView frame, std::size_t length, std::size_t prefix_size) {
-  if (length > max_control_size) return ProtocolError::frame_too_large;
+  if (const auto error = check_control_size(length)) return error;
   if (frame.size() < length) return Parsed{NeedMore{}};
   ControlFrame control;
   if (!control.frame.ParseFromArray(frame.data(), static_cast<int>(length))) return ProtocolError::malformed_frame;
@@ -162,6 +164,10 @@ std::size_t write_datagram_header(std::uint8_t* out, FlowId flow, const Endpoint
   at = CodedOutputStream::WriteTagToArray(payload_tag, at);
   at = CodedOutputStream::WriteVarint32ToArray(size, at);
   return static_cast<std::size_t>(at - out);
+}
+
+std::size_t largest_datagram(const Address& address) {
+  return address.is_v4() ? max_datagram_payload_v4 : max_datagram_payload;
 }
 
 void append_frame(std::vector<std::uint8_t>& out, const wire::Frame& frame) {

@@ -24,8 +24,11 @@ using FlowId = std::uint32_t;
 constexpr std::size_t max_frame_size = (1U << 20) + 64;
 /// A control frame is parsed into a message object, so it has a tighter limit.
 constexpr std::size_t max_control_size = 16U << 10;
-/// The largest UDP payload: 65,535 less the IPv4 and UDP headers.
-constexpr std::size_t max_datagram_payload = 65'507;
+/// The largest UDP payload: 65,535 less the UDP header. Over IPv4 its own header has to fit in as well.
+constexpr std::size_t max_datagram_payload = 65'527;
+constexpr std::size_t max_datagram_payload_v4 = 65'507;
+/// What an end accepts whose Hello says nothing about it.
+constexpr std::size_t default_max_datagram = max_datagram_payload_v4;
 /// Room for any header that write_data_header() can produce.
 constexpr std::size_t max_data_header = 24;
 /// Room for any header that write_datagram_header() can produce.
@@ -66,7 +69,10 @@ std::size_t write_data_header(std::uint8_t* out, FlowId flow, std::size_t payloa
 /// The same for a Datagram, with max_datagram_header bytes at `out`.
 std::size_t write_datagram_header(std::uint8_t* out, FlowId flow, const Endpoint& peer, std::size_t payload);
 
-/// A control frame with its length prefix.
+/// The largest UDP payload to or from `address`.
+std::size_t largest_datagram(const Address& address);
+
+/// A control frame with its length prefix. REQUIRES: at most max_control_size bytes of it.
 void append_frame(std::vector<std::uint8_t>& out, const wire::Frame& frame);
 
 /// An address from the link; nothing if it has a bad length or port.

@@ -29,6 +29,10 @@ void DatagramEnd::on_reset(core::Reason) {
 }
 
 void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload) {
+  if (payload.size() > mux_.largest_datagram(peer)) {
+    ++mux_.counters().datagrams_dropped;
+    return;
+  }
   if (on_enqueued_) on_enqueued_(peer, payload);
   idle_.sent(now);
   const auto before = queue_.dropped();

@@ -41,7 +41,8 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
   text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received
        << " bytes; of these without a copy " << counters.bytes_sent_moved << " and " << counters.bytes_received_moved
        << "\n"
-       << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused << "\n"
+       << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused
+       << ", errors dropped: " << counters.errors_dropped << "\n"
        << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
   return text.str();
 }

@@ -95,3 +95,9 @@ def test_moderate_rate_loses_nothing(lab, tunnel):
     del tunnel
     words = ["--size", 1200, "--rate-mbit", 10, "--seconds", 2]
     assert lab.traffic(lab.client, "udp-blast", *words)["loss_percent"] < 10
+
+
+@SOURCES
+def test_ipv6_carries_more_than_ipv4(lab, tunnel, source):
+    del tunnel
+    lab.traffic(lab.source(source), "udp-sizes", "--sizes", 65508, 65520, 65527, to=topology.FAR[6])

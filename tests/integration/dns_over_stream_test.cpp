@@ -121,6 +121,30 @@ TEST_F(DnsThroughTcp, AnswerLargerThanTheClientTakesIsCut) {
   EXPECT_EQ(answer(application, 2).second, whole);
 }
 
+/// An answer of `size` bytes.
+Bytes answer_of(const Bytes& query, std::size_t size) {
+  const auto smallest = dns_answer(query, {{"a.example", type_a, 60, {}}}).size();
+  return dns_answer(query, {{"a.example", type_a, 60, Bytes(size - smallest)}});
+}
+
+// A stream carries larger messages than a datagram of either family, whatever the query says that it takes.
+TEST_F(DnsThroughTcp, AnswerLargerThanAnyDatagramIsCutAndEndsNothing) {
+  for (const auto& peer : {resolver, endpoint("2001:db8::53", 53)}) {
+    const auto before = tunnel.call([&] { return application->datagrams.size(); });
+    const auto most = core::largest_datagram(peer.address);
+    ask(application, dns_query("a.example", type_a, 7, 65'535), peer);
+    auto connection = server.accept();
+    connection.send(dns::framed(answer_of(receive_message(connection), most + 1)));
+    const auto cut = answer(application, before + 1).second;
+    EXPECT_TRUE(dns::is_truncated(cut)) << cut.size();
+    ask(application, dns_query("a.example", type_a, 8, 65'535), peer);
+    connection.send(dns::framed(answer_of(receive_message(connection), most)));
+    const auto whole = answer(application, before + 2).second;
+    EXPECT_EQ(whole.size(), most);
+    EXPECT_FALSE(dns::is_truncated(whole));
+  }
+}
+
 TEST_F(DnsThroughTcp, NonsenseFromTheServerHarmsNobody) {
   ask(application, dns_query("a.example"));
   auto connection = server.accept();

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "common/core/greeting.hpp"
+#include "tests/integration/support/datagrams.hpp"
 #include "tests/integration/support/program.hpp"
 
 namespace tfunnel::test {
@@ -155,6 +156,26 @@ TEST_P(FarEnd, ThatOverrunsItsCredit) {
   if (GetParam().client) GTEST_SKIP() << "the far end of a client opens no flows";
   Server server;
   expect_protocol_error(delimited(open(1, server.endpoint())) + delimited(data(1, 100'000)), "more data arrived");
+}
+
+TEST_P(FarEnd, ThatSendsADatagramWhichNoPacketCanCarryIsTold) {
+  if (GetParam().client) GTEST_SKIP() << "the far end of a client opens no flows";
+  auto server = bound_socket(SOCK_DGRAM);
+  wire::Frame opening;
+  opening.mutable_open()->set_flow(1);
+  opening.mutable_open()->set_transport(wire::TRANSPORT_UDP);
+  core::endpoint_to_wire(endpoint("192.0.2.1", 1), *opening.mutable_open()->mutable_source());
+  wire::Frame datagram;
+  datagram.mutable_datagram()->set_flow(1);
+  core::endpoint_to_wire(server.local(), *datagram.mutable_datagram()->mutable_peer());
+  datagram.mutable_datagram()->set_payload(std::string(core::max_datagram_payload, 'x'));
+  Program program(GetParam(), {"--allow", "127.0.0.1"});
+  program.write(hello() + delimited(opening) + delimited(datagram));
+  datagram.mutable_datagram()->set_payload("small");
+  program.write(delimited(datagram));
+  EXPECT_EQ(receive_letter(server).payload, bytes_of("small"));
+  program.write(go_away(wire::GoAway::CODE_SHUTDOWN));
+  EXPECT_EQ(program.wait(), code(ExitStatus::ok)) << program.errors();
 }
 
 TEST_P(FarEnd, ThatSaysGoAway) {

@@ -101,13 +101,14 @@ Pulled End::pull_datagrams(core::Batch& batch, std::size_t allowance) {
 }
 
 Side::Side(wire::Role role, const Terms& terms)
-    : budget(terms.cap), mux({role, terms.max_flows, "test"}, budget, *this, terms.accepts ? this : nullptr) {}
+    : budget(terms.cap), mux({role, terms.max_flows, terms.software}, budget, *this, terms.accepts ? this : nullptr) {}
 
 std::shared_ptr<End> Side::open(const core::FlowRequest& request) {
   const auto end = std::make_shared<End>(mux);
   auto* flow = mux.open(request, end);
   if (flow == nullptr) return nullptr;
   end->bind(*flow);
+  flows[flow->id] = flow;
   ends.push_back(end);
   return end;
 }
@@ -115,6 +116,7 @@ std::shared_ptr<End> Side::open(const core::FlowRequest& request) {
 std::shared_ptr<core::FlowHandler> Side::accept(core::Flow& flow) {
   const auto end = std::make_shared<End>(mux);
   end->bind(flow);
+  flows[flow.id] = &flow;
   if (on_accept && !on_accept(*end)) return nullptr;
   ends.push_back(end);
   return end;

@@ -76,11 +76,14 @@ class Side final : core::LinkListener, core::FlowAcceptor {
     std::size_t cap = 128U << 20;
     std::size_t max_flows = 65'536;
     bool accepts = true;
+    std::string software = "test";
   };
   explicit Side(wire::Role role) : Side(role, Terms()) {}
   Side(wire::Role role, const Terms& terms);
 
   std::shared_ptr<End> open(const core::FlowRequest& request);
+  /// The local end of a flow, as long as it has one of ours.
+  End* end_of(const core::Flow& flow) { return dynamic_cast<End*>(flow.handler.get()); }
   /// All bytes that are due now, at most one full batch of them. Each call is a moment later than the last.
   Bytes fill(std::size_t capacity = 256U << 10);
   /// Bytes from the far end. What was not used is kept and comes again.
@@ -90,7 +93,8 @@ class Side final : core::LinkListener, core::FlowAcceptor {
   core::Mux mux;
   /// Called with each accepted end; false refuses the flow as denied.
   std::function<bool(End&)> on_accept;
-  std::vector<std::shared_ptr<End>> ends;  // all that ever were, in order
+  std::vector<std::shared_ptr<End>> ends;     // all that ever were, in order
+  std::map<core::FlowId, core::Flow*> flows;  // likewise, so most of these may be gone
   std::vector<wire::Hello> hellos;
   std::vector<wire::GoAway> go_aways;
 
