@@ -112,9 +112,9 @@ void DnsEnd::on_finished() {
 core::Pulled DnsEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
   auto pulled = DatagramEnd::pull(batch, allowance, now);
   const auto used = pulled.bytes + pulled.overhead;
-  if (!other_ || pulled.batch_full || used >= allowance) return pulled;
-  const auto more = other_->pull(batch, allowance - used, now);
-  return {pulled.bytes + more.bytes, pulled.more || more.more, pulled.overhead + more.overhead, more.batch_full};
+  if (!other_ || pulled.more || used >= allowance) return pulled;
+  const auto rest = other_->pull(batch, allowance - used, now);
+  return {pulled.bytes + rest.bytes, rest.more, pulled.overhead + rest.overhead, rest.batch_full, rest.next};
 }
 
 std::string DnsEnd::describe() const { return other_ ? other_->describe() : "names only"; }

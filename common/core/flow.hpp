@@ -10,6 +10,7 @@
 
 #include "common/core/batch.hpp"
 #include "common/core/credit.hpp"
+#include "common/core/datagram_errors.hpp"
 #include "common/core/datagram_queue.hpp"
 #include "common/core/reason.hpp"
 #include "common/core/scheduler.hpp"
@@ -34,6 +35,7 @@ struct Pulled {
   bool more = false;         // there is or may be more at once
   std::size_t overhead = 0;  // counts as sent for the turn, so that empty datagrams take turns too
   bool batch_full = false;   // nothing more fits; the flow keeps its turn
+  std::size_t next = 0;      // `more` is a datagram of this size, which was too large for the allowance
 };
 
 /// The local end of a flow: a socket, or a UDP source. The mux calls it; it never calls back with a
@@ -69,7 +71,8 @@ class FlowHandler {
     static_cast<void>(peer);
     static_cast<void>(reason);
   }
-  /// It is this flow's turn: put up to `allowance` bytes of payload into the batch.
+  /// It is this flow's turn: put up to `allowance` bytes of payload into the batch. A datagram that does not fit into
+  /// the allowance stays where it is; it costs its payload and max_datagram_header.
   virtual Pulled pull(Batch& batch, std::size_t allowance, Time now) = 0;
   /// A few words for the flow table ("connecting", "12 KiB buffered").
   [[nodiscard]] virtual std::string describe() const { return {}; }
@@ -85,7 +88,7 @@ using ControlHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struc
 /// any new use of the id, because the link keeps order.
 struct Flow : Turn, ControlHook {
   Flow(FlowId id_, const FlowRequest& request_, MemoryBudget& budget, std::size_t granted)
-      : id(id_), request(request_), window(budget, granted) {}
+      : id(id_), request(request_), window(budget, granted), errors_due(budget) {}
 
   const FlowId id;
   const FlowRequest request;
@@ -93,6 +96,8 @@ struct Flow : Turn, ControlHook {
   std::shared_ptr<FlowHandler> handler;
 
   std::uint64_t send_credit = 0;
+  /// The size of the datagram which the flow waits for a turn with, if that is a large one.
+  std::size_t next_datagram = 0;
   ReceiveWindow window;
 
   bool end_sent = false;
@@ -109,6 +114,7 @@ struct Flow : Turn, ControlHook {
   std::optional<Endpoint> opened_due;
   std::optional<Reason> reset_due;
   std::size_t credit_due = 0;
+  DatagramErrors errors_due;
 
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;

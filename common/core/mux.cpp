@@ -84,7 +84,8 @@ void Mux::ready(Flow& flow) {
 // Without credit a flow waits outside the ring; on_credit() brings it in.
 void Mux::enter_ring(Flow& flow) {
   const bool may_send = flow.request.transport == Transport::udp || flow.send_credit > 0 || flow.open_due;
-  if (!flow.ready || !may_send || !flow.handler || flow.fin_due || flow.end_sent) return;
+  const bool wants = flow.ready || !flow.errors_due.empty();
+  if (!wants || !may_send || !flow.handler || flow.fin_due || flow.end_sent) return;
   scheduler_.add(flow, flow.out_of_credit);
   flow.out_of_credit = false;
   wake();
@@ -127,13 +128,13 @@ void Mux::reset(Flow& flow, Reason reason) {
 }
 
 void Mux::datagram_error(Flow& flow, const Endpoint& peer, Reason reason) {
-  constexpr std::size_t most = 1024;
-  if (errors_.size() >= most) {
-    ++counters_.errors_dropped;
+  if (flow.end_sent || flow.fin_due || flow.reset_due) return;
+  if (flow.request.transport != Transport::udp) {
+    ++counters_.frames_left_out;
     return;
   }
-  errors_.push_back({flow.id, peer, reason});
-  wake();
+  if (!flow.errors_due.add({peer, reason})) ++counters_.errors_dropped;
+  enter_ring(flow);
 }
 
 std::size_t Mux::largest_datagram(const Endpoint& peer) const {

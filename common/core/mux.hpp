@@ -3,7 +3,6 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,7 +43,7 @@ struct Counters {
   std::uint64_t bytes_received_moved = 0;
   std::uint64_t datagrams_dropped = 0;
   std::uint64_t datagrams_refused = 0;  // answered with an error, because no way out takes them
-  std::uint64_t errors_dropped = 0;     // DatagramError frames that found their queue full
+  std::uint64_t errors_dropped = 0;     // about datagrams, of a flow that had too many to tell already
   std::uint64_t frames_left_out = 0;    // control frames that the far end would have refused
 };
 
@@ -118,6 +117,7 @@ class Mux {
   void close(Flow& flow);
   /// Breaks the flow off; its handler is released.
   void reset(Flow& flow, Reason reason);
+  /// A datagram to `peer` could not be delivered; told in the flow's turn, and only once until then.
   void datagram_error(Flow& flow, const Endpoint& peer, Reason reason);
   /// The largest datagram from or to `peer` that can be sent to the far end and passed on there. A larger one is to be
   /// dropped where it comes in.
@@ -140,11 +140,6 @@ class Mux {
                                              boost::intrusive::constant_time_size<false>>;
   // How the ids of one side were used so far; needed to tell a late frame from nonsense.
   enum class IdUse { none, rising, wrapped };
-  struct DueError {
-    FlowId flow;
-    Endpoint peer;
-    Reason reason;
-  };
 
   // mux_receive.cpp
   void take_payload(ByteView bytes);
@@ -175,8 +170,10 @@ class Mux {
   bool fill_link_control(Batch& batch);
   bool fill_flow_control(Batch& batch);
   bool fill_control_of(Flow& flow, Batch& batch);
-  bool fill_errors(Batch& batch);
+  bool fill_errors_of(Flow& flow, Batch& batch, std::size_t allowance, std::size_t& used);
   bool fill_turn(Turn& turn, Batch& batch, Time now);
+  bool fill_turn_of(Flow& flow, Batch& batch, std::size_t allowance, Time now);
+  std::size_t allowance_of(const Flow& flow, std::size_t paced) const;
   std::size_t pace(const Turn& turn, const Batch& batch, Time now);
   bool add_open(const Flow& flow, Batch& batch);
 
@@ -211,7 +208,6 @@ class Mux {
   bool paced_ = false;            // the last fill() stopped because enough is in flight
   std::optional<Time> paced_until_;
   ControlList control_;
-  std::deque<DueError> errors_;
 
   // The far end's terms, and ours as we last told them.
   bool hello_received_ = false;

@@ -1,6 +1,7 @@
 // The mux's sending half: makes frames when the link can take them, never before.
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "common/core/frame_rules.hpp"
 #include "common/core/mux.hpp"
@@ -9,8 +10,7 @@ namespace tfunnel::core {
 
 bool Mux::has_output() const {
   if (gone_away_) return false;
-  return hello_due_ || ping_due_ || pong_due_ || go_away_due_ || !control_.empty() || !errors_.empty() ||
-         !scheduler_.empty();
+  return hello_due_ || ping_due_ || pong_due_ || go_away_due_ || !control_.empty() || !scheduler_.empty();
 }
 
 void Mux::fill(Batch& batch, Time now) {
@@ -53,7 +53,7 @@ void Mux::fill_ack(Batch& batch, Time now) {
 }
 
 void Mux::fill_frames(Batch& batch, Time now) {
-  if (gone_away_ || !fill_link_control(batch) || !fill_errors(batch)) return;
+  if (gone_away_ || !fill_link_control(batch)) return;
   while (fill_flow_control(batch)) {
     auto* turn = scheduler_.next();
     if (turn == nullptr || !fill_turn(*turn, batch, now)) return;
@@ -101,20 +101,19 @@ bool Mux::fill_link_control(Batch& batch) {
   return true;
 }
 
-bool Mux::fill_errors(Batch& batch) {
-  while (!errors_.empty()) {
-    const auto& due = errors_.front();
-    // The flow may have ended since; its errors are of no use then.
-    const auto found = flows_.find(due.flow);
-    if (found != flows_.end() && !found->second->end_sent && !found->second->open_due) {
-      wire::Frame frame;
-      auto& error = *frame.mutable_datagram_error();
-      error.set_flow(due.flow);
-      endpoint_to_wire(due.peer, *error.mutable_peer());
-      error.set_reason(static_cast<wire::Reason>(due.reason));
-      if (!emit(batch, frame, found->second.get())) return false;
-    }
-    errors_.pop_front();
+/// Errors of the flow's datagrams, up to `allowance` bytes; what they took is added to `used`. False: no room.
+bool Mux::fill_errors_of(Flow& flow, Batch& batch, std::size_t allowance, std::size_t& used) {
+  while (!flow.errors_due.empty() && used < allowance) {
+    const auto& due = flow.errors_due.front();
+    wire::Frame frame;
+    auto& error = *frame.mutable_datagram_error();
+    error.set_flow(flow.id);
+    endpoint_to_wire(due.peer, *error.mutable_peer());
+    error.set_reason(static_cast<wire::Reason>(due.reason));
+    const auto before = batch.size();
+    if (!emit(batch, frame, &flow)) return false;
+    used += batch.size() - before;
+    flow.errors_due.pop();
   }
   return true;
 }
@@ -164,6 +163,10 @@ bool Mux::fill_control_of(Flow& flow, Batch& batch) {
     if (!emit(batch, frame, &flow)) return false;
     flow.credit_due = 0;
   }
+  // The flow has no turn any more to tell them in.
+  std::size_t used = 0;
+  const bool ends = flow.reset_due || flow.fin_due;
+  if (ends && !fill_errors_of(flow, batch, std::numeric_limits<std::size_t>::max(), used)) return false;
   if (flow.reset_due) {
     frame.mutable_reset()->set_flow(flow.id);
     frame.mutable_reset()->set_reason(static_cast<wire::Reason>(*flow.reset_due));
@@ -206,25 +209,45 @@ bool Mux::fill_turn(Turn& turn, Batch& batch, Time now) {
     paced_ = true;
     return false;
   }
-  auto allowance = paced;
-  if (tcp) allowance = static_cast<std::size_t>(std::min<std::uint64_t>(allowance, flow.send_credit));
+  return fill_turn_of(flow, batch, allowance_of(flow, paced), now);
+}
+
+/// Datagrams cannot be cut: one that is not much larger than a turn goes in it all the same, and a large one's turn is
+/// as large as it is.
+std::size_t Mux::allowance_of(const Flow& flow, std::size_t paced) const {
+  if (flow.request.transport == Transport::tcp) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(paced, flow.send_credit));
+  }
+  return Scheduler::is_large(flow) ? flow.next_datagram : std::max(paced, scheduler_.longest_turn());
+}
+
+bool Mux::fill_turn_of(Flow& flow, Batch& batch, std::size_t allowance, Time now) {
   const auto id = flow.id;
   const auto handler = flow.handler;
   assert(handler && "a flow in the ring has a local end");
-  const auto pulled = handler->pull(batch, allowance, now);
+  std::size_t used = 0;
+  if (!fill_errors_of(flow, batch, allowance, used)) return false;
+  Pulled pulled;
+  if (flow.ready) pulled = handler->pull(batch, allowance, now);
+  const bool tcp = flow.request.transport == Transport::tcp;
   assert((!tcp || pulled.bytes <= allowance) && "a flow sends no more than it may");
   counters_.bytes_sent += pulled.bytes;
   counters_.bytes_sent_moved += batch.staged();  // full from there, so it is this pull's
   // A pull may reset the flow, or close it; it cannot be gone while its Open was sent, but look again.
-  const auto found = flows_.find(id);
-  if (found == flows_.end()) return true;
+  if (!flows_.contains(id)) return true;
   flow.bytes_sent += pulled.bytes;
   if (tcp) flow.send_credit -= pulled.bytes;
-  if (pulled.more) {
-    scheduler_.used(turn, pulled.bytes + pulled.overhead);
+  used += pulled.bytes + pulled.overhead;
+  // It keeps its turn.
+  if (pulled.batch_full && used == 0) return false;
+  if (!pulled.more) flow.ready = false;
+  flow.next_datagram = pulled.next;
+  if (used == 0 && pulled.next > 0) {
+    scheduler_.defer(flow);
+  } else if (pulled.more || !flow.errors_due.empty()) {
+    scheduler_.used(flow, used);
   } else {
-    flow.ready = false;
-    scheduler_.finished(turn, pulled.bytes + pulled.overhead);
+    scheduler_.finished(flow, used);
   }
   return !pulled.batch_full;
 }

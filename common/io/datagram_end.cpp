@@ -46,7 +46,12 @@ core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::
   const auto before = queue_.dropped();
   auto* entry = queue_.front(now);
   mux_.counters().datagrams_dropped += queue_.dropped() - before;
-  while (entry != nullptr && pulled.bytes + pulled.overhead < allowance) {
+  while (entry != nullptr) {
+    const auto cost = entry->payload.size() + core::max_datagram_header;
+    if (pulled.bytes + pulled.overhead + cost > allowance) {
+      pulled.next = cost;
+      break;
+    }
     if (!batch.add_datagram(flow_->id, entry->peer, entry->payload)) {
       pulled.batch_full = true;
       break;

@@ -177,12 +177,39 @@ TEST(Mux, UndeliverableDatagramIsReportedWithItsPeer) {
 TEST(Mux, FloodOfDatagramErrorsIsBoundedAndCounted) {
   MuxPair pair;
   auto [near, far] = pair.connect(udp_request());
-  for (int i = 0; i < 5000; ++i) {
-    pair.proxy.mux.datagram_error(*far->flow(), endpoint("192.0.2.7", 7), Reason::refused);
+  for (std::uint16_t port = 0; port < 5000; ++port) {
+    pair.proxy.mux.datagram_error(*far->flow(), endpoint("192.0.2.7", port), Reason::refused);
   }
+  EXPECT_LE(pair.proxy.budget.buffered(), 4096U);
   pair.run();
   EXPECT_EQ(near->datagram_errors.size() + pair.proxy.mux.counters().errors_dropped, 5000U);
-  EXPECT_LE(near->datagram_errors.size(), 1024U);
+  EXPECT_LE(near->datagram_errors.size(), core::DatagramErrors::most);
+  EXPECT_EQ(pair.proxy.budget.buffered(), 0U);
+}
+
+TEST(Mux, TheSameDatagramErrorIsToldOnceUntilItIsSent) {
+  MuxPair pair;
+  auto [near, far] = pair.connect(udp_request());
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 5000; ++i) {
+      pair.proxy.mux.datagram_error(*far->flow(), endpoint("192.0.2.7", 7), Reason::refused);
+    }
+    pair.run();
+  }
+  EXPECT_EQ(near->datagram_errors.size(), 2U);
+  EXPECT_EQ(pair.proxy.mux.counters().errors_dropped, 0U);
+}
+
+// An association through a SOCKS5 proxy that cannot be made says so for each peer, and ends its flow at once.
+TEST(Mux, ErrorsOfAFlowThatEndsGoBeforeItsEnd) {
+  MuxPair pair;
+  auto [near, far] = pair.connect(udp_request());
+  pair.proxy.mux.datagram_error(*far->flow(), endpoint("192.0.2.7", 7), Reason::refused);
+  pair.proxy.mux.datagram_error(*far->flow(), endpoint("192.0.2.8", 8), Reason::denied);
+  far->reset(Reason::upstream_refused);
+  pair.run();
+  EXPECT_EQ(near->datagram_errors.size(), 2U);
+  EXPECT_TRUE(near->reset_with(Reason::upstream_refused));
 }
 
 TEST(Mux, PingIsAnsweredAndManyPingsMergeIntoOneAnswer) {

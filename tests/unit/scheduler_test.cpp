@@ -78,6 +78,70 @@ TEST(Scheduler, FlowsThatComeAndGoCannotStarveABulkFlow) {
   EXPECT_GE(served, 10);
 }
 
+TEST(Scheduler, OneOfTheLargeOnesGoesBetweenTheTurnsOfAllOthers) {
+  Scheduler scheduler(quantum);
+  std::array<Turn, 20> large;
+  std::array<Turn, 3> bulk;
+  for (auto& turn : large) scheduler.add(turn);
+  for (auto& turn : large) {
+    ASSERT_EQ(scheduler.next(), &turn);
+    scheduler.defer(turn);
+  }
+  for (auto& turn : bulk) scheduler.add(turn, true);
+  int since_bulk = 0;
+  std::array<std::size_t, 2> sent{};
+  for (int i = 0; i < 20'000; ++i) {
+    auto* turn = scheduler.next();
+    const bool is_large = Scheduler::is_large(*turn);
+    since_bulk = is_large ? since_bulk + 1 : 0;
+    EXPECT_LE(since_bulk, 1);
+    const auto size = is_large ? 40 * quantum : quantum;
+    sent[is_large ? 1 : 0] += size;
+    scheduler.used(*turn, size);
+  }
+  EXPECT_NEAR(static_cast<double>(sent[1]) / static_cast<double>(sent[0]), 20.0 / 3, 0.5);
+}
+
+TEST(Scheduler, DebtOfALargeOneIsForgottenWhenNobodyWaits) {
+  Scheduler scheduler(quantum);
+  Turn turn;
+  Turn other;
+  scheduler.add(turn);
+  scheduler.defer(turn);
+  EXPECT_EQ(scheduler.next(), &turn);
+  scheduler.finished(turn, 60 * quantum);
+  EXPECT_TRUE(scheduler.empty());
+  EXPECT_EQ(scheduler.next(), nullptr);
+  scheduler.add(other, true);
+  scheduler.used(other, quantum);
+  scheduler.add(turn);
+  scheduler.defer(turn);
+  for (int i = 0; i < 3 && scheduler.next() == &other; ++i) scheduler.used(other, quantum);
+  EXPECT_EQ(scheduler.next(), &turn);
+}
+
+TEST(Scheduler, LargeOneThatComesBackAtOnceStillOwesWhatItSent) {
+  Scheduler scheduler(quantum);
+  Turn turn;
+  Turn other;
+  scheduler.add(other, true);
+  std::array<std::size_t, 2> sent{};
+  for (int i = 0; i < 10'000; ++i) {
+    scheduler.add(turn);
+    auto* next = scheduler.next();
+    if (next == &other) {
+      sent[0] += quantum;
+      scheduler.used(other, quantum);
+    } else if (!Scheduler::is_large(turn)) {
+      scheduler.defer(turn);
+    } else {
+      sent[1] += 30 * quantum;
+      scheduler.finished(turn, 30 * quantum);
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(sent[1]) / static_cast<double>(sent[0]), 1, 0.1);
+}
+
 TEST(Scheduler, EveryWaitingFlowIsAskedInTheEnd) {
   Scheduler scheduler(quantum);
   Random random(5);

@@ -89,8 +89,13 @@ Pulled End::pull(core::Batch& batch, std::size_t allowance, core::Time) {
 
 Pulled End::pull_datagrams(core::Batch& batch, std::size_t allowance) {
   Pulled pulled;
-  while (!out_datagrams_.empty() && pulled.bytes + pulled.overhead < allowance) {
+  while (!out_datagrams_.empty()) {
     const auto& [peer, payload] = out_datagrams_.front();
+    const auto cost = payload.size() + core::max_datagram_header;
+    if (pulled.bytes + pulled.overhead + cost > allowance) {
+      pulled.next = cost;
+      break;
+    }
     if (!batch.add_datagram(flow_->id, peer, payload)) return {pulled.bytes, true, pulled.overhead, true};
     pulled.bytes += payload.size();
     pulled.overhead += core::max_datagram_header;
@@ -123,8 +128,7 @@ std::shared_ptr<core::FlowHandler> Side::accept(core::Flow& flow) {
 }
 
 Bytes Side::fill(std::size_t capacity) {
-  // Longer than an Ack is put off, so that none is still to come when both sides are silent.
-  now_ += std::chrono::milliseconds(5);
+  now_ += step_;
   core::Batch batch(capacity);
   mux.fill(batch, now_);
   Bytes bytes;

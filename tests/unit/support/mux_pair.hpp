@@ -30,6 +30,7 @@ class End final : public core::FlowHandler {
   void drain(std::size_t most);
 
   [[nodiscard]] core::Flow* flow() const { return flow_; }
+  [[nodiscard]] std::size_t datagrams_waiting() const { return out_datagrams_.size(); }
   [[nodiscard]] bool reset_with(core::Reason reason) const { return resets == std::vector{reason}; }
   /// How often the flow ended for this end, by whatever cause.
   [[nodiscard]] std::size_t ends() const { return finished + resets.size() + own_ends; }
@@ -86,6 +87,11 @@ class Side final : core::LinkListener, core::FlowAcceptor {
   End* end_of(const core::Flow& flow) { return dynamic_cast<End*>(flow.handler.get()); }
   /// All bytes that are due now, at most one full batch of them. Each call is a moment later than the last.
   Bytes fill(std::size_t capacity = 256U << 10);
+  /// From here time is what is told, instead of going on with each fill().
+  void at(core::Time now) {
+    now_ = now;
+    step_ = {};
+  }
   /// Bytes from the far end. What was not used is kept and comes again.
   boost::system::error_code receive(core::ByteView bytes);
 
@@ -105,6 +111,8 @@ class Side final : core::LinkListener, core::FlowAcceptor {
 
   Bytes in_;
   core::Time now_{std::chrono::hours(1)};
+  // Longer than an Ack is put off, so that none is still to come when both sides are silent.
+  core::Duration step_ = std::chrono::milliseconds(5);
 };
 
 /// The frames but for Acks, which come when it is time.
