@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "common/app/options.hpp"
 
 namespace tfunnel::app {
@@ -23,6 +27,24 @@ RawTerminal::RawTerminal() {
   ::cfmakeraw(&settings);
   // Not TCSAFLUSH: the far end's greeting may be waiting already.
   ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+}
+
+// POSIX numbers its speeds as it likes.
+double RawTerminal::rate() const {
+  constexpr std::array<std::pair<speed_t, int>, 10> speeds{{{B300, 300},
+                                                            {B600, 600},
+                                                            {B1200, 1200},
+                                                            {B1800, 1800},
+                                                            {B2400, 2400},
+                                                            {B4800, 4800},
+                                                            {B9600, 9600},
+                                                            {B19200, 19'200},
+                                                            {B38400, 38'400},
+                                                            {B115200, 115'200}}};
+  if (!saved_) return 0;
+  const auto speed = ::cfgetospeed(&*saved_);
+  const auto* found = std::ranges::find(speeds, speed, &std::pair<speed_t, int>::first);
+  return found == speeds.end() ? 0 : found->second / 10.0;
 }
 
 RawTerminal::~RawTerminal() {

@@ -20,6 +20,10 @@ class RawTerminal {
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
 
+  /// Bytes a second that it is set to (a serial line's speed, in bits, has two more for each byte); 0 if it does not
+  /// tell, or is so fast that it does not matter.
+  [[nodiscard]] double rate() const;
+
  private:
   std::optional<termios> saved_;
 };

@@ -58,7 +58,9 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
 Tunnel::~Tunnel() { context_.destroy_handlers(); }
 
 io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
-  session_ = std::make_unique<io::Session>(context_, *channel_, session_settings(options_, role_.role), acceptor, log_);
+  auto settings = session_settings(options_, role_.role);
+  if (terminal_) settings.link_rate = terminal_->rate();
+  session_ = std::make_unique<io::Session>(context_, *channel_, settings, acceptor, log_);
   session_->on_end = [this](io::ExitStatus status, const std::string& why) {
     status_ = status;
     if (!why.empty()) log_.write(status == io::ExitStatus::ok ? io::LogLevel::info : io::LogLevel::error, why);

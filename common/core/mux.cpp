@@ -20,7 +20,8 @@ Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAc
       acceptor_(acceptor),
       // Ids go up by two: odd from the client (first 1), even from the proxy (first 2; 0 means the link).
       last_local_id_(settings_.role == wire::ROLE_CLIENT ? FlowId(-1) : 0),
-      last_peer_id_(settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1)) {
+      last_peer_id_(settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1)),
+      pacer_(settings_.link_rate) {
   settings_.software = wire_text(settings_.software, longest_text);
   settings_.max_flows = std::min<std::size_t>(settings_.max_flows, std::numeric_limits<std::uint32_t>::max());
 }

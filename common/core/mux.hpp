@@ -58,6 +58,7 @@ class Mux {
     wire::Role role = wire::ROLE_CLIENT;
     std::size_t max_flows = 65'536;
     std::string software;
+    double link_rate = 0;  // what the pacer begins from; see Pacer
   };
 
   /// `budget`, `listener` and `acceptor` must outlive the mux; without acceptor all flows that the

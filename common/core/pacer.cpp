@@ -13,24 +13,35 @@ using std::chrono::milliseconds;
 using Seconds = std::chrono::duration<double>;
 
 // The queue that may stand below us, in time: it keeps the link busy while acknowledgements travel in lumps.
-constexpr Duration standing_queue = milliseconds(6);
-// More than that, surely.
-constexpr Duration long_queue = 3 * standing_queue;
-// How far apart acknowledgements are.
+constexpr Duration usual_standing_queue = milliseconds(6);
+// How far apart acknowledgements are; on a slow line more, but nobody's are later than the other.
 constexpr Duration ack_interval = milliseconds(4);
+constexpr Duration latest_ack = std::chrono::seconds(1);
 // A frame takes at most this long on the link, since a sparse flow may have to wait for one.
 constexpr Seconds frame_time = milliseconds(2);
-constexpr std::size_t least_frame = 1400;
+// Less than a packet costs more than it helps, but on a line that needs too long for a packet. There it may be as small
+// as its header allows.
+constexpr std::size_t usual_frame = 1400;
+constexpr Seconds slow_frame_time = milliseconds(50);
+constexpr std::size_t least_frame = 128;
 // Fewer and larger frames cost less; on a link that fast this one takes less than the two milliseconds.
 constexpr std::size_t most_frame = 1U << 20;
-// Before anything is known: what any link carries in one round trip without harm.
-constexpr std::size_t first_bound = 48U << 10;
-constexpr std::size_t least_bound = 4U << 10;
+// Before anything is known: a serial line carries this in a third of a second, and a fast link has soon asked for more.
+constexpr std::size_t most_first_bound = 4U << 10;
+constexpr std::size_t least_first_bound = 512;
+constexpr Seconds first_time = milliseconds(200);
+// What takes this long to get through shows that the line is slow, before there is a measurement.
+constexpr Duration slow_line_queue = milliseconds(250);
+// Two ends that are idle owe each other acknowledgements of less than this.
+constexpr std::size_t never_acknowledged = 1U << 10;
 // A far end that acknowledges nothing must not make us remember for ever.
 constexpr std::size_t most_flights = 8192;
 
-// Doubling, and room for acknowledgements that are a round late.
-constexpr double startup_gain = 2.9;
+// Doubling, and room for acknowledgements that are a round late. As long as what a round sent made hardly a queue, the
+// link can take much more: that queue tells how much, and a third is added to see it grow.
+constexpr double least_startup_gain = 2.9;
+constexpr double most_startup_gain = 8;
+constexpr double beyond_queue = 1.3;
 constexpr double growth = 1.25;
 constexpr int rounds_to_be_full = 3;
 constexpr std::size_t kept_rounds = 8;
@@ -51,17 +62,54 @@ double in_seconds(Duration duration) { return Seconds(duration).count(); }
 /// Whatever nonsense a far clock says, the result is a number of bytes.
 std::size_t whole(double bytes) { return static_cast<std::size_t>(std::clamp(bytes, 0.0, 1e12)); }
 
+std::size_t frame_at(double rate) {
+  const auto least = std::clamp(whole(rate * slow_frame_time.count()), least_frame, usual_frame);
+  return std::clamp(whole(rate * frame_time.count()), least, most_frame);
+}
+
+/// The queue that may stand: not less than one frame, or the link would idle between two.
+Duration standing_queue(double rate) {
+  const Seconds frame(static_cast<double>(frame_at(rate)) / std::max(rate, 1.0));
+  return std::max(usual_standing_queue, std::chrono::duration_cast<Duration>(frame));
+}
+
+/// More than that, surely.
+Duration long_queue(double rate) { return 3 * standing_queue(rate); }
+
+std::size_t first_bound(double hint) {
+  if (hint <= 0) return most_first_bound;
+  return std::clamp(whole(hint * first_time.count()), least_first_bound, most_first_bound);
+}
+
 }  // namespace
+
+Pacer::Pacer(double hint) : hint_(hint), first_bound_(first_bound(hint)) {}
+
+/// A link that is tried for the first time has mostly been idle since the greetings. All that was sent before has
+/// arrived then, though a few acknowledgements of ours may never be acknowledged.
+bool Pacer::starts_after_pause(Time now) const {
+  if (!untried_ || !measured_ || in_flight() >= never_acknowledged) return false;
+  if (flights_.empty()) return true;
+  const auto& last = flights_.back();
+  return last.limited_by_us && now - last.sent > round_trip() + milliseconds(100);
+}
 
 void Pacer::sent(Time now, std::size_t bytes, bool limited_by_us) {
   // After a pause the measurement starts here, not where the pause began.
   if (in_flight() == 0) last_delivered_sent_ = now;
+  if (starts_after_pause(now)) {
+    last_delivered_sent_ = now;
+    base_ = pause_end_ = sent_;
+    // As if an acknowledgement came just now.
+    base_at_ = now.time_since_epoch() + least_there_ - round_trip();
+  }
   sent_ += bytes;
   if (flights_.size() >= most_flights) {
     flights_.back().end = sent_;
     return;
   }
-  flights_.push_back({sent_, now, delivered_, delivered_at_, last_delivered_sent_, limited_by_us});
+  const bool large = bytes > 2 * frame_limit();
+  flights_.push_back({sent_, now, base_, base_at_, last_delivered_sent_, limited_by_us, large});
 }
 
 bool Pacer::acknowledged(Time now, std::uint64_t total, Duration far_time) {
@@ -69,6 +117,10 @@ bool Pacer::acknowledged(Time now, std::uint64_t total, Duration far_time) {
   if (total <= delivered_) return true;
   delivered_ = total;
   delivered_at_ = far_time;
+  if (total > base_) {
+    base_ = total;
+    base_at_ = far_time;
+  }
   Flight last{};
   while (!flights_.empty() && flights_.front().end <= total) {
     last = flights_.front();
@@ -80,12 +132,15 @@ bool Pacer::acknowledged(Time now, std::uint64_t total, Duration far_time) {
 
 void Pacer::measure(Time now, const Flight& flight, Duration far_time) {
   last_delivered_sent_ = flight.sent;
-  measure_way_there(now, far_time - flight.sent.time_since_epoch());
+  measure_way_there(now, far_time - flight.sent.time_since_epoch(), flight.large);
   measure_way_back(now, now.time_since_epoch() - far_time);
   // Whichever took longer, sending or delivering, was the bottleneck (as in BBR).
   const auto elapsed = std::max(flight.sent - flight.first_sent, far_time - flight.delivered_at);
-  if (measured_ && elapsed > Duration::zero()) {
-    const double rate = static_cast<double>(delivered_ - flight.delivered) / in_seconds(elapsed);
+  const auto bytes = delivered_ - flight.delivered;
+  // The first bytes after a pause may pass a line at once that has saved up for them (a modem's buffer).
+  const bool telling = flight.delivered != pause_end_ || bytes >= first_bound_ - first_bound_ / 4;
+  if (measured_ && telling && elapsed > Duration::zero()) {
+    const double rate = static_cast<double>(bytes) / in_seconds(elapsed);
     take_rate(rate, flight.limited_by_us);
     if (!flight.limited_by_us) notice_slower_link(now, rate);
   }
@@ -94,13 +149,14 @@ void Pacer::measure(Time now, const Flight& flight, Duration far_time) {
   if (delivered_ >= round_end_) next_round(now);
 }
 
-void Pacer::measure_way_there(Time now, Duration trip) {
+void Pacer::measure_way_there(Time now, Duration trip, bool large) {
   least_there_ = std::min(least_there_, trip);
-  looked_there_ = std::min(looked_there_, trip);
+  if (!large) looked_there_ = std::min(looked_there_, trip);
   queue_there_ = trip - least_there_;
+  round_queue_ = std::max(round_queue_, queue_there_);
   if (looking_) {
     if (now < look_until_) return;
-    least_there_ = looked_there_;
+    if (looked_there_ != Duration::max()) least_there_ = looked_there_;
     looking_ = false;
     next_look_ = now + look_interval;
   } else if (phase_ == Phase::probe && now >= next_look_) {
@@ -140,7 +196,7 @@ void Pacer::take_rate(double rate, bool limited_by_us) {
 // The maximum would remember a link's better days for many rounds, and each of those would be a long
 // one. Samples that agree for a while, with a queue to show for it, are believed.
 void Pacer::notice_slower_link(Time now, double rate) {
-  if (rate >= slower_link * rate_ || queue_there_ < long_queue) {
+  if (rate >= slower_link * rate_ || queue_there_ < long_queue(rate_)) {
     slow_samples_ = 0;
     return;
   }
@@ -153,11 +209,12 @@ void Pacer::notice_slower_link(Time now, double rate) {
   rate_ = slow_rate_;
   round_rates_.assign(1, slow_rate_);
   slow_samples_ = 0;
-  if (phase_ == Phase::startup) phase_ = Phase::drain;
+  if (phase_ == Phase::startup) leave_startup();
 }
 
 void Pacer::next_round(Time now) {
   round_end_ = sent_;
+  last_round_queue_ = std::exchange(round_queue_, Duration::zero());
   const bool limited_by_us = std::exchange(round_limited_by_us_, true);
   // A round in which there was little to send proves nothing.
   if (limited_by_us && phase_ != Phase::drain) return;
@@ -190,7 +247,12 @@ void Pacer::leave_startup_if_full() {
   }
   ++rounds_without_growth_;
   // A queue without growth is proof enough; without a queue it may have been chance.
-  if (rounds_without_growth_ >= rounds_to_be_full || queue_there_ > long_queue) phase_ = Phase::drain;
+  if (rounds_without_growth_ >= rounds_to_be_full || queue_there_ > long_queue(rate_)) leave_startup();
+}
+
+void Pacer::leave_startup() {
+  phase_ = Phase::drain;
+  untried_ = false;
 }
 
 void Pacer::probe() {
@@ -201,7 +263,11 @@ void Pacer::probe() {
 
 double Pacer::gain() const {
   if (looking_) return drained_gain;
-  if (phase_ == Phase::startup) return startup_gain;
+  if (phase_ == Phase::startup) {
+    const auto queue = std::max({round_queue_, last_round_queue_, Duration(1)});
+    const double room = beyond_queue * in_seconds(round_trip()) / in_seconds(queue);
+    return std::clamp(room, least_startup_gain, most_startup_gain);
+  }
   return phase_ == Phase::drain ? 1 : probe_gains[cycle_];
 }
 
@@ -210,14 +276,20 @@ double Pacer::gain() const {
 // bursts; but no longer than they have lately been late, for it may really have stopped.
 Duration Pacer::unheard(Time now) const {
   const auto silence = now.time_since_epoch() - delivered_at_ - least_back_;
-  return std::clamp(silence, Duration::zero(), late_back_ + late_back_ / 2 + ack_interval);
+  return std::clamp(silence, Duration::zero(), std::min(late_back_ + late_back_ / 2, latest_ack) + ack_interval);
+}
+
+/// Below this the link idles: one frame on its way, and one that waits for it.
+std::size_t Pacer::least_bound() const {
+  if (untried_ && queue_there_ < slow_line_queue) return first_bound_;
+  return looking_ ? frame_limit() : 2 * frame_limit();
 }
 
 std::size_t Pacer::bound(Time now) const {
-  if (!measured_ || rate_ == 0) return first_bound;
-  const auto queues = looking_ ? Duration::zero() : standing_queue;
+  if (!measured_ || rate_ == 0) return least_bound();
+  const auto queues = looking_ ? Duration::zero() : standing_queue(rate_);
   const double time = gain() * in_seconds(round_trip()) + in_seconds(queues + unheard(now));
-  return std::max(whole(rate_ * time), phase_ == Phase::startup ? first_bound : least_bound);
+  return std::max(whole(rate_ * time), least_bound());
 }
 
 std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
@@ -225,16 +297,15 @@ std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
   const auto wanted = in_flight() + bytes;
   const auto most = bound(now);
   if (wanted <= most) return now;
-  // Nobody's acknowledgements are a second late.
-  const double missing = std::min(static_cast<double>(wanted - most) / rate_, 1.0);
+  const double missing = std::min(static_cast<double>(wanted - most) / rate_, in_seconds(latest_ack));
   const auto wait = std::chrono::duration_cast<Duration>(Seconds(missing));
-  if (bound(now + wait) + least_frame < wanted) return std::nullopt;
+  if (bound(now + wait) + usual_frame < wanted) return std::nullopt;
   return now + wait;
 }
 
 std::size_t Pacer::frame_limit() const {
-  if (rate_ == 0) return first_bound / 4;
-  return std::clamp(whole(rate_ * frame_time.count()), least_frame, most_frame);
+  if (rate_ > 0) return frame_at(rate_);
+  return hint_ > 0 ? frame_at(hint_) : queue_there_ < slow_line_queue ? usual_frame : least_frame;
 }
 
 }  // namespace tfunnel::core

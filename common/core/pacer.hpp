@@ -18,9 +18,12 @@ namespace tfunnel::core {
 /// The far clock tells the two directions apart: acknowledgements that wait in the other direction's
 /// queue must neither look like a slow link nor hold ours back.
 ///
-/// On a pipe within one machine the bound is megabytes and never reached.
+/// On a pipe within one machine the bound is megabytes and never reached; on a serial line it is two small frames.
 class Pacer {
  public:
+  /// `hint`: bytes a second that the link carries at most, where something tells (a serial line); else 0.
+  explicit Pacer(double hint = 0);
+
   /// `bytes` more were handed to the link. `limited_by_us`: there was nothing more to send, so that
   /// the rate says nothing of the link.
   void sent(Time now, std::size_t bytes, bool limited_by_us);
@@ -45,29 +48,39 @@ class Pacer {
   struct Flight {
     std::uint64_t end;  // sent_ after it
     Time sent;
-    std::uint64_t delivered;  // delivered_ when it was sent
+    std::uint64_t delivered;  // base_ when it was sent
     Duration delivered_at;    // far time of that
     Time first_sent;          // when the flight had been sent that was last delivered then
     bool limited_by_us;
+    bool large;  // more than a turn's worth, so that its end came later for its size alone
   };
   enum class Phase { startup, drain, probe };
 
+  [[nodiscard]] bool starts_after_pause(Time now) const;
   void measure(Time now, const Flight& flight, Duration far_time);
-  void measure_way_there(Time now, Duration trip);
+  void measure_way_there(Time now, Duration trip, bool large);
   void measure_way_back(Time now, Duration trip);
   void take_rate(double rate, bool limited_by_us);
   void notice_slower_link(Time now, double rate);
   void next_round(Time now);
   void start_up();
   void leave_startup_if_full();
+  void leave_startup();
   void probe();
   [[nodiscard]] double gain() const;
   [[nodiscard]] Duration unheard(Time now) const;
+  [[nodiscard]] std::size_t least_bound() const;
 
+  double hint_;
+  std::size_t first_bound_;
   std::deque<Flight> flights_;
   std::uint64_t sent_ = 0;
   std::uint64_t delivered_ = 0;
   Duration delivered_at_{};
+  // Where the measurement of what is sent next starts: the last delivery, or the end of a pause.
+  std::uint64_t base_ = 0;
+  Duration base_at_{};
+  std::uint64_t pause_end_ = 0;  // sent_ then
   Time last_delivered_sent_{};
   bool measured_ = false;
 
@@ -85,6 +98,8 @@ class Pacer {
   Duration least_back_ = Duration::max();
   Duration queue_there_{};  // beyond the least, at the last acknowledgement
   Duration queue_back_{};
+  Duration round_queue_{};  // the longest of queue_there_ in this round
+  Duration last_round_queue_{};
   Duration late_back_{};                    // how late acknowledgements lately came
   Duration recent_back_ = Duration::max();  // the least since next_back_
   Time next_back_{};
@@ -94,6 +109,7 @@ class Pacer {
   Time next_look_{};
 
   Phase phase_ = Phase::startup;
+  bool untried_ = true;  // the first start-up
   double full_rate_ = 0;
   int rounds_without_growth_ = 0;
   std::size_t cycle_ = 0;

@@ -14,7 +14,7 @@ using Verdict = core::GreetingSearch::Verdict;
 const char* far_name(wire::Role role) { return role == wire::ROLE_CLIENT ? "the far end" : "the client"; }
 
 core::Mux::Settings mux_settings(const Session::Settings& settings) {
-  return {settings.role, settings.max_flows, "tfunnel " TFUNNEL_VERSION};
+  return {settings.role, settings.max_flows, "tfunnel " TFUNNEL_VERSION, settings.link_rate};
 }
 
 std::string quoted(const std::string& bytes) { return "\"" + core::printable(bytes) + "\""; }

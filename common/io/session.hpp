@@ -23,6 +23,7 @@ class Session final : private core::LinkListener {
     DataPathMode data_path = DataPathMode::automatic;
     std::size_t buffer_size = 128U << 20;
     std::size_t max_flows = 65'536;
+    double link_rate = 0;  // bytes a second that the link carries at most, if something tells
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
     core::Duration grace = std::chrono::milliseconds(50);
