@@ -1,7 +1,5 @@
 #include "common/io/link.hpp"
 
-#include <poll.h>
-
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
+#include "common/io/writable.hpp"
 
 namespace tfunnel::io {
 
@@ -24,11 +23,6 @@ constexpr std::size_t most_in_a_row = 1U << 20;
 constexpr std::size_t least_move = 16U << 10;
 // Reads without a bulk frame after which big reads pay again.
 constexpr int most_header_reads = 4;
-
-bool takes_more(int descriptor) {
-  pollfd entry{descriptor, POLLOUT, 0};
-  return ::poll(&entry, 1, 0) != 0;
-}
 
 }  // namespace
 
@@ -112,7 +106,7 @@ result<std::size_t> Link::move_payload() {
 
 result<std::size_t> Link::move_directly(int target) {
   auto count = move_bytes(channel_.read_descriptor(), target, mux_.payload_left());
-  if (!count && is_transient(count.error()) && !takes_more(target)) {
+  if (!count && is_transient(count.error()) && !is_writable(target)) {
     const int diversion = mux_.payload_diversion();
     if (diversion < 0) return 0;
     count = move_bytes(channel_.read_descriptor(), diversion, mux_.payload_left());
