@@ -61,8 +61,9 @@ void Link::read() {
   std::size_t done = 0;
   while (running_ && done < most_in_a_row) {
     const auto moved = move_payload();
-    if (!moved) break;
-    if (*moved > 0) {
+    // A socket that was announced as readable and gives nothing to move is at urgent data: only a read gets past that.
+    if (!moved && (done > 0 || path_.input_is_pipe)) break;
+    if (moved && *moved > 0) {
       done += *moved;
       continue;
     }

@@ -34,6 +34,17 @@ struct Pipe {
   std::array<int, 2> ends{};  // for reading, for writing
 };
 
+/// Both ways of one TCP connection: the program's ends, and the test's.
+void join_by_tcp(Pipe& in, Pipe& out) {
+  Server server;
+  auto near = bound_socket(SOCK_STREAM);
+  EXPECT_TRUE(connect(near, server.endpoint()));
+  auto far = server.accept();
+  for (const int fd : {in.ends[0], in.ends[1], out.ends[0], out.ends[1]}) ::close(fd);
+  in.ends = {::dup(far.fd()), ::dup(near.fd())};
+  out.ends = {::dup(near.fd()), ::dup(far.fd())};
+}
+
 [[noreturn]] void become(const std::string& path, const std::vector<std::string>& arguments) {
   std::vector<char*> argv{const_cast<char*>(path.c_str())};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -93,6 +104,7 @@ void Program::start(const ProgramKind& kind, std::vector<std::string> arguments,
   if (kind.client) arguments.push_back("--port=" + std::to_string(closed_endpoint(SOCK_STREAM).port));
   Pipe in;
   Pipe out(output);
+  if (output == Output::tcp) join_by_tcp(in, out);
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(in.ends[0], STDIN_FILENO);
@@ -136,6 +148,15 @@ bool Program::write(const Bytes& bytes) {
     } else {
       at += static_cast<std::size_t>(count);
     }
+  }
+  return true;
+}
+
+bool Program::write_urgent(std::uint8_t byte) {
+  const auto deadline = Clock::now() + patience;
+  while (::send(in_, &byte, 1, MSG_OOB) != 1) {
+    if (errno != EAGAIN || Clock::now() >= deadline) return false;
+    collect(milliseconds(5));
   }
   return true;
 }

@@ -29,8 +29,8 @@ std::vector<ProgramKind> program_kinds();
 
 class Program {
  public:
-  /// What it writes the link to: a pipe, or a socket that is soon full.
-  enum class Output { pipe, small_socket };
+  /// What it writes the link to: a pipe, a socket that is soon full, or a TCP connection that it also reads from.
+  enum class Output { pipe, small_socket, tcp };
 
   /// Two descriptors of one stream.
   struct Ends {
@@ -48,6 +48,8 @@ class Program {
 
   /// False if it no longer reads.
   bool write(const Bytes& bytes);
+  /// As urgent data of TCP. REQUIRES: Output::tcp.
+  bool write_urgent(std::uint8_t byte);
   /// All that may be written without waiting; returns how much.
   std::size_t write_what_fits(const Bytes& bytes);
   void close_input();
