@@ -15,6 +15,8 @@ namespace {
 
 // What the client needs for its goodbye is about a second; only a fault takes longer.
 constexpr auto patience = std::chrono::seconds(5);
+// In a row: who sends them for ever must not keep us from all else.
+constexpr int most_signals = 64;
 constexpr auto for_ever = std::chrono::steady_clock::time_point::max();
 
 std::string by_signal(int status) { return std::string("killed: ") + ::strsignal(WTERMSIG(status)); }
@@ -122,7 +124,11 @@ int Front::finish() {
 }
 
 void Front::handle_signals() {
-  while (const auto signal = signals_.next()) handle(*signal);
+  for (int i = 0; i < most_signals; ++i) {
+    const auto signal = signals_.next();
+    if (!signal) break;
+    handle(*signal);
+  }
 }
 
 void Front::handle(const ReceivedSignal& signal) {

@@ -234,13 +234,15 @@ void Link::wait_writable() {
   });
 }
 
-// A far end that says GoAway and exits may break our next write before we have read it.
+// A far end that says GoAway and exits may break our next write before we have read it. One that goes on talking is not
+// heard for ever.
 void Link::hear_last_words(error_code error) {
-  while (running_) {
+  for (std::size_t heard = 0; running_;) {
     const auto count = channel_.read_some(std::span(input_).subspan(input_end_));
     if (!count) return fail(is_transient(count.error()) ? error : count.error());
     input_end_ += *count;
     hand_over();
+    if ((heard += *count) >= most_in_a_row) return fail(error);
   }
 }
 
