@@ -12,6 +12,7 @@
 #include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
 #include "common/app/tunnel.hpp"
+#include "common/io/log_timer.hpp"
 
 namespace tfunnel::client {
 
@@ -43,11 +44,11 @@ class ViaClient {
   ViaClient(const app::CommonOptions& common, const LinkOptions& options, const Command& command, const ViaHooks& hooks)
       : hooks_(hooks),
         log_(common.level(), common.format(), hooks.name),
+        log_timer_(context_, log_),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         finishing_(context_),
         links_(context_, group_settings(common, options, command, hooks),
-               {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); }}, common,
-               log_),
+               {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); }}, log_),
         network_(context_, [this](const char* what) { network_changed(what); }),
         timeouts_(common.udp_timeouts()) {
     signals_.add(SIGUSR1);
@@ -88,7 +89,7 @@ class ViaClient {
 
   void on_signal(int number) {
     if (number == SIGCHLD) return links_.check_children();
-    if (number == SIGUSR1) return app::print_to_stderr(links_.table());
+    if (number == SIGUSR1) return log_.print(links_.table());
     const auto why = app::reason_of_signal(number);
     if (!hooks_.finishes_flows) log_.info(why + ": ending");
     // Asked a second time it does not wait any longer for what is on its way.
@@ -123,6 +124,7 @@ class ViaClient {
   app::EventLoop context_{1};
   ViaHooks hooks_;
   io::Log log_;
+  io::LogTimer log_timer_;
   asio::signal_set signals_;
   asio::steady_timer finishing_;
   LinkGroup links_;

@@ -26,8 +26,8 @@ class Labeller final : public proxy::Interceptor {
 
   // Destroyed when the flow is over, however it ended.
   ~Labeller() override {
-    log_.info("flow over",
-              {{"to", destination_}, {"sent", std::to_string(sent_)}, {"received", std::to_string(received_)}});
+    log_.about_flow(io::LogLevel::info, "flow over",
+                    {{"to", destination_}, {"sent", std::to_string(sent_)}, {"received", std::to_string(received_)}});
   }
 
   void on_bytes(proxy::InterceptedFlow& flow, Way way, core::ByteView bytes) override {
@@ -100,7 +100,7 @@ io::ExitStatus run(int argc, char** argv) {
   // Both outlive all flows, which refer to them.
   const io::Log log(common.level(), common.format(), "label_interceptor");
   LabelFactory labels(std::move(ports), label, log);
-  return run_proxy(common, options, {.interceptors = &labels});
+  return run_proxy(common, options, {.interceptors = &labels, .log = &log});
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
         try {
           std::rethrow_exception(failure);
         } catch (const std::exception& exception) {
-          log_.error(std::string("setting a flow up failed: ") + exception.what());
+          log_.about_flow(io::LogLevel::error, std::string("setting a flow up failed: ") + exception.what());
         }
         relay->fail(core::Reason::unspecified);
       }));

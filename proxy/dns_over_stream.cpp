@@ -39,7 +39,9 @@ void DnsOverStream::ended(DnsStreamConnection& connection, error_code error) {
   const auto server = connection.server();
   const bool was_connected = connection.was_connected();
   auto left = connection.take_pending();
-  if (!was_connected) log_.info("no connection to a nameserver: " + error.message(), {{"server", server.text()}});
+  if (!was_connected)
+    log_.about_flow(io::LogLevel::info, "no connection to a nameserver: " + error.message(),
+                    {{"server", server.text()}});
   const auto pool = pools_.find(server);
   std::erase_if(pool->second, [&](const auto& member) { return member.get() == &connection; });
   if (pool->second.empty()) pools_.erase(pool);

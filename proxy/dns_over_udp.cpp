@@ -12,10 +12,11 @@ std::uint16_t random_id() {
   return static_cast<std::uint16_t>(std::uniform_int_distribution<unsigned>(0, 0xffff)(device));
 }
 
-/// What does not answer is dropped, and the wait goes on.
-result<dns::Message> receive_answer(udp::socket& socket, core::ByteView query, const asio::yield_context& yield) {
+/// What does not answer is dropped, and the wait goes on: to the deadline, even if there is always something to drop.
+result<dns::Message> receive_answer(udp::socket& socket, core::ByteView query, const Deadline& deadline,
+                                    const asio::yield_context& yield) {
   dns::Message buffer(dns::max_message);
-  for (;;) {
+  while (!deadline.expired()) {
     error_code error;
     const auto size = socket.async_receive(asio::buffer(buffer), yield[error]);
     if (error) return error;
@@ -23,6 +24,7 @@ result<dns::Message> receive_answer(udp::socket& socket, core::ByteView query, c
     buffer.resize(size);
     return buffer;
   }
+  return error_code(asio::error::timed_out);
 }
 
 }  // namespace
@@ -41,7 +43,7 @@ result<dns::Message> ask_over_udp(asio::io_context& context, const core::Endpoin
   Deadline deadline(context, timeout, [socket] { socket->cancel(); });
   socket->async_send(asio::buffer(ours), yield[error]);
   if (error) return error;
-  auto answer = receive_answer(*socket, ours, yield);
+  auto answer = receive_answer(*socket, ours, deadline, yield);
   if (deadline.expired()) return error_code(asio::error::timed_out);
   if (answer) dns::set_id(*answer, dns::id_of(query));
   return answer;

@@ -172,8 +172,9 @@ class HttpConnectEgress::Handshake {
     return fail(core::Reason::timed_out, "did not connect within the time limit (--connect-timeout)");
   }
 
-  error_code fail(core::Reason reason, const std::string& message) {
-    egress_.log_.info(server_.name() + " " + message, {{"destination", authority_}});
+  /// Each call is a kind of line: a flood of destinations that the rules forbid must not hide that the proxy is broken.
+  error_code fail(core::Reason reason, const std::string& message, int line = __builtin_LINE()) {
+    egress_.log_.about_flow(io::LogLevel::info, server_.name() + " " + message, {{"destination", authority_}}, line);
     return io::error_of(reason);
   }
 
@@ -206,7 +207,7 @@ result<tcp::socket> HttpConnectEgress::connect(const Target& target, asio::yield
     if (error == asio::error::operation_aborted || io::is_exhaustion(error)) return error;
     if (deadline.expired()) break;
   }
-  log_.info("no HTTP proxy can be reached", {{"destination", connect_authority(target)}});
+  log_.about_flow(io::LogLevel::info, "no HTTP proxy can be reached", {{"destination", connect_authority(target)}});
   return io::error_of(deadline.expired() ? core::Reason::timed_out : core::Reason::upstream_refused);
 }
 
@@ -217,7 +218,7 @@ error_code HttpConnectEgress::reach_in_time(std::size_t index, const std::shared
   Deadline deadline(context_, limit, [attempt] { attempt->expire(); });
   std::string why;
   const auto error = reach(*servers_[index], *attempt, why, yield);
-  if (!error && rest_.succeeded(index)) log_.info(servers_[index]->name() + " is back");
+  if (!error && rest_.succeeded(index)) log_.about_flow(io::LogLevel::info, servers_[index]->name() + " is back");
   if (!error || error == asio::error::operation_aborted || io::is_exhaustion(error)) return error;
   note_failure(index, attempt->expired ? "it does not answer in time" : why);
   return error;
@@ -226,7 +227,8 @@ error_code HttpConnectEgress::reach_in_time(std::size_t index, const std::shared
 void HttpConnectEgress::note_failure(std::size_t index, const std::string& why) {
   const auto rest = rest_.failed(index, Clock::now());
   if (!rest) return;
-  log_.warning(servers_[index]->name() + " cannot be used: " + why + "; others are preferred for " + in_seconds(*rest));
+  log_.about_flow(io::LogLevel::warning, servers_[index]->name() + " cannot be used: " + why +
+                                             "; others are preferred for " + in_seconds(*rest));
 }
 
 error_code HttpConnectEgress::reach(Server& server, Attempt& attempt, std::string& why,

@@ -12,7 +12,8 @@ result<tcp::socket> InterceptEgress::connect(const Target& target, asio::yield_c
   if (!interceptor) return socket;
   auto pair = make_local_pair(context_, yield);
   if (!pair) {
-    log_.warning("no room for an interceptor: " + pair.error().message(), {{"to", target.destination.text()}});
+    log_.about_flow(io::LogLevel::warning, "no room for an interceptor: " + pair.error().message(),
+                    {{"to", target.destination.text()}});
     return pair.error();
   }
   const auto pump =

@@ -116,7 +116,7 @@ result<tcp::socket> FarResolver::connect(const core::Endpoint& source, asio::yie
 
 void FarResolver::failed(const core::Endpoint& server, error_code error) {
   order_.failed(server, Clock::now());
-  log_.info("a nameserver does not answer: " + error.message(), {{"server", server.text()}});
+  log_.about_flow(io::LogLevel::info, "a nameserver does not answer: " + error.message(), {{"server", server.text()}});
 }
 
 }  // namespace tfunnel::proxy

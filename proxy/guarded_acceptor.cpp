@@ -17,8 +17,8 @@ class GuardedDatagrams final : public core::FlowHandler {
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override {
     const auto admission = gate_.admit(peer);
     if (admission.allowed) return inner_->on_datagram(peer, payload);
-    log_.write(std::exchange(said_, true) ? io::LogLevel::debug : io::LogLevel::info,
-               "refused: " + flow_->request.text() + " -> " + peer.text(), {{"reason", admission.why}});
+    log_.about_flow(std::exchange(said_, true) ? io::LogLevel::debug : io::LogLevel::info,
+                    "refused: " + flow_->request.text() + " -> " + peer.text(), {{"reason", admission.why}});
     mux_.datagram_error(*flow_, peer, core::Reason::denied);
   }
   void on_opened(const core::Endpoint& local) override { inner_->on_opened(local); }
@@ -52,7 +52,7 @@ std::shared_ptr<core::FlowHandler> GuardedAcceptor::accept(core::Flow& flow) {
   }
   const auto admission = gate_.admit(flow.request.destination);
   if (admission.allowed) return inner_.accept(flow);
-  log_.info("refused: " + flow.request.text(), {{"reason", admission.why}});
+  log_.about_flow(io::LogLevel::info, "refused: " + flow.request.text(), {{"reason", admission.why}});
   return nullptr;
 }
 

@@ -69,7 +69,6 @@ error_code HttpResponse::parse() {
   if (never_has_body(text)) text = text.substr(0, text.find('\n') + 1) + "\r\n";
   parser_ = std::make_unique<Parser>();
   parser_->header_limit(2 * most_head);
-  parser_->body_limit(most_body);
   error_code error;
   parser_->put(asio::buffer(text), error);
   if (error == http::error::need_more) error = {};
@@ -98,7 +97,11 @@ void HttpResponse::note_fields() {
 
 bool HttpResponse::body_done() const { return parser_->is_done(); }
 
+// What stands between and behind the chunks counts as well: Beast keeps it until it is whole, and looks at all of it
+// again each time.
 error_code HttpResponse::take_body(std::string_view bytes) {
+  body_taken_ += bytes.size();
+  if (body_taken_ > most_body) return http::make_error_code(http::error::body_limit);
   body_ += bytes;
   while (!body_.empty() && !parser_->is_done()) {
     error_code error;

@@ -30,7 +30,8 @@ class HttpResponse {
  public:
   /// No head is larger (bytes).
   static constexpr std::size_t most_head = 16U << 10;
-  /// A larger body than this is not worth reading to keep the connection (bytes).
+  /// A larger body than this is not worth reading to keep the connection (bytes as they come, with all that frames
+  /// them).
   static constexpr std::size_t most_body = 64U << 10;
 
   /// Takes what belongs to the head; returns how much of `bytes` that was. All of it if the end is not there yet.
@@ -57,6 +58,7 @@ class HttpResponse {
 
   std::string raw_;
   std::string body_;  // what the parser wants to see again, with more behind it
+  std::size_t body_taken_ = 0;
   bool head_done_ = false;
   bool keeps_connection_ = false;
   ResponseHead head_;

@@ -20,6 +20,11 @@ NameOptions names_within(const ProxyOptions& options) {
   return names;
 }
 
+io::Log log_for(const app::CommonOptions& common, const ProxyExtensions& extensions) {
+  const std::string name = "tfunnel proxy";
+  return extensions.log != nullptr ? extensions.log->named(name) : io::Log(common.level(), common.format(), name);
+}
+
 }  // namespace
 
 app::po::options_description proxy_description(ProxyOptions& options) {
@@ -44,7 +49,7 @@ void check(const ProxyOptions& options) {
 
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
                          const ProxyExtensions& extensions) {
-  const io::Log log(common.level(), common.format(), "tfunnel proxy");
+  const auto log = log_for(common, extensions);
   const auto environment = [](const char* name) { return std::getenv(name); };
   const Upstream upstream = understand_upstream(options, environment, extensions.binding != nullptr);
   for (const auto& warning : upstream.http.warnings) log.warning(warning);

@@ -28,6 +28,7 @@ void check(const ProxyOptions& options);
 struct ProxyExtensions {
   SourceBinding* binding = nullptr;  // servers see the application's own address
   InterceptorFactory* interceptors = nullptr;
+  const io::Log* log = nullptr;  // to log to, under the proxy's own name
 };
 
 /// Serves the link on standard input and output until it ends.

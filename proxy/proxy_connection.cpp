@@ -1,5 +1,7 @@
 #include "proxy/proxy_connection.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
 
@@ -25,6 +27,11 @@ error_code ProxyConnection::connect(const tcp::endpoint& endpoint, const asio::y
 
 error_code ProxyConnection::secure(std::string& /*why*/, const asio::yield_context& /*yield*/) { return {}; }
 
+error_code ProxyConnection::pass_turn(const asio::yield_context& yield) {
+  asio::post(context_, yield);
+  return yield.cancelled() == asio::cancellation_type::none ? verdict({}) : error_code(asio::error::operation_aborted);
+}
+
 error_code ProxyConnection::wait(tcp::socket::wait_type kind, const asio::yield_context& yield) {
   if (expired_) return asio::error::timed_out;
   error_code error;
@@ -43,6 +50,7 @@ error_code ProxyConnection::write(std::string_view text, const asio::yield_conte
 }
 
 result<std::string_view> ProxyConnection::peek(const asio::yield_context& yield) {
+  if (const auto error = pass_turn(yield)) return error;
   for (;;) {
     error_code error;
     const auto count = socket_.receive(asio::buffer(buffer_), tcp::socket::message_peek, error);

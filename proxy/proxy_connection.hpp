@@ -40,6 +40,9 @@ class ProxyConnection {
   virtual void expire();
 
  protected:
+  /// Lets all others have their turn in the event loop, deadlines among them: who always has bytes ready must not keep
+  /// a coroutine busy for ever. Errors: timed_out after expire(); operation_aborted.
+  error_code pass_turn(const asio::yield_context& yield);
   /// Waits until the socket is ready; timed_out after expire().
   error_code wait(tcp::socket::wait_type kind, const asio::yield_context& yield);
   [[nodiscard]] error_code verdict(error_code error) const {

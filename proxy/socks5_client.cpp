@@ -83,7 +83,6 @@ error_code Socks5Client::fault(error_code error, bool reached, const std::string
   if (error == asio::error::operation_aborted) return error;
   auto reason = core::Reason::upstream_refused;
   auto level = io::LogLevel::warning;
-  std::string what = reached ? "the SOCKS5 proxy failed a flow: " : "cannot reach the SOCKS5 proxy: ";
   if (error.category() == make_error_code(Socks5Error::refused).category()) {
     const auto said = static_cast<Socks5Error>(error.value());
     reason = reason_of(said);
@@ -93,7 +92,13 @@ error_code Socks5Client::fault(error_code error, bool reached, const std::string
   } else if (io::is_exhaustion(error)) {
     reason = core::Reason::resource_limit;
   }
-  log_.write(level, what + error.message(), {{"proxy", proxy_.text()}, {"flow", flow}});
+  if (reached) {
+    log_.about_flow(level, "the SOCKS5 proxy failed a flow: " + error.message(),
+                    {{"proxy", proxy_.text()}, {"flow", flow}});
+  } else {
+    log_.about_flow(level, "cannot reach the SOCKS5 proxy: " + error.message(),
+                    {{"proxy", proxy_.text()}, {"flow", flow}});
+  }
   return io::error_of(reason);
 }
 

@@ -53,7 +53,8 @@ void Socks5UdpEnd::associate() {
         try {
           std::rethrow_exception(failure);
         } catch (const std::exception& exception) {
-          self->around_.log.error(std::string("a SOCKS5 association failed: ") + exception.what());
+          self->around_.log.about_flow(io::LogLevel::error,
+                                       std::string("a SOCKS5 association failed: ") + exception.what());
         }
         self->lose(core::Reason::unspecified);
       }));
@@ -69,7 +70,7 @@ void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
   if (over()) return;
   if (!dialled) return lose(io::reason_of(dialled.error()));
   if (const auto error = join(std::move(*dialled))) {
-    around_.log.warning("no socket to the SOCKS5 proxy's relay: " + error.message());
+    around_.log.about_flow(io::LogLevel::warning, "no socket to the SOCKS5 proxy's relay: " + error.message());
     return lose(io::is_exhaustion(error) ? core::Reason::resource_limit : core::Reason::upstream_refused);
   }
   watch_control();
@@ -120,7 +121,8 @@ void Socks5UdpEnd::watch_control() {
   association_->control.async_wait(
       tcp::socket::wait_read, [self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this())](error_code error) {
         if (error || self->over()) return;
-        self->around_.log.info("the SOCKS5 proxy ended an association", {{"flow", self->flow_->request.text()}});
+        self->around_.log.about_flow(io::LogLevel::info, "the SOCKS5 proxy ended an association",
+                                     {{"flow", self->flow_->request.text()}});
         self->lose(core::Reason::upstream_refused);
       });
 }

@@ -47,6 +47,7 @@ class TlsConnection final : public ProxyConnection {
   }
 
   result<std::string_view> peek(const asio::yield_context& yield) override {
+    if (const auto error = pass_turn(yield)) return error;
     while (rest_.empty()) {
       const auto count = session_->read_some(asio::buffer(buffer_));
       if (count) {

@@ -1,8 +1,10 @@
 #include "proxy/tls_session.hpp"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/io/errors.hpp"
@@ -10,9 +12,39 @@
 
 namespace tfunnel::proxy {
 
+namespace {
+
+// OpenSSL reads on by itself over what it skips (requests to negotiate anew, session tickets). A peer that sends
+// nothing else must not keep it from coming back: one call reads no more than this, or one record.
+constexpr std::size_t most_in_a_call = 64U << 10;
+
+/// BIO_set_callback_ex(3): `left`, the callback's argument, is what may still be read. Without any it looks as if
+/// nothing had come.
+long limit_reading(BIO* bio, int operation, const char* /*data*/, std::size_t /*size*/, int /*argi*/, long /*argl*/,
+                   int returned, std::size_t* processed) {
+  auto& left = *reinterpret_cast<std::size_t*>(::BIO_get_callback_arg(bio));
+  if (operation == BIO_CB_READ && left == 0) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  if (operation == (BIO_CB_READ | BIO_CB_RETURN) && returned > 0) left -= std::min(left, *processed);
+  return returned;
+}
+
+}  // namespace
+
 TlsSession::TlsSession(TlsHandle session, tcp::socket socket)
     : socket_(std::move(socket)), session_(std::move(session)) {
   ::SSL_set_fd(session_.get(), static_cast<int>(socket_.native_handle()));
+  auto* bio = ::SSL_get_rbio(session_.get());
+  ::BIO_set_callback_ex(bio, limit_reading);
+  ::BIO_set_callback_arg(bio, reinterpret_cast<char*>(&readable_));
+}
+
+void TlsSession::begin_call() {
+  ::ERR_clear_error();
+  errno = 0;
+  readable_ = most_in_a_call;
 }
 
 error_code TlsSession::error_of(int returned, tcp::socket::wait_type& wants) {
@@ -27,8 +59,7 @@ error_code TlsSession::error_of(int returned, tcp::socket::wait_type& wants) {
 }
 
 error_code TlsSession::handshake() {
-  ::ERR_clear_error();
-  errno = 0;
+  begin_call();
   const auto returned = ::SSL_connect(session_.get());
   if (returned == 1) return {};
   const auto error = error_of(returned, read_wants_);
@@ -44,8 +75,7 @@ error_code TlsSession::handshake() {
 }
 
 result<std::size_t> TlsSession::read_some(asio::mutable_buffer buffer) {
-  ::ERR_clear_error();
-  errno = 0;
+  begin_call();
   std::size_t count = 0;
   const auto returned = ::SSL_read_ex(session_.get(), buffer.data(), buffer.size(), &count);
   if (returned != 1) return error_of(returned, read_wants_);
@@ -53,8 +83,7 @@ result<std::size_t> TlsSession::read_some(asio::mutable_buffer buffer) {
 }
 
 result<std::size_t> TlsSession::write_some(asio::const_buffer buffer) {
-  ::ERR_clear_error();
-  errno = 0;
+  begin_call();
   std::size_t count = 0;
   const auto returned = ::SSL_write_ex(session_.get(), buffer.data(), buffer.size(), &count);
   if (returned != 1) return error_of(returned, write_wants_);
@@ -62,8 +91,7 @@ result<std::size_t> TlsSession::write_some(asio::const_buffer buffer) {
 }
 
 error_code TlsSession::finish() {
-  ::ERR_clear_error();
-  errno = 0;
+  begin_call();
   const auto returned = ::SSL_shutdown(session_.get());
   // 0: ours is sent, theirs has not come yet.
   return returned >= 0 ? error_code() : error_of(returned, write_wants_);

@@ -45,10 +45,13 @@ class TlsSession final : public PumpSide {
   void abort() override;
 
  private:
+  /// To be called before each call of OpenSSL's.
+  void begin_call();
   /// What the last call's failure means; `wants` is set for would_block.
   error_code error_of(int returned, tcp::socket::wait_type& wants);
 
-  tcp::socket socket_;  // outlives the session, which writes to it
+  tcp::socket socket_;        // outlives the session, which writes to it
+  std::size_t readable_ = 0;  // bytes that the call may still read
   TlsHandle session_;
   std::string fault_;
   tcp::socket::wait_type read_wants_ = tcp::socket::wait_read;

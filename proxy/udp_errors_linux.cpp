@@ -16,6 +16,9 @@ namespace tfunnel::proxy {
 
 namespace {
 
+// In a row, before others get their turn in the event loop; what is left makes the socket readable again.
+constexpr int most_in_a_row = 64;
+
 bool is_extended_error(const cmsghdr& header) {
   return (header.cmsg_level == SOL_IP && header.cmsg_type == IP_RECVERR) ||
          (header.cmsg_level == SOL_IPV6 && header.cmsg_type == IPV6_RECVERR);
@@ -63,7 +66,9 @@ void keep_udp_errors(udp::socket& socket) {
 
 std::vector<UdpError> read_udp_errors(udp::socket& socket) {
   std::vector<UdpError> errors;
-  while (const auto error = read_one(socket.native_handle())) {
+  for (int i = 0; i < most_in_a_row; ++i) {
+    const auto error = read_one(socket.native_handle());
+    if (!error) break;
     if (error->reason != core::Reason::unspecified) errors.push_back(*error);
   }
   return errors;

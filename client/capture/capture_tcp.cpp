@@ -59,7 +59,7 @@ void TcpCapture::accept(Listener& listener) {
 
 // The waiting connections stay in the kernel's queue; those that exist go on meanwhile.
 void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) {
-  if (!std::exchange(exhausted_, true)) log_.warning("accepting rests: " + why);
+  if (!std::exchange(exhausted_, true)) log_.about_flow(io::LogLevel::warning, "accepting rests: " + why);
   listener.pause.expires_after(pause_time);
   listener.pause.async_wait([this, &listener](error_code error) {
     if (!error) accept(listener);

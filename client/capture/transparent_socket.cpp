@@ -55,7 +55,7 @@ io::Descriptor listen_transparent(Family family, std::uint16_t port, std::uint32
   if (!socket.is_open()) return socket;
   make_transparent(socket, family, mark);
   if (!bind(socket, family, port)) return {};
-  // For the connections to inherit, which saves seven system calls for each.
+  // For the connections to inherit, which saves eight system calls for each.
   io::prepare(socket.get());
   if (::listen(socket.get(), backlog) != 0) fail("port " + std::to_string(port));
   return socket;

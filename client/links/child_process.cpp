@@ -11,6 +11,7 @@
 #include "client/close_descriptors.hpp"
 #include "client/pipe.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/writable.hpp"
 
 namespace tfunnel::client {
 
@@ -64,7 +65,10 @@ struct ChildEnds {
   restore_signals();
   ::execv(file, arguments);
   static constexpr char said[] = "the command of the link cannot be run\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, said, sizeof said - 1);
+  // Ours, if it is not a pipe of its own, may be one that nobody reads.
+  if (io::is_writable(STDERR_FILENO)) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, said, sizeof said - 1);
+  }
   ::_exit(127);
 }
 

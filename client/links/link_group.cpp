@@ -4,12 +4,11 @@
 
 namespace tfunnel::client {
 
-LinkGroup::LinkGroup(asio::io_context& context, const Settings& settings, Events events,
-                     const app::CommonOptions& common, const io::Log& log)
+LinkGroup::LinkGroup(asio::io_context& context, const Settings& settings, Events events, const io::Log& log)
     : log_(log), settings_(settings), events_(std::move(events)), loan_(settings.terminal_owner), patience_(context) {
   for (int number = 1; number <= settings.count; ++number) {
     const auto name = "tfunnel link" + (settings.count > 1 ? " " + std::to_string(number) : "");
-    auto& member = members_.emplace_back(Member{io::Log(common.level(), common.format(), name), nullptr});
+    auto& member = members_.emplace_back(Member{log.named(name), nullptr});
     member.link = std::make_unique<SupervisedLink>(context, settings.link, events_of(members_.size() - 1),
                                                    settings.count > 1 ? member.errors : log, member.errors, loan_);
   }

@@ -8,7 +8,6 @@
 
 #include "client/capture/link_choice.hpp"
 #include "client/links/supervised_link.hpp"
-#include "common/app/options.hpp"
 
 namespace tfunnel::client {
 
@@ -31,8 +30,7 @@ class LinkGroup {
   };
 
   /// `log` must outlive it, and it the io_context's last handler.
-  LinkGroup(asio::io_context& context, const Settings& settings, Events events, const app::CommonOptions& common,
-            const io::Log& log);
+  LinkGroup(asio::io_context& context, const Settings& settings, Events events, const io::Log& log);
 
   void start();
   void stop(const std::string& why);

@@ -15,6 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto settling_time = 500ms;
+// Messages in a row before others get their turn in the event loop.
+constexpr int most_in_a_row = 64;
 // How soon after waking up it is noticed.
 constexpr auto clock_period = 2s;
 
@@ -64,7 +66,8 @@ void NetworkWatch::listen() {
 // What changed does not matter, and neither does a full queue (ENOBUFS): both mean that something did.
 void NetworkWatch::drain() {
   std::array<char, 8192> bytes{};
-  while (::recv(netlink_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+  for (int i = 0; i < most_in_a_row; ++i) {
+    if (::recv(netlink_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT) <= 0) break;
   }
   if (!std::exchange(changed_, true)) settle();
 }

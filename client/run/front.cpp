@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "client/run/program_process.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 // What the client needs for its goodbye is about a second; only a fault takes longer.
 constexpr auto patience = std::chrono::seconds(5);
+// In a row: who sends them for ever must not keep us from all else.
+constexpr int most_signals = 64;
 constexpr auto for_ever = std::chrono::steady_clock::time_point::max();
 
 std::string by_signal(int status) { return std::string("killed: ") + ::strsignal(WTERMSIG(status)); }
@@ -57,9 +60,12 @@ bool Front::wait(Clock::time_point deadline) {
   pollfd waits[] = {{signals_.descriptor(), POLLIN, 0},
                     {set_up_ ? -1 : init_.report_descriptor(), POLLIN, 0},
                     {linked_ ? -1 : client_.ready_descriptor(), POLLIN, 0}};
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  if (deadline != for_ever && left <= 0) return false;
-  ::poll(waits, 3, deadline == for_ever ? -1 : static_cast<int>(left));
+  const auto now = Clock::now();
+  if (deadline <= now) return false;
+  const auto until = std::min(deadline, log_.due().value_or(for_ever));
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
+  ::poll(waits, 3, until == for_ever ? -1 : static_cast<int>(std::max<std::int64_t>(left, 0)));
+  log_.tick();
   if (waits[1].revents != 0) look_at_report();
   if (waits[2].revents != 0) look_at_link();
   if (waits[0].revents != 0) handle_signals();
@@ -110,12 +116,19 @@ void Front::end_client(Clock::time_point deadline) {
 int Front::finish() {
   if (failure_) return *failure_;
   const int signal = asked_to_end_ != 0 ? asked_to_end_ : WIFSIGNALED(*outcome_) ? WTERMSIG(*outcome_) : 0;
-  if (signal != 0) die_by(signal);
+  if (signal != 0) {
+    log_.finish();
+    die_by(signal);
+  }
   return WEXITSTATUS(*outcome_);
 }
 
 void Front::handle_signals() {
-  while (const auto signal = signals_.next()) handle(*signal);
+  for (int i = 0; i < most_signals; ++i) {
+    const auto signal = signals_.next();
+    if (!signal) break;
+    handle(*signal);
+  }
 }
 
 void Front::handle(const ReceivedSignal& signal) {

@@ -32,7 +32,7 @@ bool has_word(const std::string& text, const std::string& wanted) {
 std::vector<std::string> name_service_directories(const std::string& nsswitch) {
   std::vector<std::string> all{"/run/systemd/resolve", "/run/nscd",         "/var/run/nscd",
                                "/run/unscd",           "/run/avahi-daemon", "/var/run/avahi-daemon"};
-  if (has_word(hosts_line(nsswitch), "sss")) all.push_back("/var/lib/sss/pipes");
+  if (has_word(hosts_line(nsswitch), "sss")) all.emplace_back("/var/lib/sss/pipes");
   return all;
 }
 

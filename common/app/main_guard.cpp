@@ -1,19 +1,20 @@
 #include "common/app/main_guard.hpp"
 
 #include <google/protobuf/stubs/logging.h>
+#include <unistd.h>
 #include <boost/system/system_error.hpp>
 
 #include <cerrno>
-#include <iostream>
 
 #include "common/app/options.hpp"
+#include "common/io/line_writer.hpp"
 
 namespace tfunnel::app {
 
 namespace {
 
 int say(const std::string& program, const std::string& what, io::ExitStatus status) {
-  std::cerr << program << ": " << what << std::endl;
+  io::LineWriter(STDERR_FILENO).write(program + ": " + what + "\n");
   return static_cast<int>(status);
 }
 

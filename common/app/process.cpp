@@ -1,7 +1,6 @@
 #include "common/app/process.hpp"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -21,10 +20,6 @@ void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
 
 std::string reason_of_signal(int number) {
   return number == SIGINT ? "interrupted" : number == SIGHUP ? "hung up" : "terminated";
-}
-
-void print_to_stderr(const std::string& text) {
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
 }  // namespace tfunnel::app

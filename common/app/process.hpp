@@ -15,7 +15,4 @@ void ignore_sigpipe();
 /// "interrupted", "hung up", "terminated": why a signal ends us.
 std::string reason_of_signal(int number);
 
-/// For a person who asked by a signal. A failure has nowhere to be reported.
-void print_to_stderr(const std::string& text);
-
 }  // namespace tfunnel::app

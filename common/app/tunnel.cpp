@@ -49,6 +49,7 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
       role_(role),
       log_(log),
       terminal_(prepare_terminal(options.tty)),
+      log_timer_(context_, log),
       channel_(open_channel(context_)),
       signals_(context_, SIGTERM, SIGINT, SIGHUP) {
   signals_.add(SIGUSR1);
@@ -86,7 +87,7 @@ void Tunnel::wait_for_signal() {
 
 void Tunnel::on_signal(int number) {
   if (number == SIGUSR1) {
-    print_to_stderr(session_->table());
+    log_.print(session_->table());
   } else if (number != SIGHUP || !role_.ignores_hangup) {
     session_->shut_down(reason_of_signal(number));
   }

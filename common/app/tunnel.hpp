@@ -9,6 +9,7 @@
 #include "common/app/event_loop.hpp"
 #include "common/app/options.hpp"
 #include "common/app/terminal.hpp"
+#include "common/io/log_timer.hpp"
 #include "common/io/session.hpp"
 
 namespace tfunnel::app {
@@ -47,6 +48,7 @@ class Tunnel {
   // The terminal is restored after the channel has put the descriptors' flags back.
   std::unique_ptr<RawTerminal> terminal_;
   EventLoop context_{1};
+  io::LogTimer log_timer_;
   std::unique_ptr<io::Channel> channel_;
   asio::signal_set signals_;
   std::unique_ptr<io::Session> session_;

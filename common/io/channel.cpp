@@ -10,6 +10,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "common/io/errors.hpp"
+#include "common/io/socket_options.hpp"
 
 namespace tfunnel::io {
 
@@ -38,6 +39,7 @@ Channel::Channel(asio::io_context& context, int read_fd, int write_fd, Ownership
   in_.assign(read_fd);
   // Asio watches a descriptor number once; the same number twice needs a copy.
   out_.assign(write_fd == read_fd ? ::dup(write_fd) : write_fd);
+  keep_urgent_data_in_line(read_fd);
   in_.native_non_blocking(true);
   out_.native_non_blocking(true);
 }

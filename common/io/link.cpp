@@ -1,7 +1,5 @@
 #include "common/io/link.hpp"
 
-#include <poll.h>
-
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
+#include "common/io/writable.hpp"
 
 namespace tfunnel::io {
 
@@ -24,11 +23,6 @@ constexpr std::size_t most_in_a_row = 1U << 20;
 constexpr std::size_t least_move = 16U << 10;
 // Reads without a bulk frame after which big reads pay again.
 constexpr int most_header_reads = 4;
-
-bool takes_more(int descriptor) {
-  pollfd entry{descriptor, POLLOUT, 0};
-  return ::poll(&entry, 1, 0) != 0;
-}
 
 }  // namespace
 
@@ -67,8 +61,9 @@ void Link::read() {
   std::size_t done = 0;
   while (running_ && done < most_in_a_row) {
     const auto moved = move_payload();
-    if (!moved) break;
-    if (*moved > 0) {
+    // A socket that was announced as readable and gives nothing to move is at urgent data: only a read gets past that.
+    if (!moved && (done > 0 || path_.input_is_pipe)) break;
+    if (moved && *moved > 0) {
       done += *moved;
       continue;
     }
@@ -112,7 +107,7 @@ result<std::size_t> Link::move_payload() {
 
 result<std::size_t> Link::move_directly(int target) {
   auto count = move_bytes(channel_.read_descriptor(), target, mux_.payload_left());
-  if (!count && is_transient(count.error()) && !takes_more(target)) {
+  if (!count && is_transient(count.error()) && !is_writable(target)) {
     const int diversion = mux_.payload_diversion();
     if (diversion < 0) return 0;
     count = move_bytes(channel_.read_descriptor(), diversion, mux_.payload_left());
@@ -239,13 +234,15 @@ void Link::wait_writable() {
   });
 }
 
-// A far end that says GoAway and exits may break our next write before we have read it.
+// A far end that says GoAway and exits may break our next write before we have read it. One that goes on talking is not
+// heard for ever.
 void Link::hear_last_words(error_code error) {
-  while (running_) {
+  for (std::size_t heard = 0; running_;) {
     const auto count = channel_.read_some(std::span(input_).subspan(input_end_));
     if (!count) return fail(is_transient(count.error()) ? error : count.error());
     input_end_ += *count;
     hand_over();
+    if ((heard += *count) >= most_in_a_row) return fail(error);
   }
 }
 

@@ -2,92 +2,127 @@
 
 #include <unistd.h>
 
-#include <array>
-#include <boost/json.hpp>
-#include <ctime>
+#include <algorithm>
+
+#include "common/core/line_thinner.hpp"
+#include "common/io/line_writer.hpp"
+#include "common/io/log_line.hpp"
 
 namespace tfunnel::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> level_names{"error", "warning", "info", "debug", "trace"};
+using Clock = std::chrono::steady_clock;
 
-constexpr int most_flow_lines = 20;  // a second
-
-std::string_view level_name(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
-
-/// RFC 3339, UTC, with milliseconds.
-std::string timestamp() {
-  const auto now = std::chrono::system_clock::now();
-  const auto seconds = std::chrono::system_clock::to_time_t(now);
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  std::array<char, 40> text{};
-  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  auto fraction = std::to_string(1000 + millis);
-  fraction[0] = '.';
-  return std::string(text.data(), length) + fraction + "Z";
-}
+// Between two attempts at a reader who takes nothing: soon at first, seldom if he does not come back.
+constexpr core::Duration first_wait = std::chrono::milliseconds(5);
+constexpr core::Duration longest_wait = std::chrono::milliseconds(500);
+constexpr std::size_t longest_example = 100;
 
 }  // namespace
 
-std::optional<LogLevel> parse_log_level(std::string_view text) {
-  for (std::size_t i = 0; i < level_names.size(); ++i) {
-    if (level_names[i] == text) return static_cast<LogLevel>(i);
+/// What all names of a log have in common.
+struct Log::Shared {
+  Shared(LogFormat format_, std::string who_) : format(format_), who(std::move(who_)), writer(STDERR_FILENO) {}
+
+  void say(std::string_view text) {
+    tell_lost();
+    writer.write(text);
+    plan(Clock::now());
   }
-  return std::nullopt;
-}
+
+  void tick(core::Time now) {
+    if (retry && *retry <= now) {
+      wait = writer.flush() ? first_wait : std::min(wait * 2, longest_wait);
+      retry.reset();
+    }
+    tell_lost();
+    tell_left_out(now);
+    plan(now);
+  }
+
+  void tell_lost() {
+    const auto lost = writer.take_lost();
+    if (lost == 0) return;
+    writer.write(log_line(format, who, LogLevel::warning,
+                          std::to_string(lost) + " lines were lost here: nobody took them from standard error"));
+  }
+
+  void tell_left_out(core::Time now) {
+    for (const auto& left_out : thinner.take_left_out(now)) {
+      writer.write(log_line(format, left_out.program, static_cast<LogLevel>(left_out.level),
+                            std::to_string(left_out.count) + " more such lines were left out (-v shows all)",
+                            {{"like", left_out.first}}));
+    }
+  }
+
+  void plan(core::Time now) {
+    if (!writer.waiting()) {
+      retry.reset();
+      wait = first_wait;
+    } else if (!retry) {
+      retry = now + wait;
+    }
+    if (std::exchange(announced, due()) != announced && on_due) on_due();
+  }
+
+  [[nodiscard]] std::optional<core::Time> due() const {
+    const auto left_out = thinner.deadline();
+    return left_out && retry ? std::min(*left_out, *retry) : left_out ? left_out : retry;
+  }
+
+  LogFormat format;
+  std::string who;
+  LineWriter writer;
+  core::LineThinner thinner;
+  core::Duration wait = first_wait;
+  std::optional<core::Time> retry;  // when the writer is tried again
+  std::optional<core::Time> announced;
+  std::function<void()> on_due;
+};
+
+Log::Log(LogLevel level, LogFormat format, std::string who)
+    : Log(level, format, who, std::make_shared<Shared>(format, who)) {}
+
+Log::Log(LogLevel level, LogFormat format, std::string who, std::shared_ptr<Shared> shared)
+    : level_(level), format_(format), who_(std::move(who)), shared_(std::move(shared)) {}
+
+Log Log::named(std::string who) const { return {level_, format_, std::move(who), shared_}; }
 
 void Log::write(LogLevel level, std::string_view message, Fields fields) const {
   if (wants(level)) put(level, message, fields);
 }
 
 void Log::put(LogLevel level, std::string_view message, Fields fields) const {
-  const auto line = format_ == LogFormat::text ? text_line(level, message, fields) : json_line(level, message, fields);
-  // One write a line, so that the lines of both ends of a tunnel on one terminal do not mix. A
-  // failure has nowhere to be reported.
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+  shared_->say(log_line(format_, who_, level, message, fields));
 }
 
-void Log::about_flow(LogLevel level, std::string_view message, Fields fields) const {
-  if (wants(level) && !thinned_out()) write(level, message, fields);
+void Log::about_flow(LogLevel level, std::string_view message, Fields fields, int line, const char* file) const {
+  if (wants(level) && admits(level, message, line, file)) put(level, message, fields);
 }
 
 void Log::pass_on(std::string_view line) const {
-  if (!thinned_out()) put(LogLevel::info, line, {});
+  if (admits(LogLevel::info, line, __LINE__, __FILE__)) put(LogLevel::info, line, {});
 }
 
-/// Counts one of many lines; true if it is one too many in this second.
-bool Log::thinned_out() const {
-  const auto now = std::chrono::steady_clock::now();
-  if (now - flow_lines_.second >= std::chrono::seconds(1)) {
-    const auto before = std::exchange(flow_lines_, {now, 0, 0});
-    if (before.left_out > 0) {
-      write(LogLevel::warning, std::to_string(before.left_out) + " more such lines were left out (-v shows all)");
-    }
-  }
-  if (!wants(LogLevel::debug) && flow_lines_.written >= most_flow_lines) {
-    ++flow_lines_.left_out;
-    return true;
-  }
-  ++flow_lines_.written;
-  return false;
+bool Log::admits(LogLevel level, std::string_view message, int line, const char* file) const {
+  if (wants(LogLevel::debug)) return true;
+  const auto now = Clock::now();
+  shared_->tell_left_out(now);
+  const core::LineThinner::Kind kind{who_, static_cast<int>(level), file, line};
+  const bool admitted = shared_->thinner.admit(kind, message.substr(0, longest_example), now);
+  shared_->plan(now);
+  return admitted;
 }
 
-std::string Log::text_line(LogLevel level, std::string_view message, Fields fields) const {
-  std::string line = who_ + ": ";
-  if (level != LogLevel::info) line.append(level_name(level)).append(": ");
-  line.append(message);
-  for (const auto& [key, value] : fields) line.append(" ").append(key).append("=").append(value);
-  return line + "\n";
-}
+void Log::print(std::string_view text) const { shared_->say(text); }
 
-std::string Log::json_line(LogLevel level, std::string_view message, Fields fields) const {
-  boost::json::object object{
-      {"time", timestamp()}, {"level", level_name(level)}, {"program", who_}, {"message", message}};
-  for (const auto& [key, value] : fields) object.emplace(key, value);
-  return boost::json::serialize(object) + "\n";
-}
+void Log::tick() const { shared_->tick(Clock::now()); }
+
+std::optional<Log::Time> Log::due() const { return shared_->due(); }
+
+void Log::on_due(std::function<void()> handler) const { shared_->on_due = std::move(handler); }
+
+void Log::finish() const { shared_->writer.finish(); }
 
 }  // namespace tfunnel::io

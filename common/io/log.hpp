@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,45 +17,56 @@ enum class LogFormat { text, json };
 
 std::optional<LogLevel> parse_log_level(std::string_view text);
 
-/// Writes one line a call, whole. Passed by reference; there is no global log.
+/// Writes one line a call, whole. Passed by reference; there is no global log. Never blocks: lines that standard error
+/// does not take at once wait for tick(), a few megabytes of them; what comes on top is lost, and a line says how many
+/// were as soon as there is room again. The last object gives them a second at its end.
 class Log {
  public:
   using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;
+  using Time = std::chrono::steady_clock::time_point;
 
   /// `who` starts each line, such as "tfunnel client".
-  Log(LogLevel level, LogFormat format, std::string who) : level_(level), format_(format), who_(std::move(who)) {}
+  Log(LogLevel level, LogFormat format, std::string who);
+  /// The same log under another name. A process should have only one log, or lines that wait may be overtaken.
+  [[nodiscard]] Log named(std::string who) const;
 
   [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
   /// `fields` follow the message as key=value, or become members of the JSON object.
   void write(LogLevel level, std::string_view message, Fields fields = {}) const;
-  /// A line about one flow of many. Who opens flows must not be able to fill a disk: unless debug lines
-  /// are wanted, only so many are written a second, and then how many were left out.
-  void about_flow(LogLevel level, std::string_view message, Fields fields = {}) const;
+  /// A line that a flow, a datagram, an upstream or a stranger caused, who may cause any number of them: see
+  /// core::LineThinner. Each call in the program's text is a kind of line. With debug lines wanted, nothing is left
+  /// out.
+  void about_flow(LogLevel level, std::string_view message, Fields fields = {}, int line = __builtin_LINE(),
+                  const char* file = __builtin_FILE()) const;
 
   /// A line that somebody else said: whatever the level, but thinned like about_flow().
   void pass_on(std::string_view line) const;
+  /// Text of many lines for a person who asked for it, as it is.
+  void print(std::string_view text) const;
 
   void error(std::string_view message, Fields fields = {}) const { write(LogLevel::error, message, fields); }
   void warning(std::string_view message, Fields fields = {}) const { write(LogLevel::warning, message, fields); }
   void info(std::string_view message, Fields fields = {}) const { write(LogLevel::info, message, fields); }
   void debug(std::string_view message, Fields fields = {}) const { write(LogLevel::debug, message, fields); }
 
- private:
-  void put(LogLevel level, std::string_view message, Fields fields) const;
-  [[nodiscard]] bool thinned_out() const;
-  [[nodiscard]] std::string text_line(LogLevel level, std::string_view message, Fields fields) const;
-  [[nodiscard]] std::string json_line(LogLevel level, std::string_view message, Fields fields) const;
+  /// Writes what waits, if it can be written now, and says what was left out. To be called when due() says.
+  void tick() const;
+  [[nodiscard]] std::optional<Time> due() const;
+  /// Calls `handler` whenever due() has changed. Empty: no more.
+  void on_due(std::function<void()> handler) const;
+  /// Gives what waits its last second, for who ends without destroying this.
+  void finish() const;
 
-  struct FlowLines {
-    std::chrono::steady_clock::time_point second;  // when the counting began
-    int written = 0;
-    int left_out = 0;
-  };
+ private:
+  struct Shared;
+  Log(LogLevel level, LogFormat format, std::string who, std::shared_ptr<Shared> shared);
+  void put(LogLevel level, std::string_view message, Fields fields) const;
+  [[nodiscard]] bool admits(LogLevel level, std::string_view message, int line, const char* file) const;
 
   LogLevel level_;
   LogFormat format_;
   std::string who_;
-  mutable FlowLines flow_lines_;
+  std::shared_ptr<Shared> shared_;  // with all that have another name
 };
 
 }  // namespace tfunnel::io

@@ -58,13 +58,19 @@ core::Pulled Relay::pull_copying(core::Batch& batch, std::size_t allowance) {
 core::Pulled Relay::pull_moving(core::Batch& batch, std::size_t allowance) {
   if (!batch.header_fits()) return {.more = true, .batch_full = true};
   const auto count = path_->out.take(socket_.native_handle(), allowance);
+  if (!count && is_at_mark(count.error())) return pull_copying(batch, allowance);
   if (!count) return read_ended(count.error());
   batch.commit_staged(flow_->id, *count);
   after_read(*count, allowance);
   return {.bytes = *count, .more = true, .batch_full = true};
 }
 
+// Nothing is moved past urgent data (in Linux, tcp_read_sock()): there the socket is readable and yet has nothing, or
+// seems to be at its end as soon as that has arrived. Only a read gets on.
+bool Relay::is_at_mark(error_code error) const { return error == asio::error::eof || (woken_ && is_transient(error)); }
+
 void Relay::after_read(std::size_t count, std::size_t most) {
+  woken_ = false;
   // What was cut short (the last of the credit) does not tell how much the application sends.
   bulk_ = count >= least_move || (bulk_ && count == most);
   // Unread data may hide a reset from a flow that has no credit to read it.
@@ -91,6 +97,7 @@ void Relay::wait_readable() {
   read_waiting_ = true;
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
     self->read_waiting_ = false;
+    self->woken_ = true;
     if (!error && self->flow_ != nullptr) self->mux_.ready(*self->flow_);
   });
 }

@@ -56,6 +56,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
  private:
   core::Pulled pull_copying(core::Batch& batch, std::size_t allowance);
   core::Pulled pull_moving(core::Batch& batch, std::size_t allowance);
+  [[nodiscard]] bool is_at_mark(error_code error) const;
   void after_read(std::size_t count, std::size_t most);
   void wait_readable();
   void wait_writable();
@@ -86,6 +87,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   bool attached_ = false;
   bool bulk_ = false;      // the last read brought much: the next is worth moving
   bool diverted_ = false;  // payload is moved into the backlog's pipe until the socket takes more
+  bool woken_ = false;     // the system says that there is something to read, and nothing has been read since
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   bool error_watched_ = false;

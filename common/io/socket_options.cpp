@@ -29,6 +29,7 @@ void prepare(int socket) {
   set_linger(socket, true);
   switch_on(socket, IPPROTO_TCP, TCP_NODELAY);
   switch_on(socket, SOL_SOCKET, SO_KEEPALIVE);
+  keep_urgent_data_in_line(socket);
   set_keepalive_times(socket, {std::chrono::minutes(2), std::chrono::seconds(30), 4});
 }
 
@@ -37,6 +38,8 @@ void prepare(tcp::socket& socket) {
   socket.non_blocking(true, ignored);
   prepare(socket.native_handle());
 }
+
+void keep_urgent_data_in_line(int socket) { switch_on(socket, SOL_SOCKET, SO_OOBINLINE); }
 
 void reset_on_close(tcp::socket& socket) { set_linger(socket.native_handle(), true); }
 

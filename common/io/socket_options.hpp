@@ -8,10 +8,14 @@ namespace tfunnel::io {
 /// No Nagle delay (frames are gathered already), keep-alive so that dead peers are noticed within
 /// minutes, and reset on close: should this program die, the application sees a reset and not the
 /// false end of its data. end_gracefully() takes the last one back.
+/// Urgent data (MSG_OOB of send(2)) is a byte of the stream like all others, and is read in its place.
 /// A connection has it best before it is made. On Linux, accepted connections have it from their listener.
 void prepare(int socket);
 /// The same, and non-blocking.
 void prepare(tcp::socket& socket);
+
+/// The part of prepare() that any other stream socket needs, too. No effect on what is no socket.
+void keep_urgent_data_in_line(int socket);
 
 /// From here close() resets the connection, whatever was asked for before.
 void reset_on_close(tcp::socket& socket);

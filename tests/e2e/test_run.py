@@ -1,5 +1,6 @@
 """`tfunnel run`: real programs whose whole network is the tunnel, as an ordinary user."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -66,6 +67,22 @@ def test_program_reaches_out_through_a_corporate_proxy(lab, runs, web):
     options = ["--http-proxy", f"http://{topology.FAR_MGMT[4]}:{upstreams.TINYPROXY_PORT}"]
     done = runs.run("curl", "-sS", "-m", 20, url(4), options=options, via=False)
     assert (done.returncode, done.stdout) == (0, "from far away\n"), done.stderr
+
+
+def test_standard_error_that_nobody_reads_holds_up_nothing(runs, web):
+    """The pipe behind it is full, and another user's, who may not open it once more."""
+    del web
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, b"filler\n")
+    os.set_blocking(write, True)
+    process = runs.start("curl", "-sS", "-m", 20, url(4), stderr=write, stdout=subprocess.PIPE, options=["-v"])
+    os.close(write)
+    assert process.popen.stdout.read() == b"from far away\n"
+    assert process.wait() == 0
+    os.close(read)
 
 
 WRITER = """

@@ -1,6 +1,9 @@
 // The virtual resolver: answered by the far end's nameservers, whichever of them works.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+
 #include "proxy/dns_message.hpp"
 #include "tests/integration/support/datagrams.hpp"
 #include "tests/integration/support/tunnel.hpp"
@@ -77,6 +80,28 @@ TEST_F(FarResolver, ForgedAnswersAreNotTaken) {
   const auto taken = answer().second;
   ASSERT_EQ(taken.size(), good.size());
   EXPECT_EQ(taken.back(), 1) << "192.0.2.1 is the true answer";
+}
+
+// With something to read at every moment the time limit holds all the same.
+TEST_F(FarResolver, FloodOfForgedAnswersEndsAtTheTimeLimit) {
+  start({server_.local(), other_server_.local()});
+  ask(dns_query("a.example"));
+  const auto letter = receive_letter(server_);
+  auto wrong_id = dns_answer(letter.payload, {});
+  wrong_id[1] ^= 1;
+  std::atomic<bool> over = false;
+  const auto flood = [&] {
+    while (!over) answer_letter(server_, letter, wrong_id);
+  };
+  auto one = std::async(std::launch::async, flood);
+  auto another = std::async(std::launch::async, flood);
+  const auto next = receive_letter(other_server_);
+  EXPECT_FALSE(next.payload.empty());
+  over = true;
+  one.get();
+  another.get();
+  answer_letter(other_server_, next, dns_answer(next.payload, {}));
+  EXPECT_EQ(answer().first, virtual_resolver);
 }
 
 TEST_F(FarResolver, EachQueryHasItsOwnIdAndPort) {

@@ -2,6 +2,9 @@
 // log that says what happened, and leaves nothing behind.
 #include <gtest/gtest.h>
 
+#include <future>
+
+#include "common/app/options.hpp"
 #include "tests/integration/support/http_proxy.hpp"
 
 namespace tfunnel::test {
@@ -102,6 +105,71 @@ TEST(HttpConnectFaults, EndlessInterimResponsesEnd) {
   peer.request();
   for (int i = 0; i < 100; ++i) peer.send("HTTP/1.1 100 Continue\r\n\r\n");
   EXPECT_EQ(near.wait_end(), Ending::reset);
+}
+
+/// Sends `begin`, and then fills for as long as anybody listens.
+std::future<void> talk_for_ever(ProxyPeer& peer, const std::string& begin, const std::string& filler) {
+  return std::async(std::launch::async, [&peer, begin, filler] {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    peer.send(begin);
+    while (peer.socket().send(bytes_of(filler))) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  });
+}
+
+class EndlessBody : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Of, EndlessBody,
+                         testing::Values("Transfer-Encoding: chunked\r\n\r\n1;",
+                                         "Transfer-Encoding: chunked\r\n\r\n0\r\nX:",
+                                         "Content-Length: 1000000000000\r\n\r\n"),
+                         [](const auto& which) { return "Kind" + std::to_string(which.index); });
+
+// What is asked next goes over another connection; meanwhile the event loop is there for others.
+TEST_P(EndlessBody, CostsOneConnectionAndNothingElse) {
+  ScriptedProxy upstream;
+  auto url = upstream.url();
+  url.credentials = proxy::Credentials{"u", "p"};
+  Tunnel tunnel(over_pipes, through({url}));
+  auto near = tunnel.connect(destination);
+  auto peer = upstream.accept();
+  peer.request();
+  auto talk = talk_for_ever(peer,
+                            "HTTP/1.1 407 A\r\nProxy-Authenticate: Basic realm=x\r\nProxy-Connection: keep-alive\r\n" +
+                                std::string(GetParam()),
+                            std::string(65'536, 'e'));
+  auto next = upstream.accept();
+  EXPECT_NE(next.request().find("Proxy-Authorization: Basic"), std::string::npos);
+  next.send(connected);
+  near.send(bytes_of("hello"));
+  EXPECT_EQ(next.socket().receive(5), bytes_of("hello"));
+  talk.get();
+}
+
+// What TLS skips by itself (RFC 5246, 7.4.1.1) and never comes to an end of.
+TEST(HttpConnectFaults, EndlessTlsHandshakeEndsAtTheTimeLimit) {
+  std::shared_ptr<proxy::TlsClient> tls;
+  try {
+    tls = proxy::make_tls_client("");
+  } catch (const app::UsageError& error) {
+    GTEST_SKIP() << error.what();
+  }
+  ScriptedProxy upstream;
+  auto url = upstream.url();
+  url.tls = true;
+  auto terms = through({});
+  terms.egress = [&](asio::io_context& context, const io::Log& log) {
+    return std::make_unique<proxy::HttpConnectEgress>(context,
+                                                      proxy::HttpConnectEgress::Settings{{url}, brief, tls, {}}, log);
+  };
+  Tunnel tunnel(over_pipes, terms);
+  auto near = tunnel.connect(destination);
+  auto peer = upstream.accept();
+  EXPECT_FALSE(peer.socket().receive(100).empty()) << "a ClientHello";
+  const std::string hello_requests(1 << 14, '\0');
+  const std::string record = std::string("\x16\x03\x03\x40\x00", 5) + hello_requests;
+  auto talk = talk_for_ever(peer, record, record);
+  EXPECT_EQ(near.wait_end(), Ending::reset);
+  talk.get();
 }
 
 TEST(HttpConnectFaults, ProxyThatNeverTakesConnectionsIsAResetInTime) {

@@ -38,7 +38,7 @@ class Links {
   explicit Links(const std::string& command, int count = 1, core::Duration link_wait = 30s)
       : group_(context_, settings(command, count, link_wait),
                {[this](CaptureMode mode) { modes.push_back(mode); }, [this](io::ExitStatus status) { ended = status; }},
-               quiet(), log_),
+               log_),
         children_(context_, SIGCHLD) {
     app::ignore_sigpipe();
     watch();
@@ -69,11 +69,6 @@ class Links {
   std::optional<io::ExitStatus> ended;
 
  private:
-  static app::CommonOptions quiet() {
-    app::CommonOptions options;
-    options.log_level = "error";
-    return options;
-  }
   LinkGroup::Settings settings(const std::string& command, int count, core::Duration link_wait) {
     LinkGroup::Settings made{{client::Command::shell(command), {}}};
     made.link.session.announces = false;

@@ -111,6 +111,22 @@ TEST(HttpResponse, HugeBodyIsNotRead) {
   EXPECT_TRUE(error);
 }
 
+// All that is not the body proper is not counted by the parser, and kept by it until it is whole.
+TEST(HttpResponse, EndlessFramingOfABodyIsNotRead) {
+  const std::string filler(4096, 'e');
+  std::string tiny_chunks;
+  for (int i = 0; i < 700; ++i) tiny_chunks += "1\r\nx\r\n";
+  for (const auto& [begin, more] : std::vector<std::pair<std::string, std::string>>{
+           {"1;", filler}, {"0\r\nX: ", filler}, {"0", filler}, {"", tiny_chunks}}) {
+    auto response = complete("HTTP/1.1 407 A\r\nTransfer-Encoding: chunked\r\n\r\n");
+    auto error = response.take_body(begin);
+    std::size_t taken = begin.size();
+    for (; !error && taken < 10 * HttpResponse::most_body; taken += more.size()) error = response.take_body(more);
+    EXPECT_TRUE(error);
+    EXPECT_LE(taken, HttpResponse::most_body + more.size()) << begin;
+  }
+}
+
 TEST(HttpResponse, HugeHeadIsNotRead) {
   HttpResponse response;
   EXPECT_TRUE(response.take_head("HTTP/1.1 200 OK\r\nX: "));

@@ -37,7 +37,7 @@ Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeo
                 return std::make_unique<proxy::HttpConnectEgress>(
                     context, proxy::HttpConnectEgress::Settings{proxies, timeout, nullptr, make_context}, log);
               },
-          .log_level = io::LogLevel::info};
+          .log_level = io::LogLevel::debug};
 }
 
 CapturedLog::CapturedLog() { testing::internal::CaptureStderr(); }

@@ -34,6 +34,17 @@ struct Pipe {
   std::array<int, 2> ends{};  // for reading, for writing
 };
 
+/// Both ways of one TCP connection: the program's ends, and the test's.
+void join_by_tcp(Pipe& in, Pipe& out) {
+  Server server;
+  auto near = bound_socket(SOCK_STREAM);
+  EXPECT_TRUE(connect(near, server.endpoint()));
+  auto far = server.accept();
+  for (const int fd : {in.ends[0], in.ends[1], out.ends[0], out.ends[1]}) ::close(fd);
+  in.ends = {::dup(far.fd()), ::dup(near.fd())};
+  out.ends = {::dup(near.fd()), ::dup(far.fd())};
+}
+
 [[noreturn]] void become(const std::string& path, const std::vector<std::string>& arguments) {
   std::vector<char*> argv{const_cast<char*>(path.c_str())};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -49,7 +60,7 @@ void take(int& fd, Container& into) {
   const auto count = ::read(fd, part.data(), part.size());
   if (count > 0) {
     into.insert(into.end(), part.begin(), part.begin() + count);
-  } else if (count == 0) {
+  } else if (count == 0 || errno == EIO) {  // a terminal's end
     ::close(std::exchange(fd, -1));
   }
 }
@@ -80,23 +91,32 @@ bool client_is_permitted() {
 }
 
 Program::Program(const ProgramKind& kind, std::vector<std::string> arguments, Output output) {
+  const Pipe errors;
+  start(kind, std::move(arguments), output, {errors.ends[0], errors.ends[1]});
+}
+
+Program::Program(const ProgramKind& kind, std::vector<std::string> arguments, Ends errors) : reading_errors_(false) {
+  start(kind, std::move(arguments), Output::pipe, errors);
+}
+
+void Program::start(const ProgramKind& kind, std::vector<std::string> arguments, Output output, Ends errors) {
   std::signal(SIGPIPE, SIG_IGN);
   if (kind.client) arguments.push_back("--port=" + std::to_string(closed_endpoint(SOCK_STREAM).port));
   Pipe in;
   Pipe out(output);
-  Pipe err;
+  if (output == Output::tcp) join_by_tcp(in, out);
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(in.ends[0], STDIN_FILENO);
     ::dup2(out.ends[1], STDOUT_FILENO);
-    ::dup2(err.ends[1], STDERR_FILENO);
+    ::dup2(errors.write, STDERR_FILENO);
     for (int fd = 3; fd < 256; ++fd) ::close(fd);
     become(kind.path, arguments);
   }
-  for (const int fd : {in.ends[0], out.ends[1], err.ends[1]}) ::close(fd);
+  for (const int fd : {in.ends[0], out.ends[1], errors.write}) ::close(fd);
   in_ = in.ends[1];
   out_ = out.ends[0];
-  err_ = err.ends[0];
+  err_ = errors.read;
   for (const int fd : {in_, out_, err_}) {
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -132,6 +152,15 @@ bool Program::write(const Bytes& bytes) {
   return true;
 }
 
+bool Program::write_urgent(std::uint8_t byte) {
+  const auto deadline = Clock::now() + patience;
+  while (::send(in_, &byte, 1, MSG_OOB) != 1) {
+    if (errno != EAGAIN || Clock::now() >= deadline) return false;
+    collect(milliseconds(5));
+  }
+  return true;
+}
+
 void Program::close_input() { ::close(std::exchange(in_, -1)); }
 
 void Program::signal(int number) { ::kill(pid_, number); }
@@ -139,8 +168,8 @@ void Program::signal(int number) { ::kill(pid_, number); }
 void Program::stop_reading() { reading_ = false; }
 
 void Program::collect(milliseconds limit) {
-  std::array<pollfd, 2> entries{{{err_, POLLIN, 0}, {reading_ ? out_ : -1, POLLIN, 0}}};
-  if (err_ < 0 && entries[1].fd < 0) {
+  std::array<pollfd, 2> entries{{{reading_errors_ ? err_ : -1, POLLIN, 0}, {reading_ ? out_ : -1, POLLIN, 0}}};
+  if (entries[0].fd < 0 && entries[1].fd < 0) {
     std::this_thread::sleep_for(milliseconds(2));
     return;
   }
@@ -178,6 +207,7 @@ int Program::wait() {
     return -1;
   }
   reading_ = true;
+  reading_errors_ = true;
   while ((err_ >= 0 || out_ >= 0) && Clock::now() < deadline) collect(milliseconds(5));
   EXPECT_EQ(errors_.find("Sanitizer"), std::string::npos) << errors_;
   return *status_;

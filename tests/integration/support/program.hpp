@@ -29,17 +29,27 @@ std::vector<ProgramKind> program_kinds();
 
 class Program {
  public:
-  /// What it writes the link to: a pipe, or a socket that is soon full.
-  enum class Output { pipe, small_socket };
+  /// What it writes the link to: a pipe, a socket that is soon full, or a TCP connection that it also reads from.
+  enum class Output { pipe, small_socket, tcp };
+
+  /// Two descriptors of one stream.
+  struct Ends {
+    int read;
+    int write;
+  };
 
   /// Starts it; a client gets a free port.
   explicit Program(const ProgramKind& kind, std::vector<std::string> arguments = {}, Output output = Output::pipe);
+  /// With `errors` for its standard error, which are closed with this; it is not read before read_errors().
+  Program(const ProgramKind& kind, std::vector<std::string> arguments, Ends errors);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
   /// False if it no longer reads.
   bool write(const Bytes& bytes);
+  /// As urgent data of TCP. REQUIRES: Output::tcp.
+  bool write_urgent(std::uint8_t byte);
   /// All that may be written without waiting; returns how much.
   std::size_t write_what_fits(const Bytes& bytes);
   void close_input();
@@ -55,12 +65,15 @@ class Program {
   [[nodiscard]] const Bytes& output() const { return output_; }
   /// The GoAway that was its last word, if it was.
   [[nodiscard]] std::optional<wire::GoAway> last_words() const;
+  /// Reads standard error from here.
+  void read_errors() { reading_errors_ = true; }
   /// Reads nothing of the link from here.
   void stop_reading();
   /// Reads the link's output until it holds at least `size` bytes.
   bool wait_output(std::size_t size);
 
  private:
+  void start(const ProgramKind& kind, std::vector<std::string> arguments, Output output, Ends errors);
   /// Takes what there is on both outputs, waiting at most `limit`.
   void collect(std::chrono::milliseconds limit);
 
@@ -69,6 +82,7 @@ class Program {
   int out_ = -1;
   int err_ = -1;
   bool reading_ = true;
+  bool reading_errors_ = true;
   std::optional<int> status_;
   Bytes output_;
   std::string errors_;
