@@ -25,8 +25,8 @@ constexpr std::size_t least_move = 16U << 10;
 // Reads without a bulk frame after which big reads pay again.
 constexpr int most_header_reads = 4;
 
-bool takes_more(int descriptor) {
-  pollfd entry{descriptor, POLLOUT, 0};
+bool is_ready(int descriptor, short events) {
+  pollfd entry{descriptor, events, 0};
   return ::poll(&entry, 1, 0) != 0;
 }
 
@@ -54,6 +54,8 @@ void Link::stop() {
 }
 
 void Link::prepend(core::ByteView bytes) { batch_.add_raw(bytes); }
+
+bool Link::input_waiting() const { return is_ready(channel_.read_descriptor(), POLLIN); }
 
 void Link::wait_readable() {
   channel_.when_readable([self = shared_from_this()](error_code error) {
@@ -112,7 +114,7 @@ result<std::size_t> Link::move_payload() {
 
 result<std::size_t> Link::move_directly(int target) {
   auto count = move_bytes(channel_.read_descriptor(), target, mux_.payload_left());
-  if (!count && is_transient(count.error()) && !takes_more(target)) {
+  if (!count && is_transient(count.error()) && !is_ready(target, POLLOUT)) {
     const int diversion = mux_.payload_diversion();
     if (diversion < 0) return 0;
     count = move_bytes(channel_.read_descriptor(), diversion, mux_.payload_left());
