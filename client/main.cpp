@@ -22,7 +22,7 @@ void print_help(const tfunnel::app::po::options_description& description) {
                "Join the two, for example:\n"
                "  socat EXEC:'tfunnel -p 12300' EXEC:'ssh host tfunnel'\n"
                "or let the client start the far end, and again whenever the link is lost:\n"
-               "  tfunnel -p 12300 --via 'ssh host tfunnel'\n\n"
+               "  tfunnel -p 12300 --via 'ssh -o ControlPath=none -o ServerAliveInterval=15 host tfunnel'\n\n"
             << description;
 }
 
@@ -108,7 +108,8 @@ void print_run_help(const tfunnel::app::po::options_description& description) {
                "  tfunnel run --via COMMAND [options] -- PROGRAM [ARGUMENTS]\n"
                "  tfunnel run [options, also the proxy's] -- PROGRAM [ARGUMENTS]\n\n"
                "COMMAND starts the far end, for example:\n"
-               "  tfunnel run --via 'ssh host tfunnel' -- curl https://example.com/\n"
+               "  tfunnel run --via 'ssh -o ControlPath=none -o ServerAliveInterval=15 host tfunnel' -- curl "
+               "https://example.com/\n"
                "Without --via the far end runs on this machine, which is of use with --http-proxy and the like.\n"
                "No root is needed. The exit status is the program's.\n\n"
             << description;

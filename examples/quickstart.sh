@@ -120,7 +120,7 @@ wait_for() {
 
 # The command for --via: a line for sh.
 link_command() {
-  local words=("$@" ssh -o ServerAliveInterval=15 "${ssh_options[@]}" "$target" tfunnel)
+  local words=("$@" ssh "${ssh_options[@]}" -o ControlPath=none -o ServerAliveInterval=15 "$target" tfunnel)
   printf '%q ' "${words[@]}"
 }
 

@@ -11,7 +11,7 @@
 #include "client/close_descriptors.hpp"
 #include "client/pipe.hpp"
 #include "common/io/errors.hpp"
-#include "common/io/writable.hpp"
+#include "common/io/readiness.hpp"
 
 namespace tfunnel::client {
 
@@ -73,6 +73,16 @@ struct ChildEnds {
 }
 
 }  // namespace
+
+std::optional<Command> Command::past_control_master() const {
+  const bool is_shell = arguments.size() == 3 && arguments[1] == "-c";
+  if (!is_shell || arguments[2].find("ssh") == std::string::npos) return std::nullopt;
+  auto made = *this;
+  // ssh takes the first value of an option. The blank behind exec makes the shell look at the next word, too, and an
+  // alias is known from the next line on.
+  made.arguments[2] = "alias exec='exec ' ssh='ssh -o ControlPath=none'\n" + arguments[2];
+  return made;
+}
 
 ChildProcess ChildProcess::start(const Command& command) {
   Pipe input = open_pipe();

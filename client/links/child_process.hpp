@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Command {
 
   /// For /bin/sh.
   static Command shell(const std::string& text) { return {"/bin/sh", {"sh", "-c", text}}; }
+  /// The same, but each ssh(1) that it calls by that name makes a connection of its own instead of using a
+  /// ControlMaster's. Nothing if it calls none.
+  [[nodiscard]] std::optional<Command> past_control_master() const;
 };
 
 /// A process in a process group of its own, so that what the terminal's keys send does not reach it and that it can be

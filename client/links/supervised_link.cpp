@@ -62,7 +62,11 @@ void SupervisedLink::start() {
   child_status_.reset();
   rest_ended_ = false;
   ended_by_us_ = false;
-  child_ = ChildProcess::start(settings_.command);
+  lent_ = false;
+  hung_ = false;
+  started_at_ = Clock::now();
+  const auto apart = apart_ ? settings_.command.past_control_master() : std::nullopt;
+  child_ = ChildProcess::start(apart.value_or(settings_.command));
   events_.on_process();
   if (child_.errors.is_open()) {
     const auto lines = std::make_shared<PassedLines>(context_, std::move(child_.errors), errors_);
@@ -73,7 +77,9 @@ void SupervisedLink::start() {
 }
 
 void SupervisedLink::open_session() {
-  const auto live = std::make_shared<LiveLink>(context_, child_, settings_.session, log_);
+  auto settings = settings_.session;
+  settings.greeting_timeout = greeting_timeout();
+  const auto live = std::make_shared<LiveLink>(context_, child_, settings, log_);
   session_ = {live, &live->session};
   session_->on_ready = [this] { on_ready(); };
   // The channel is closed in any case, though flows that still drain may hold the session for long.
@@ -84,10 +90,17 @@ void SupervisedLink::open_session() {
   session_->start();
 }
 
+// At the first start somebody may have to type a password. A login that is always slow shall not be cut off for ever.
+core::Duration SupervisedLink::greeting_timeout() const {
+  const auto usual = settings_.session.greeting_timeout;
+  return was_up_ ? std::min(usual, std::max(settings_.restart_patience, 2 * greeted_in_)) : usual;
+}
+
 void SupervisedLink::on_ready() {
   loan_.take_back(child_.pid);
   up_ = true;
   up_since_ = Clock::now();
+  greeted_in_ = lent_ ? core::Duration::zero() : up_since_ - started_at_;
   if (was_up_) {
     log_.info("link is up again after " + seconds_text(up_since_ - down_since_));
   } else {
@@ -103,6 +116,7 @@ void SupervisedLink::on_session_end(io::ExitStatus status, const std::string& wh
   session_ = nullptr;
   ended_ = {status, why};
   const bool was_up = std::exchange(up_, false);
+  hung_ = !was_up && was_up_ && !child_status_ && Clock::now() - started_at_ >= greeting_timeout();
   if (was_up) {
     down_since_ = Clock::now();
     lived_ = down_since_ - up_since_;
@@ -135,7 +149,10 @@ void SupervisedLink::check_child() {
 
 void SupervisedLink::child_stopped(int signal) {
   const bool wants_terminal = signal == SIGTTIN || signal == SIGTTOU;
-  if (wants_terminal && !up_ && !stopping_ && !was_up_ && loan_.lend(child_.pid)) return;
+  if (wants_terminal && !up_ && !stopping_ && !was_up_ && loan_.lend(child_.pid)) {
+    lent_ = true;
+    return;
+  }
   if (wants_terminal) {
     errors_.warning("the command asks for the terminal, which is not free: use a key or an agent");
     ::kill(-child_.pid, SIGKILL);
@@ -187,8 +204,11 @@ void SupervisedLink::retry() { try_again_later("it did not come up"); }
 
 void SupervisedLink::try_again_later(const std::string& why) {
   const auto lived = std::exchange(lived_, std::nullopt);
+  // A connection of its own that fails (a key that only the master has) is no better than a master that hangs.
+  if (!lived) apart_ = hung_ && !apart_ && settings_.command.past_control_master();
   const auto wait = back_off_.next(lived.value_or(core::Duration::zero()), chance());
-  const auto line = why + "; trying again in " + seconds_text(wait);
+  const auto how = !lived && apart_ ? ", ssh without a ControlMaster, which may be dead" : "";
+  const auto line = why + "; trying again in " + seconds_text(wait) + how;
   lived ? log_.warning("link lost: " + line) : log_.info("link is still down: " + line);
   resting_ = true;
   timer_.expires_after(wait);

@@ -22,6 +22,9 @@ class SupervisedLink {
   struct Settings {
     Command command;
     io::Session::Settings session;
+    /// How long a restart may take until the far end greets, if no start took half as long: nobody types a password,
+    /// and what a dead connection holds up (an ssh ControlMaster's) is better tried again.
+    core::Duration restart_patience = std::chrono::seconds(15);
   };
 
   /// How the first start failed.
@@ -64,6 +67,7 @@ class SupervisedLink {
 
  private:
   void open_session();
+  [[nodiscard]] core::Duration greeting_timeout() const;
   void on_ready();
   void on_session_end(io::ExitStatus status, const std::string& why);
   void child_stopped(int signal);
@@ -89,6 +93,11 @@ class SupervisedLink {
   bool was_up_ = false;  // ever
   bool stopping_ = false;
   bool resting_ = false;  // the next start is waited for
+  bool lent_ = false;     // the terminal: the start waited for a person
+  bool hung_ = false;     // the last restart was given up because nobody greeted
+  bool apart_ = false;    // ssh shall not use a ControlMaster's connection
+  core::Time started_at_{};
+  core::Duration greeted_in_{};  // of the last start that was greeted
   core::Time up_since_{};
   core::Time down_since_{};
   std::optional<core::Duration> lived_;  // how long the lost link had been up

@@ -14,7 +14,7 @@ namespace tfunnel::client {
 namespace {
 
 // What the client needs for its goodbye is about a second; only a fault takes longer.
-constexpr auto patience = std::chrono::seconds(5);
+constexpr auto most_goodbye = std::chrono::seconds(5);
 // In a row: who sends them for ever must not keep us from all else.
 constexpr int most_signals = 64;
 constexpr auto for_ever = std::chrono::steady_clock::time_point::max();
@@ -55,13 +55,12 @@ void Front::run_program() {
   }
 }
 
-// A signal, or one of the descriptors that matter before there is a program. False: the deadline has passed.
-bool Front::wait(Clock::time_point deadline) {
+// A signal, or one of the descriptors that matter before there is a program.
+void Front::wait(Clock::time_point deadline) {
   pollfd waits[] = {{signals_.descriptor(), POLLIN, 0},
                     {set_up_ ? -1 : init_.report_descriptor(), POLLIN, 0},
                     {linked_ ? -1 : client_.ready_descriptor(), POLLIN, 0}};
   const auto now = Clock::now();
-  if (deadline <= now) return false;
   const auto until = std::min(deadline, log_.due().value_or(for_ever));
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
   ::poll(waits, 3, until == for_ever ? -1 : static_cast<int>(std::max<std::int64_t>(left, 0)));
@@ -69,7 +68,12 @@ bool Front::wait(Clock::time_point deadline) {
   if (waits[1].revents != 0) look_at_report();
   if (waits[2].revents != 0) look_at_link();
   if (waits[0].revents != 0) handle_signals();
-  return true;
+}
+
+bool Front::wait(core::Patience& patience) {
+  const auto now = Clock::now();
+  wait(now + patience.next(now));
+  return !patience.is_over(Clock::now());
 }
 
 void Front::wait_for_start() {
@@ -94,21 +98,23 @@ void Front::look_at_link() { linked_ = client_.is_ready(); }
 void Front::end_all() {
   ending_ = true;
   init_.ask_to_end();
-  end_init(Clock::now() + patience);
+  end_init();
   client_.ask_to_end();
-  end_client(Clock::now() + patience);
+  end_client();
   terminal_.give_back();
 }
 
-void Front::end_init(Clock::time_point deadline) {
-  while (init_.pid() >= 0 && !hurried_ && wait(deadline)) {
+void Front::end_init() {
+  core::Patience patience(most_goodbye, Clock::now());
+  while (init_.pid() >= 0 && !hurried_ && wait(patience)) {
   }
   init_.kill();
   while (init_.pid() >= 0) wait(for_ever);
 }
 
-void Front::end_client(Clock::time_point deadline) {
-  while (client_.pid() >= 0 && !hurried_ && wait(deadline)) {
+void Front::end_client() {
+  core::Patience patience(most_goodbye, Clock::now());
+  while (client_.pid() >= 0 && !hurried_ && wait(patience)) {
   }
   client_.kill();
 }

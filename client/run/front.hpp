@@ -10,6 +10,7 @@
 #include "client/run/init_process.hpp"
 #include "client/run/run_plan.hpp"
 #include "client/run/terminal.hpp"
+#include "common/core/absence.hpp"
 #include "common/io/log.hpp"
 
 namespace tfunnel::client {
@@ -31,11 +32,12 @@ class Front {
   void look_at_report();
   void look_at_link();
   void end_all();
-  void end_client(Clock::time_point deadline);
-  void end_init(Clock::time_point deadline);
+  void end_client();
+  void end_init();
   int finish();
 
-  bool wait(Clock::time_point deadline);
+  void wait(Clock::time_point deadline);
+  bool wait(core::Patience& patience);
   void handle_signals();
   void handle(const ReceivedSignal& signal);
   void reap();

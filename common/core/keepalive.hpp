@@ -4,11 +4,13 @@
 #include <chrono>
 #include <optional>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/absence.hpp"
 
 namespace tfunnel::core {
 
-/// Decides when to ping, and when to give a link up. Told what happened; knows no clock.
+/// Decides when to ping, and when to give a link up. Told what happened; knows no clock. Time in which we ourselves did
+/// not run (a suspended machine, SIGSTOP) is no silence of the far end's, which may have slept as long: after it what
+/// waits is read, and the far end asked, before it is judged.
 class Keepalive {
  public:
   enum class Action { none, ping, dead, stalled, unanswered };
@@ -18,33 +20,46 @@ class Keepalive {
     Duration timeout = std::chrono::seconds(60);
   };
 
-  Keepalive(Limits limits, Time now) : limits_(limits), heard_(now), wrote_(now) {}
+  /// What waits at the link at this moment.
+  struct Waiting {
+    bool output = false;  // it does not take all that we have to say
+    bool input = false;   // something has come that we have not read yet
+  };
+
+  Keepalive(Limits limits, Time now) : limits_(limits), heard_{now}, wrote_{now} {}
 
   void heard(Time now) {
-    heard_ = now;
+    heard_ = {now};
     probe_until_.reset();
   }
   /// The link took bytes, or there was nothing to write.
-  void wrote(Time now) { wrote_ = now; }
+  void wrote(Time now) { wrote_ = {now}; }
 
   /// Something happened that may have broken the link: it is dead if nothing is heard within `limit`. The caller pings.
-  void probe(Time now, Duration limit) {
-    if (enabled() && !probe_until_) probe_until_ = now + limit;
-  }
+  void probe(Time now, Duration limit);
 
   /// What to do at `now`. `stalled`: the far end has read nothing for the whole timeout although
   /// bytes were waiting. `dead`: it has said nothing for that long; `unanswered`: nothing since a
   /// probe.
-  [[nodiscard]] Action check(Time now, bool output_waiting) const;
+  [[nodiscard]] Action check(Time now, Waiting waiting);
   /// How long after `now` to check again.
-  [[nodiscard]] Duration period(Time now) const;
+  [[nodiscard]] Duration next_check(Time now);
   [[nodiscard]] bool enabled() const { return limits_.interval > Duration::zero(); }
 
  private:
+  struct Silence {
+    Time since;
+    bool excused = false;  // it began anew after a gap, and has not been broken since
+  };
+  static bool begin_anew(Silence& silence, Time now);
+  bool forgive(Time now);
+
   Limits limits_;
-  Time heard_;
-  Time wrote_;
+  Silence heard_;
+  Silence wrote_;
   std::optional<Time> probe_until_;
+  Duration probe_limit_{};
+  Absence absence_;  // from our checks
 };
 
 }  // namespace tfunnel::core

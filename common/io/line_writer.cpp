@@ -10,7 +10,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/stream_path.hpp"
-#include "common/io/writable.hpp"
+#include "common/io/readiness.hpp"
 
 namespace tfunnel::io {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
-#include "common/io/writable.hpp"
+#include "common/io/readiness.hpp"
 
 namespace tfunnel::io {
 
@@ -48,6 +48,8 @@ void Link::stop() {
 }
 
 void Link::prepend(core::ByteView bytes) { batch_.add_raw(bytes); }
+
+bool Link::input_waiting() const { return is_readable(channel_.read_descriptor()); }
 
 void Link::wait_readable() {
   channel_.when_readable([self = shared_from_this()](error_code error) {

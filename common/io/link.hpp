@@ -41,6 +41,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void wake();
   /// True while bytes wait for the channel.
   [[nodiscard]] bool output_waiting() const { return !batch_.empty() || mux_.has_output(); }
+  /// True if the channel has something that was not read yet, also its end. A system call.
+  [[nodiscard]] bool input_waiting() const;
 
  private:
   static constexpr int never = 1000;

@@ -29,6 +29,7 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       budget_(settings.buffer_size),
       path_(settings.data_path, channel),
       mux_(mux_settings(settings), budget_, *this, acceptor),
+      greeting_patience_(settings.greeting_timeout, Clock::now()),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context),
       grace_(context) {
@@ -49,9 +50,10 @@ void Session::start() {
 }
 
 void Session::watch_greeting() {
-  timer_.expires_after(settings_.greeting_timeout);
+  timer_.expires_after(greeting_patience_.next(Clock::now()));
   timer_.async_wait([this](error_code error) {
     if (error || hello_received_ || ended_) return;
+    if (!greeting_patience_.is_over(Clock::now()) || link_->input_waiting()) return watch_greeting();
     end(ExitStatus::link_lost,
         std::string(far_name(settings_.role)) + " has not greeted in time; it said " + quoted(greeting_.noise()));
   });
@@ -129,7 +131,7 @@ void Session::watch_keepalive() {
     timer_.cancel();
     return;
   }
-  timer_.expires_after(keepalive_.period(Clock::now()));
+  timer_.expires_after(keepalive_.next_check(Clock::now()));
   timer_.async_wait([this](error_code error) {
     if (!error && !ended_ && !leaving_) check_keepalive();
   });
@@ -141,8 +143,8 @@ void Session::check_keepalive() {
   const auto seconds =
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(settings_.keepalive.timeout).count()) + " s";
   const auto now = Clock::now();
-  const bool waiting = link_->output_waiting();
-  if (!waiting) keepalive_.wrote(now);
+  const core::Keepalive::Waiting waiting{link_->output_waiting(), link_->input_waiting()};
+  if (!waiting.output) keepalive_.wrote(now);
   switch (keepalive_.check(now, waiting)) {
     case Action::stalled:
       return end(ExitStatus::protocol, who + " has read nothing for " + seconds + "; giving up (--keepalive-timeout)");

@@ -82,6 +82,7 @@ class Session final : private core::LinkListener {
   core::Mux mux_;
   std::shared_ptr<Link> link_;
   core::GreetingSearch greeting_;
+  core::Patience greeting_patience_;
   core::Keepalive keepalive_;
   asio::steady_timer timer_;
   asio::steady_timer grace_;

@@ -1,6 +1,7 @@
 """When the link ends both ends must end, with a clear line and status 69."""
 
 import signal
+import time
 
 import links
 import netlab
@@ -60,6 +61,26 @@ def test_dead_peer_is_noticed(lab, server, start_tunnel, stopped):
     victim.signal(signal.SIGSTOP)
     assert survivor.wait(10) == LINK_ENDED
     victim.kill()
+
+
+@pytest.mark.parametrize("first", ["client", "proxy"])
+def test_both_ends_that_were_stopped_for_long_go_on(lab, server, start_tunnel, first):
+    """A suspended machine: neither end was silent, for neither could have heard the other."""
+    del server
+    args = "--keepalive 1 --keepalive-timeout 2"
+    tunnel = start_tunnel(client_args=args, proxy_args=args)
+    ends = [tunnel.client, tunnel.proxy] if first == "client" else [tunnel.proxy, tunnel.client]
+    with some_flow(lab) as flow:
+        assert traffic_talk.echoes(flow)
+        for end in ends:
+            end.signal(signal.SIGSTOP)
+        flow.sendall(b"said meanwhile")
+        time.sleep(3.5)  # the pause itself
+        for end in ends:
+            end.signal(signal.SIGCONT)
+        assert traffic_talk.receive_exactly(flow, 14) == b"said meanwhile"
+        assert traffic_talk.echoes(flow)
+        assert tunnel.client.running() and tunnel.proxy.running()
 
 
 def test_closed_link_before_the_greeting(start_tunnel):

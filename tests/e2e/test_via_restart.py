@@ -286,6 +286,34 @@ def test_stopped_ssh_is_continued_or_replaced(lab, commands, via):
     supervised.wait_for_answer(lab, "a stopped ssh", since)
 
 
+def test_client_and_far_end_that_were_stopped_for_long_go_on(lab, via):
+    tunnel = via(NOT_THE_COMMAND_ITSELF, client_args=KEEPALIVE)
+    everything = [tunnel.client_pid, *tunnel.processes()]
+    with traffic_talk.open_echo(lab.client, *supervised.FAR) as flow:
+        assert traffic_talk.echoes(flow)
+        supervised.kill(everything, signal.SIGSTOP)
+        time.sleep(3.5)  # the pause itself
+        supervised.kill(everything, signal.SIGCONT)
+        assert traffic_talk.echoes(flow)
+    assert supervised.LOST not in tunnel.log()
+
+
+def test_dead_ssh_master_does_not_hold_up_the_link(lab, commands, via):
+    """The connection that all later ssh share hangs, and the master knows nothing of it."""
+    commands.start_sshd()
+    tunnel = via(f"ssh -o ControlMaster=auto -o ControlPath={lab.directory}/master -o ControlPersist=60 host tfunnel")
+    cut_off = tunnel.far_pids()
+    connection = lab.client.run(["ss", "-Htn", "dport", "=", f":{topology.SSH_PORT}"]).stdout.split()
+    port = connection[3].rsplit(":", 1)[1]
+    lab.far.nft(f"table inet dead {{ chain input {{ type filter hook input priority 0; tcp sport {port} drop; }} }}")
+    lab.client.ip(*NETWORK_CHANGES["address"])
+    tunnel.wait_for_log(supervised.LOST)
+    tunnel.wait_for_log("ssh without a ControlMaster", 20)
+    tunnel.wait_for_log(supervised.AGAIN)
+    assert supervised.answered(lab)
+    supervised.kill(cut_off)  # nothing tells it
+
+
 NETWORK_CHANGES = {
     "link": ["link set lan0 down", "link set lan0 up"],
     "address": ["addr add 192.0.2.200/32 dev lo"],

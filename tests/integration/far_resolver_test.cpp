@@ -220,7 +220,7 @@ TEST_F(FarResolver, StreamReachesTheFirstServerThatAccepts) {
 TEST_F(FarResolver, SilentFlowEndsAndGivesItsDescriptorsBack) {
   Tunnel::Terms terms;
   terms.names.dns = {server_.local().text()};
-  terms.udp_timeouts = {std::chrono::milliseconds(300), std::chrono::milliseconds(300)};
+  terms.udp_timeouts = {std::chrono::milliseconds(1500), std::chrono::milliseconds(1500)};
   tunnel_.emplace(over_pipes, terms);
   const auto before = open_descriptors();
   application_ = tunnel_->udp_application();

@@ -152,7 +152,7 @@ TEST_F(SlowSteps, OtherFlowsDoNotWait) {
 TEST_F(SlowSteps, AttemptEndsAtTheTimeLimit) {
   CapturedLog log;
   {
-    Tunnel tunnel(over_pipes, through({upstream_.url()}, std::chrono::milliseconds(300), maker()));
+    Tunnel tunnel(over_pipes, through({upstream_.url()}, std::chrono::milliseconds(1500), maker()));
     auto near = tunnel.connect(destination);
     auto peer = upstream_.accept();
     peer.request();

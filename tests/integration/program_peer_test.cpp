@@ -213,9 +213,9 @@ TEST_P(FarEnd, ThatFallsSilentIsPingedAndGivenUp) {
 }
 
 TEST_P(FarEnd, ThatAnswersIsNotGivenUp) {
-  Program program(GetParam(), {"--keepalive", "0.05", "--keepalive-timeout", "0.2"});
+  Program program(GetParam(), {"--keepalive", "0.2", "--keepalive-timeout", "1"});
   program.write(hello());
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 100; ++i) {
     program.write(delimited(ping()));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

@@ -81,7 +81,7 @@ TEST_F(Socks5Faults, EndInTheMiddleOfTheHandshakeIsAReset) {
 }
 
 TEST_F(Socks5Faults, SilenceInTheMiddleOfTheHandshakeTimesOut) {
-  Tunnel hasty(over_pipes, {.connect_timeout = std::chrono::milliseconds(500), .socks5 = at(door.endpoint())});
+  Tunnel hasty(over_pipes, {.connect_timeout = std::chrono::milliseconds(1500), .socks5 = at(door.endpoint())});
   auto near = hasty.connect(endpoint("192.0.2.1", 25));
   take_request();
   EXPECT_EQ(near.wait_end(), Ending::reset);

@@ -37,7 +37,7 @@ class Udp : public testing::TestWithParam<const char*> {
     return eventually([&] { return tunnel.call([&] { return application->datagrams.size(); }) >= count; });
   }
 
-  Tunnel tunnel{over_pipes, {.udp_timeouts = {300ms, 600ms}}};
+  Tunnel tunnel{over_pipes, {.udp_timeouts = {1500ms, 3s}}};
   std::shared_ptr<UdpApplication> application = tunnel.udp_application();
   Socket server = bound_socket(SOCK_DGRAM, GetParam());
 };

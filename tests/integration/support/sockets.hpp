@@ -12,7 +12,7 @@
 namespace tfunnel::test {
 
 /// No single wait of a test takes longer.
-constexpr auto patience = std::chrono::seconds(10);
+constexpr auto patience = std::chrono::seconds(80);
 
 /// Polls until `done()` or the deadline; returns its last answer.
 template <class Predicate>
