@@ -66,8 +66,7 @@ io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions&
   app::Tunnel tunnel(common, {wire::ROLE_CLIENT, false}, log);
   std::shared_ptr<io::Session> link;
   Capture capture(
-      tunnel.context(), open_capture_sockets(options.ports, options.fwmark), [&] { return link; }, is_local_address,
-      common.udp_timeouts(), log);
+      tunnel.context(), open_capture_sockets(options.ports, options.fwmark), [&] { return link; }, is_local_address, log);
   // The tunnel owns the session, which lives as long as the event loop.
   link = {std::shared_ptr<void>(), &tunnel.connect(nullptr)};
   link->on_ready = [&] { capture.set_mode(CaptureMode::serve); };

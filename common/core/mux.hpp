@@ -45,6 +45,7 @@ struct Counters {
   std::uint64_t datagrams_dropped = 0;
   std::uint64_t datagrams_refused = 0;  // answered with an error, because no way out takes them
   std::uint64_t errors_dropped = 0;     // DatagramError frames that found their queue full
+  std::uint64_t flows_spared = 0;       // UDP flows that gave way
 };
 
 /// The state of one link's multiplexing. Both ends use the same class.
@@ -58,6 +59,7 @@ class Mux {
     wire::Role role = wire::ROLE_CLIENT;
     std::size_t max_flows = 65'536;
     std::string software;
+    UdpTimeouts udp_timeouts = {};
   };
 
   /// `budget`, `listener` and `acceptor` must outlive the mux; without acceptor all flows that the
@@ -104,7 +106,11 @@ class Mux {
 
   /// A new flow to the far end, or null if there are too many. REQUIRES: Hello was received.
   Flow* open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler);
-  [[nodiscard]] bool full() const { return flows_.size() >= std::min(settings_.max_flows, peer_max_flows_); }
+  /// No such flow can be opened now. The last few places are for UDP, which makes room for itself.
+  [[nodiscard]] bool full(Transport transport) const;
+  /// To be called before open(): when few places are left, the UDP flow that can best be spared is ended. Its place is
+  /// free when the far end has answered, so this begins early.
+  void make_room(Time now);
   /// The connection asked for is made.
   void opened(Flow& flow, const Endpoint& local);
   /// It has something to send.
@@ -118,6 +124,20 @@ class Mux {
   /// Breaks the flow off; its handler is released.
   void reset(Flow& flow, Reason reason);
   void datagram_error(Flow& flow, const Endpoint& peer, Reason reason);
+
+  /// From here on a UDP flow is ended, by FlowHandler::on_fin(), when it is silent for too long or must give way. No
+  /// effect the second time.
+  void watch(Flow& flow, Time now);
+  /// A datagram of it came or went.
+  void used(Flow& flow, UdpIdle::Way way, Time now) { udp_flows_.used(flow, way, now); }
+  /// Its local end has a descriptor.
+  void holds_descriptor(Flow& flow) { udp_flows_.holds_descriptor(flow); }
+  /// Ends the UDP flows that have been silent for too long; true if others are left.
+  bool end_silent_flows(Time now);
+  /// Ends the UDP flow that can best be spared (UdpIdleList::dispensable()), never `but`; false: there is none.
+  bool spare_udp_flow(Time now, UdpIdleList::Need need, const Flow* but = nullptr);
+  /// Called when there is a first UDP flow that may fall silent.
+  void on_udp(std::function<void()> heard) { on_udp_ = std::move(heard); }
 
   [[nodiscard]] MemoryBudget& budget() { return budget_; }
   [[nodiscard]] Counters& counters() { return counters_; }
@@ -184,12 +204,15 @@ class Mux {
   void end_sending(Flow& flow);
   void release_if_over(Flow& flow);
   void wake();
+  [[nodiscard]] std::size_t flow_limit() const { return std::min(settings_.max_flows, peer_max_flows_); }
+  void end_udp(UdpIdle& idle);
 
   Settings settings_;
   MemoryBudget& budget_;
   LinkListener& listener_;
   FlowAcceptor* acceptor_;
   std::function<void()> wake_;
+  std::function<void()> on_udp_;
   Counters counters_;
 
   Flows flows_;
@@ -197,6 +220,7 @@ class Mux {
   FlowId last_peer_id_;
   IdUse local_ids_ = IdUse::none;
   IdUse peer_ids_ = IdUse::none;
+  UdpIdleList udp_flows_;
   Scheduler scheduler_;
   Pacer pacer_;
   Acknowledger acknowledger_;

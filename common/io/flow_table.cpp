@@ -42,6 +42,7 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
        << " bytes; of these without a copy " << counters.bytes_sent_moved << " and " << counters.bytes_received_moved
        << "\n"
        << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused << "\n"
+       << "UDP flows that gave way to others: " << counters.flows_spared << "\n"
        << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
   return text.str();
 }

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/core/udp_idle.hpp"
-
 namespace tfunnel::test {
 namespace {
 
@@ -79,26 +77,6 @@ TEST(Keepalive, IsCheckedOftenEnoughToKeepItsPromiseButNeverSpins) {
     const Keepalive keepalive(some, start);
     EXPECT_GT(keepalive.period(start), 0s);
     EXPECT_LE(keepalive.period(start), some.interval);
-  }
-}
-
-TEST(UdpIdle, UnansweredFlowEndsSooner) {
-  const core::UdpTimeouts timeouts{30s, 120s};
-  core::UdpIdle idle(start);
-  idle.sent(start);
-  EXPECT_FALSE(idle.expired(start + 29s, timeouts));
-  EXPECT_TRUE(idle.expired(start + 30s, timeouts));
-  idle.received(start + 1s);
-  EXPECT_FALSE(idle.expired(start + 120s, timeouts));
-  EXPECT_TRUE(idle.expired(start + 121s, timeouts));
-}
-
-TEST(UdpIdle, EachDatagramStartsTheClockAnew) {
-  const core::UdpTimeouts timeouts{30s, 120s};
-  core::UdpIdle idle(start);
-  for (int i = 0; i < 10; ++i) {
-    idle.sent(start + i * 29s);
-    EXPECT_FALSE(idle.expired(start + i * 29s + 29s, timeouts));
   }
 }
 
