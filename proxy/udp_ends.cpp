@@ -49,8 +49,7 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application)
   const auto attempt = [&] { return open(made, v4 ? udp::v4() : udp::v6(), as_application); };
   auto error = around_.reserve.make(attempt, flow_);
   if (error) {
-    around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
-    undeliverable(peer, io::reason_of(error));
+    no_socket(peer, error);
     return nullptr;
   }
   made.set_option(asio::socket_base::receive_buffer_size(receive_buffer), error);
@@ -61,6 +60,16 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application)
   mux_.holds_descriptor(*flow_);
   wait_readable(*socket);
   return &*socket;
+}
+
+// That the application's port is taken on this host says nothing about the peer.
+void UdpEnd::no_socket(const core::Endpoint& peer, error_code error) {
+  around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
+  if (error == asio::error::address_in_use) {
+    ++mux_.counters().datagrams_dropped;
+  } else {
+    undeliverable(peer, io::reason_of(error));
+  }
 }
 
 void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {

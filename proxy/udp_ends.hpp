@@ -76,6 +76,7 @@ class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::ena
   void send_directly(const core::Endpoint& peer, core::ByteView payload, bool as_application);
   /// The socket for the peer's family; null, with the error reported, if it cannot be made.
   udp::socket* socket_for(const core::Endpoint& peer, bool as_application);
+  void no_socket(const core::Endpoint& peer, error_code error);
   error_code open(udp::socket& socket, udp protocol, bool as_application);
   void wait_readable(udp::socket& socket);
   void read(udp::socket& socket);
