@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include "client/capture/capture.hpp"
-#include "client/capture/transparent_socket.hpp"
 #include "client/links/link_guard.hpp"
 #include "client/via_client.hpp"
 #include "common/app/tunnel.hpp"
+#include "common/io/local_address_linux.hpp"
 
 namespace tfunnel::client {
 
@@ -52,7 +52,7 @@ io::ExitStatus serve_via(const app::CommonOptions& common, const ClientOptions& 
   ViaHooks hooks;
   hooks.groups = guard.groups();
   hooks.sockets = [&] { return std::move(sockets); };
-  hooks.is_local = is_local_address;
+  hooks.is_local = io::is_local_address;
   hooks.name = "tfunnel client";
   hooks.terminal_owner = ::getpgrp();
   return run_via(common, options.link, Command::shell(options.link.via), hooks);
@@ -66,8 +66,8 @@ io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions&
   app::Tunnel tunnel(common, {wire::ROLE_CLIENT, false}, log);
   std::shared_ptr<io::Session> link;
   Capture capture(
-      tunnel.context(), open_capture_sockets(options.ports, options.fwmark), [&] { return link; }, is_local_address,
-      common.udp_timeouts(), log);
+      tunnel.context(), open_capture_sockets(options.ports, options.fwmark), [&] { return link; }, io::is_local_address,
+      log);
   // The tunnel owns the session, which lives as long as the event loop.
   link = {std::shared_ptr<void>(), &tunnel.connect(nullptr)};
   link->on_ready = [&] { capture.set_mode(CaptureMode::serve); };

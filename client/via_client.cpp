@@ -49,8 +49,7 @@ class ViaClient {
         finishing_(context_),
         links_(context_, group_settings(common, options, command, hooks),
                {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); }}, log_),
-        network_(context_, [this](const char* what) { network_changed(what); }),
-        timeouts_(common.udp_timeouts()) {
+        network_(context_, [this](const char* what) { network_changed(what); }) {
     signals_.add(SIGUSR1);
     signals_.add(SIGCHLD);
     app::ignore_sigpipe();
@@ -63,7 +62,7 @@ class ViaClient {
     wait_for_signal();
     links_.start();
     capture_.emplace(
-        context_, hooks_.sockets(), [this] { return links_.choose(); }, hooks_.is_local, timeouts_, log_);
+        context_, hooks_.sockets(), [this] { return links_.choose(); }, hooks_.is_local, log_);
     network_.start();
     context_.run();
     return status_;
@@ -129,7 +128,6 @@ class ViaClient {
   asio::steady_timer finishing_;
   LinkGroup links_;
   NetworkWatch network_;
-  core::UdpTimeouts timeouts_;
   std::optional<Capture> capture_;
   core::Time progress_at_{};
   std::uint64_t passed_ = 0;

@@ -30,35 +30,11 @@ struct Attempt {
   asio::cancellation_signal cancel;
 };
 
-result<tcp::socket> connect(Egress& egress, Namer* namer, Target target, io::Relay& relay,
-                            const asio::yield_context& yield) {
-  if (namer != nullptr && egress.wants_name(target)) {
-    auto name = namer->find(target, relay, yield);
-    if (!name) return name.error();
-    target.name = std::move(*name);
-  }
-  return egress.connect(target, yield);
-}
-
-/// The whole set-up of one connection, run as a coroutine.
-void dial_flow(Egress& egress, Namer* namer, const Target& target, const std::shared_ptr<io::Relay>& relay,
-               core::Mux& mux, core::Flow*& flow, const asio::yield_context& yield) {
-  auto socket = connect(egress, namer, target, *relay, yield);
-  if (flow == nullptr) return;
-  if (!socket) {
-    relay->fail(io::reason_of(socket.error()));
-    return;
-  }
-  error_code error;
-  const auto local = socket->local_endpoint(error);
-  mux.opened(*flow, io::from_asio(local));
-  relay->attach(std::move(*socket));
-}
-
 }  // namespace
 
-Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log, Namer* namer)
-    : context_(context), egress_(egress), datagrams_(datagrams), log_(log), namer_(namer) {}
+Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, DescriptorReserve& reserve,
+               const io::Log& log, Namer* namer)
+    : context_(context), egress_(egress), datagrams_(datagrams), reserve_(reserve), log_(log), namer_(namer) {}
 
 void Dialer::serve(core::Mux& mux, io::DataPath* path) {
   mux_ = &mux;
@@ -70,6 +46,33 @@ std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
   log_.debug("open " + flow.request.text());
   if (flow.request.transport == core::Transport::udp) return datagrams_.add(flow);
   return dial(flow);
+}
+
+result<tcp::socket> Dialer::connect(Target target, io::Relay& relay, const asio::yield_context& yield) {
+  if (namer_ != nullptr && egress_.wants_name(target)) {
+    auto name = namer_->find(target, relay, yield);
+    if (!name) return name.error();
+    target.name = std::move(*name);
+  }
+  reserve_.refill();
+  auto socket = egress_.connect(target, yield);
+  if (!socket && reserve_.relieve(socket.error())) socket = egress_.connect(target, yield);
+  return socket;
+}
+
+/// The whole set-up of one connection, run as a coroutine. `flow` becomes null when the flow is given up.
+void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, core::Flow*& flow,
+                       const asio::yield_context& yield) {
+  auto socket = connect(target, *relay, yield);
+  if (flow == nullptr) return;
+  if (!socket) {
+    relay->fail(io::reason_of(socket.error()));
+    return;
+  }
+  error_code error;
+  const auto local = socket->local_endpoint(error);
+  mux_->opened(*flow, io::from_asio(local));
+  relay->attach(std::move(*socket));
 }
 
 // The coroutine and the relay know of each other only through `attempt`: whichever ends first clears it.
@@ -90,7 +93,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
       [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
-       attempt](asio::yield_context yield) { dial_flow(egress_, namer_, target, relay, *mux_, attempt->flow, yield); },
+       attempt](asio::yield_context yield) { dial_flow(target, relay, attempt->flow, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay, attempt](const std::exception_ptr& failure) {
         // A flow that was given up ends its coroutine wherever that is.
         if (!failure || attempt->flow == nullptr) return;

@@ -6,6 +6,7 @@
 #include "common/core/mux.hpp"
 #include "common/io/log.hpp"
 #include "common/io/relay.hpp"
+#include "proxy/descriptor_reserve.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/namer.hpp"
 
@@ -15,8 +16,8 @@ class Dialer final : public core::FlowAcceptor {
  public:
   /// All that is referred to must outlive the io_context's last handler.
   /// `namer`, which may be null, finds the names that the egress wants.
-  Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, const io::Log& log,
-         Namer* namer = nullptr);
+  Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, DescriptorReserve& reserve,
+         const io::Log& log, Namer* namer = nullptr);
 
   /// The mux whose flows are answered, and its link's stage (null: copy); the mux must be set before the first flow and
   /// outlive the dialer's use.
@@ -26,10 +27,14 @@ class Dialer final : public core::FlowAcceptor {
 
  private:
   std::shared_ptr<core::FlowHandler> dial(core::Flow& flow);
+  result<tcp::socket> connect(Target target, io::Relay& relay, const asio::yield_context& yield);
+  void dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, core::Flow*& flow,
+                 const asio::yield_context& yield);
 
   asio::io_context& context_;
   Egress& egress_;
   DatagramEgress& datagrams_;
+  DescriptorReserve& reserve_;
   const io::Log& log_;
   Namer* namer_;
   core::Mux* mux_ = nullptr;

@@ -12,11 +12,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 }
 
-// An end with another behind it does not know when that one last had something to do.
-void DnsEnd::sweep(core::Time now, const core::UdpTimeouts& timeouts) {
-  if (!other_) expire(now, timeouts);
-}
-
 void DnsEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   if (over()) return;
   heard(Clock::now());
@@ -119,25 +114,14 @@ core::Pulled DnsEnd::pull(core::Batch& batch, std::size_t allowance, core::Time 
 
 std::string DnsEnd::describe() const { return other_ ? other_->describe() : "names only"; }
 
-DnsEnds::DnsEnds(asio::io_context& context, DnsRoutes routes, const core::UdpTimeouts& timeouts)
-    : routes_(std::move(routes)), sweep_(context, timeouts, [this](auto now, const auto& limits) {
-        for (const auto& weak : ends_) {
-          if (const auto end = weak.lock()) end->sweep(now, limits);
-        }
-        std::erase_if(ends_, [](const auto& weak) { return weak.expired(); });
-        return !ends_.empty();
-      }) {}
-
 void DnsEnds::serve(core::Mux& mux) {
   mux_ = &mux;
   routes_.others->serve(mux);
 }
 
 std::shared_ptr<core::FlowHandler> DnsEnds::add(core::Flow& flow) {
-  auto end = std::make_shared<DnsEnd>(*mux_, Clock::now(), routes_);
-  end->bind(flow);
-  ends_.push_back(end);
-  sweep_.wake();
+  auto end = std::make_shared<DnsEnd>(*mux_, routes_);
+  end->bind(flow, Clock::now());
   return end;
 }
 

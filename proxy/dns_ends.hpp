@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "common/io/datagram_end.hpp"
-#include "common/io/idle_sweep.hpp"
 #include "common/io/log.hpp"
 #include "proxy/dns_upstream.hpp"
 #include "proxy/egress.hpp"
@@ -27,14 +26,10 @@ struct DnsRoutes {
   NameTable* names = nullptr;
 };
 
-/// One flow. What is no DNS goes on to an end of DnsRoutes::others, made when first needed; from then on that end
-/// decides when the flow falls silent.
+/// One flow. What is no DNS goes on to an end of DnsRoutes::others, made when first needed.
 class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this<DnsEnd> {
  public:
-  DnsEnd(core::Mux& mux, core::Time now, const DnsRoutes& routes) : DatagramEnd(mux, now), routes_(routes) {}
-
-  /// Ends the flow if it has been silent too long.
-  void sweep(core::Time now, const core::UdpTimeouts& timeouts);
+  DnsEnd(core::Mux& mux, const DnsRoutes& routes) : DatagramEnd(mux), routes_(routes) {}
 
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   void on_datagram_error(const core::Endpoint& peer, core::Reason reason) override;
@@ -68,7 +63,7 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
 class DnsEnds final : public DatagramEgress {
  public:
   /// What `routes` points to must outlive the io_context's last handler, and so must this.
-  DnsEnds(asio::io_context& context, DnsRoutes routes, const core::UdpTimeouts& timeouts);
+  explicit DnsEnds(DnsRoutes routes) : routes_(std::move(routes)) {}
 
   void serve(core::Mux& mux) override;
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
@@ -76,8 +71,6 @@ class DnsEnds final : public DatagramEgress {
  private:
   DnsRoutes routes_;
   core::Mux* mux_ = nullptr;
-  std::vector<std::weak_ptr<DnsEnd>> ends_;  // the mux owns them
-  io::IdleSweep sweep_;
 };
 
 }  // namespace tfunnel::proxy

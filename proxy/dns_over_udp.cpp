@@ -3,6 +3,8 @@
 #include <memory>
 #include <random>
 
+#include "common/io/errors.hpp"
+
 namespace tfunnel::proxy {
 
 namespace {
@@ -37,7 +39,7 @@ result<dns::Message> ask_over_udp(asio::io_context& context, const core::Endpoin
   const auto socket = std::make_shared<udp::socket>(context);
   socket->open(endpoint.protocol(), error);
   if (!error) socket->connect(endpoint, error);
-  if (error) return error;
+  if (error) return io::any_port_error(error);
   dns::Message ours(query.begin(), query.end());
   dns::set_id(ours, random_id());
   Deadline deadline(context, timeout, [socket] { socket->cancel(); });

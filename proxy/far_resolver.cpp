@@ -25,11 +25,12 @@ bool is_trouble(const dns::Message& answer) {
 }  // namespace
 
 FarResolver::FarResolver(asio::io_context& context, Settings settings, Egress* way_out, DnsUpstream* stream,
-                         const io::Log& log)
+                         DescriptorReserve& reserve, const io::Log& log)
     : context_(context),
       settings_(std::move(settings)),
       way_out_(way_out),
       stream_(stream),
+      reserve_(reserve),
       log_(log),
       direct_(context, settings_.timeout),
       own_(settings_.resolv_conf) {}
@@ -77,7 +78,12 @@ result<dns::Message> FarResolver::resolve(const dns::Message& query, const asio:
 result<dns::Message> FarResolver::ask_one(const core::Endpoint& server, const dns::Message& query,
                                           const asio::yield_context& yield) {
   if (behind_way_out(server) && stream_ != nullptr) return ask_stream(server, query, yield);
-  return ask_over_udp(context_, server, query, settings_.timeout, yield);
+  reserve_.refill();
+  auto answer = ask_over_udp(context_, server, query, settings_.timeout, yield);
+  if (!answer && reserve_.relieve(answer.error())) {
+    answer = ask_over_udp(context_, server, query, settings_.timeout, yield);
+  }
+  return answer;
 }
 
 // Waits in a coroutine for what comes as a callback.

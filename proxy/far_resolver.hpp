@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/io/log.hpp"
+#include "proxy/descriptor_reserve.hpp"
 #include "proxy/dns_upstream.hpp"
 #include "proxy/egress_direct.hpp"
 #include "proxy/nameservers.hpp"
@@ -24,7 +25,8 @@ class FarResolver final : public DnsUpstream {
 
   /// `way_out` is where streams to Settings::servers go, and `stream` how queries to them do; both null if this host
   /// reaches them itself. Everything referred to must outlive the io_context's last handler, and so must this.
-  FarResolver(asio::io_context& context, Settings settings, Egress* way_out, DnsUpstream* stream, const io::Log& log);
+  FarResolver(asio::io_context& context, Settings settings, Egress* way_out, DnsUpstream* stream,
+              DescriptorReserve& reserve, const io::Log& log);
 
   /// The server is of no matter. Errors: what the last server's was. An answer that tells of a server's trouble
   /// (SERVFAIL, NOTIMP, REFUSED) counts only if no other server has a better one.
@@ -48,6 +50,7 @@ class FarResolver final : public DnsUpstream {
   Settings settings_;
   Egress* way_out_;
   DnsUpstream* stream_;
+  DescriptorReserve& reserve_;
   const io::Log& log_;
   DirectEgress direct_;
   Nameservers own_;

@@ -3,14 +3,14 @@
 namespace tfunnel::proxy {
 
 NameServices::NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
-                           const core::UdpTimeouts& timeouts, InterceptorFactory* interceptors, const io::Log& log)
+                           DescriptorReserve& reserve, InterceptorFactory* interceptors, const io::Log& log)
     : learns_(way_out.is_upstream && options.mode() != NameMode::never),
       namer_(context, names_, {.mode = options.mode()}),
       stream_(context, way_out.streams, log),
       resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &way_out.streams : nullptr,
-                way_out.is_upstream ? &stream_ : nullptr, log),
+                way_out.is_upstream ? &stream_ : nullptr, reserve, log),
       resolver_egress_(options.resolver(), resolver_, way_out.streams),
-      ends_(context, routes(way_out, options), timeouts) {
+      ends_(routes(way_out, options)) {
   egress_ = &resolver_egress_;
   if (learns_) egress_ = &learn_.emplace(context, *egress_, learner_, log);
   if (interceptors != nullptr) egress_ = &intercept_.emplace(context, *egress_, *interceptors, log);

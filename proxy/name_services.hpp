@@ -28,8 +28,8 @@ struct WayOut {
 class NameServices {
  public:
   /// `interceptors` may be null. All that is referred to must outlive the io_context's last handler, and so must this.
-  NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
-               const core::UdpTimeouts& timeouts, InterceptorFactory* interceptors, const io::Log& log);
+  NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options, DescriptorReserve& reserve,
+               InterceptorFactory* interceptors, const io::Log& log);
 
   // What a Dialer takes.
   [[nodiscard]] Egress& egress() { return *egress_; }

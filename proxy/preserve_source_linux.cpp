@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 
 #include "common/io/errors.hpp"
+#include "common/io/local_address_linux.hpp"
 #include "proxy/access_rules.hpp"
+#include "proxy/connection_takeover_linux.hpp"
 
 namespace tfunnel::proxy {
 
@@ -39,7 +41,11 @@ TransparentBinding::TransparentBinding() {
 }
 
 // Connections from one source to several destinations share its port, which SO_REUSEADDR permits as long as nobody
-// listens there. Datagram sockets must not share: they would take each other's answers.
+// listens there. Datagram sockets share it only with those of earlier far ends, whose link is dead perhaps and who do
+// not know it yet: of several the kernel gives a datagram to the one that was bound last (net/ipv4/udp.c: a socket
+// enters its hash chain at the head, and the first of equals is taken), which is the one of the living link. With
+// SO_REUSEPORT it would choose by a hash. At an address of this host itself they share with nobody, whose datagrams
+// they would take.
 error_code TransparentBinding::bind(int socket, const core::Endpoint& source) {
   // Whoever speaks for a loopback or broadcast address wants to be taken for somebody else.
   if (!is_ordinary_source(source.address)) return asio::error::access_denied;
@@ -47,11 +53,17 @@ error_code TransparentBinding::bind(int socket, const core::Endpoint& source) {
   int type = 0;
   socklen_t size = sizeof type;
   ::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size);
-  if (!error && type == SOCK_STREAM) error = set(socket, SOL_SOCKET, SO_REUSEADDR);
+  const bool may_share = type == SOCK_STREAM || !io::is_local_address(source.address);
+  if (!error && may_share) error = set(socket, SOL_SOCKET, SO_REUSEADDR);
   if (error) return error;
   const auto endpoint = io::to_asio<tcp>(source);
   if (::bind(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return io::last_error();
   return {};
+}
+
+// Connections of this host itself are none of a far end's.
+bool TransparentBinding::take_over(const core::Endpoint& source, const core::Endpoint& destination) {
+  return !io::is_local_address(source.address) && end_own_connection(source, destination);
 }
 
 }  // namespace tfunnel::proxy

@@ -21,6 +21,7 @@ class TransparentBinding final : public SourceBinding {
   TransparentBinding();
 
   error_code bind(int socket, const core::Endpoint& source) override;
+  bool take_over(const core::Endpoint& source, const core::Endpoint& destination) override;
 };
 
 }  // namespace tfunnel::proxy

@@ -56,12 +56,13 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
   auto& context = tunnel.context();
   const Gate gate = options.access.gate();
-  WaysOut ways_out(context, {common, options, upstream, gate, extensions.binding}, log);
-  NameServices services(context, ways_out.way_out(), names_within(options), common.udp_timeouts(),
-                        extensions.interceptors, log);
-  Dialer dialer(context, services.egress(), services.datagrams(), log, services.namer());
+  DescriptorReserve reserve;
+  WaysOut ways_out(context, {options, upstream, gate, reserve, extensions.binding}, log);
+  NameServices services(context, ways_out.way_out(), names_within(options), reserve, extensions.interceptors, log);
+  Dialer dialer(context, services.egress(), services.datagrams(), reserve, log, services.namer());
   GuardedAcceptor acceptor(dialer, gate, log);
   auto& session = tunnel.connect(&acceptor);
+  reserve.serve(session.mux());
   acceptor.serve(session.mux());
   dialer.serve(session.mux(), session.data_path());
   return tunnel.run();

@@ -23,6 +23,18 @@ constexpr int most_in_a_row = 64;
 constexpr std::size_t most_waiting = 16;
 constexpr std::size_t largest_datagram = 65'535;
 
+// Connected, so that only the relay's datagrams come in.
+error_code connect(udp::socket& socket, const udp::endpoint& relay) {
+  error_code error;
+  socket.close(error);
+  socket.open(relay.protocol(), error);
+  if (error) return error;
+  socket.connect(relay, error);
+  if (error) return io::any_port_error(error);
+  socket.non_blocking(true, error);
+  return error;
+}
+
 }  // namespace
 
 void Socks5UdpEnd::deliver(const core::Endpoint& peer, core::ByteView payload) {
@@ -42,6 +54,8 @@ void Socks5UdpEnd::wait_for_association(const core::Endpoint& peer, core::ByteVi
 
 void Socks5UdpEnd::associate() {
   attempt_ = std::make_unique<asio::cancellation_signal>();
+  around_.reserve.refill(flow_);
+  mux_.holds_descriptor(*flow_);
   const auto self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this());
   asio::spawn(
       around_.context, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
@@ -80,7 +94,6 @@ void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
   }
 }
 
-// Connected, so that only the relay's datagrams come in.
 error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
   error_code error;
   auto relay = dialled.bound.endpoint;
@@ -90,9 +103,7 @@ error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
   if (error) return error;
   const auto endpoint = io::to_asio<udp>(relay);
   udp::socket socket(around_.context);
-  socket.open(endpoint.protocol(), error);
-  if (!error) socket.connect(endpoint, error);
-  if (!error) socket.non_blocking(true, error);
+  error = around_.reserve.make([&] { return connect(socket, endpoint); }, flow_);
   if (error) return error;
   error_code ignored;
   socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer), ignored);
@@ -181,9 +192,8 @@ std::string Socks5UdpEnd::describe() const {
 }
 
 std::shared_ptr<core::FlowHandler> Socks5Datagrams::add(core::Flow& flow) {
-  auto end = std::make_shared<Socks5UdpEnd>(around_, client_, *mux_, Clock::now());
-  end->bind(flow);
-  sweep_.add(end);
+  auto end = std::make_shared<Socks5UdpEnd>(around_, client_, *mux_);
+  end->bind(flow, Clock::now());
   return end;
 }
 

@@ -20,8 +20,8 @@ namespace tfunnel::proxy {
 class Socks5UdpEnd final : public UdpEnd {
  public:
   /// `client` must outlive the io_context's last handler.
-  Socks5UdpEnd(const Surroundings& surroundings, Socks5Client& client, core::Mux& mux, core::Time now)
-      : UdpEnd(surroundings, mux, now), client_(client) {}
+  Socks5UdpEnd(const Surroundings& surroundings, Socks5Client& client, core::Mux& mux)
+      : UdpEnd(surroundings, mux), client_(client) {}
 
   [[nodiscard]] std::string describe() const override;
 
@@ -59,8 +59,8 @@ class Socks5UdpEnd final : public UdpEnd {
 
 class Socks5Datagrams final : public DatagramEgress {
  public:
-  Socks5Datagrams(const UdpEnd::Surroundings& surroundings, Socks5Client& client, const core::UdpTimeouts& timeouts)
-      : around_(surroundings), client_(client), sweep_(surroundings.context, timeouts) {}
+  Socks5Datagrams(const UdpEnd::Surroundings& surroundings, Socks5Client& client)
+      : around_(surroundings), client_(client) {}
 
   void serve(core::Mux& mux) override { mux_ = &mux; }
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
@@ -68,7 +68,6 @@ class Socks5Datagrams final : public DatagramEgress {
  private:
   UdpEnd::Surroundings around_;
   Socks5Client& client_;
-  UdpIdleSweep sweep_;
   core::Mux* mux_ = nullptr;
 };
 

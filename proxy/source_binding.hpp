@@ -17,6 +17,10 @@ class SourceBinding {
   /// Binds the open `socket` (a descriptor) to `source`, which is of the socket's family. Errors: permission_denied for
   /// a source that cannot be an ordinary host's; address_in_use; what the system says.
   virtual error_code bind(int socket, const core::Endpoint& source) = 0;
+
+  /// A connection from `source` to `destination` cannot be made, since this host has one: an earlier far end's perhaps,
+  /// whose link is dead and who does not know it. Ends that one if it may be ended; false: it stays.
+  virtual bool take_over(const core::Endpoint& source, const core::Endpoint& destination) = 0;
 };
 
 }  // namespace tfunnel::proxy

@@ -18,9 +18,6 @@ constexpr std::size_t most_in_a_row = 64;
 
 }  // namespace
 
-UdpEnd::UdpEnd(const Surroundings& surroundings, core::Mux& mux, core::Time now)
-    : DatagramEnd(mux, now), around_(surroundings) {}
-
 void UdpEnd::refuse(const core::Endpoint& peer, core::Reason reason) {
   if (over()) return;
   ++mux_.counters().datagrams_refused;
@@ -29,6 +26,7 @@ void UdpEnd::refuse(const core::Endpoint& peer, core::Reason reason) {
 
 error_code UdpEnd::open(udp::socket& socket, udp protocol, bool as_application) {
   error_code error;
+  socket.close(error);
   socket.open(protocol, error);
   if (!error && protocol == udp::v6()) socket.set_option(asio::ip::v6_only(true), error);
   if (error) return error;
@@ -36,6 +34,7 @@ error_code UdpEnd::open(udp::socket& socket, udp protocol, bool as_application) 
     error = around_.binding->bind(socket.native_handle(), flow_->request.source);
   } else {
     socket.bind({protocol, 0}, error);
+    error = io::any_port_error(error);
   }
   if (!error) socket.non_blocking(true, error);
   return error;
@@ -47,10 +46,10 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application)
   auto& socket = sockets_[(v4 ? 0U : 1U) + (as_application ? 2U : 0U)];
   if (socket) return &*socket;
   udp::socket made(around_.context);
-  auto error = open(made, v4 ? udp::v4() : udp::v6(), as_application);
+  const auto attempt = [&] { return open(made, v4 ? udp::v4() : udp::v6(), as_application); };
+  auto error = around_.reserve.make(attempt, flow_);
   if (error) {
-    around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
-    undeliverable(peer, io::reason_of(error));
+    no_socket(peer, error);
     return nullptr;
   }
   made.set_option(asio::socket_base::receive_buffer_size(receive_buffer), error);
@@ -58,8 +57,19 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application)
   keep_udp_errors(made);
   io::DatagramReader::prepare(made.native_handle());
   socket = std::move(made);
+  mux_.holds_descriptor(*flow_);
   wait_readable(*socket);
   return &*socket;
+}
+
+// That the application's port is taken on this host says nothing about the peer.
+void UdpEnd::no_socket(const core::Endpoint& peer, error_code error) {
+  around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
+  if (error == asio::error::address_in_use) {
+    ++mux_.counters().datagrams_dropped;
+  } else {
+    undeliverable(peer, io::reason_of(error));
+  }
 }
 
 void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
@@ -147,13 +157,9 @@ std::string UdpEnd::describe() const {
   return words;
 }
 
-UdpEnds::UdpEnds(const UdpEnd::Surroundings& surroundings, const core::UdpTimeouts& timeouts)
-    : around_(surroundings), sweep_(surroundings.context, timeouts) {}
-
 std::shared_ptr<core::FlowHandler> UdpEnds::add(core::Flow& flow) {
-  auto end = std::make_shared<UdpEnd>(around_, *mux_, Clock::now());
-  end->bind(flow);
-  sweep_.add(end);
+  auto end = std::make_shared<UdpEnd>(around_, *mux_);
+  end->bind(flow, Clock::now());
   return end;
 }
 

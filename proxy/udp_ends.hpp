@@ -9,10 +9,10 @@
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 #include "common/io/log.hpp"
+#include "proxy/descriptor_reserve.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/gate.hpp"
 #include "proxy/source_binding.hpp"
-#include "proxy/udp_idle_sweep.hpp"
 #include "proxy/udp_outbox.hpp"
 
 namespace tfunnel::proxy {
@@ -50,10 +50,11 @@ class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::ena
     UdpBatches& batches;
     const Gate& gate;  // says which peers are called what, and who may not answer
     const io::Log& log;
+    DescriptorReserve& reserve;
     SourceBinding* binding = nullptr;  // if peers are to see the application's own address
     DatagramDetour* detour = nullptr;  // if some peers are served otherwise
   };
-  UdpEnd(const Surroundings& surroundings, core::Mux& mux, core::Time now);
+  UdpEnd(const Surroundings& surroundings, core::Mux& mux) : DatagramEnd(mux), around_(surroundings) {}
 
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   [[nodiscard]] std::string describe() const override;
@@ -75,6 +76,7 @@ class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::ena
   void send_directly(const core::Endpoint& peer, core::ByteView payload, bool as_application);
   /// The socket for the peer's family; null, with the error reported, if it cannot be made.
   udp::socket* socket_for(const core::Endpoint& peer, bool as_application);
+  void no_socket(const core::Endpoint& peer, error_code error);
   error_code open(udp::socket& socket, udp protocol, bool as_application);
   void wait_readable(udp::socket& socket);
   void read(udp::socket& socket);
@@ -85,16 +87,15 @@ class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::ena
   std::array<std::optional<udp::socket>, 4> sockets_;
 };
 
-/// All of a proxy's UDP flows: makes them, and ends them when they fall silent.
+/// Makes all of a proxy's UDP flows.
 class UdpEnds final : public DatagramEgress {
  public:
-  UdpEnds(const UdpEnd::Surroundings& surroundings, const core::UdpTimeouts& timeouts);
+  explicit UdpEnds(const UdpEnd::Surroundings& surroundings) : around_(surroundings) {}
   void serve(core::Mux& mux) override { mux_ = &mux; }
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
 
  private:
   UdpEnd::Surroundings around_;
-  UdpIdleSweep sweep_;
   core::Mux* mux_ = nullptr;
 };
 

@@ -15,10 +15,10 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
       to_loopback_(context, timeout_),
       direct_(context, timeout_, wishes.binding),
       refused_(exceptions_, log),
-      around_{context, batches_, wishes.gate, log, wishes.binding} {
+      around_{context, batches_, wishes.gate, log, wishes.reserve, wishes.binding} {
   if (!wishes.upstream.http.proxies.empty()) go_through_http_proxy(context, wishes.upstream, log);
   if (wishes.upstream.socks5) go_through_socks5(context, wishes, log);
-  if (!datagrams_) datagrams_ = std::make_unique<UdpEnds>(around_, wishes.common.udp_timeouts());
+  if (!datagrams_) datagrams_ = std::make_unique<UdpEnds>(around_);
   Egress& others = choice_ ? *choice_ : upstream_ ? *upstream_ : direct_;
   streams_.emplace(wishes.gate, to_loopback_, others);
 }
@@ -33,7 +33,7 @@ void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& u
 void WaysOut::go_through_socks5(asio::io_context& context, const Wishes& wishes, const io::Log& log) {
   socks5_client_ = std::make_unique<Socks5Client>(context, *wishes.upstream.socks5, timeout_, log);
   upstream_ = std::make_unique<Socks5Egress>(*socks5_client_);
-  datagrams_ = std::make_unique<Socks5Datagrams>(around_, *socks5_client_, wishes.common.udp_timeouts());
+  datagrams_ = std::make_unique<Socks5Datagrams>(around_, *socks5_client_);
 }
 
 WayOut WaysOut::way_out() { return {*streams_, *datagrams_, around_.detour == nullptr, upstream_ != nullptr}; }

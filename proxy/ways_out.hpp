@@ -20,14 +20,14 @@ namespace tfunnel::proxy {
 class WaysOut {
  public:
   struct Wishes {
-    const app::CommonOptions& common;
     const ProxyOptions& options;
     const Upstream& upstream;
     const Gate& gate;
+    DescriptorReserve& reserve;
     SourceBinding* binding;  // null: our own addresses
   };
 
-  /// `wishes.gate`, its binding and `log` must outlive this, and this the io_context's last handler.
+  /// `wishes.gate`, its reserve and binding, and `log` must outlive this, and this the io_context's last handler.
   WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log& log);
 
   [[nodiscard]] WayOut way_out();

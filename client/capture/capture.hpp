@@ -12,9 +12,9 @@ class Capture {
  public:
   /// `log` must outlive it, and it the io_context's last handler. Begins in CaptureMode::wait.
   Capture(asio::io_context& context, CaptureSockets sockets, const ChooseLink& choose, const LocalAddressTest& is_local,
-          const core::UdpTimeouts& timeouts, const io::Log& log)
+          const io::Log& log)
       : tcp_(context, sockets, choose, loop_test(sockets.ports, is_local), log),
-        udp_(context, sockets, choose, loop_test(sockets.ports, is_local), timeouts, log) {}
+        udp_(context, sockets, choose, loop_test(sockets.ports, is_local), log) {}
 
   void set_mode(CaptureMode mode) {
     tcp_.set_mode(mode);

@@ -41,7 +41,10 @@ void TcpCapture::accept_later(Listener& listener) {
 void TcpCapture::accept(Listener& listener) {
   for (int i = 0; i < most_in_a_row && mode_ != CaptureMode::wait; ++i) {
     const auto link = mode_ == CaptureMode::serve ? choose_() : nullptr;
-    if (link && link->mux().full()) return accept_after_pause(listener, "the far end takes no more flows");
+    if (link && link->mux().full(core::Transport::tcp)) {
+      link->mux().make_room(std::chrono::steady_clock::now());
+      return accept_after_pause(listener, "the far end takes no more flows");
+    }
     error_code error;
     tcp::socket socket(context_);
     tcp::endpoint source;
@@ -87,6 +90,7 @@ void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::Flow
   log_.debug("open " + request.text());
   const auto relay = std::make_shared<io::Relay>(context_, link->mux(), link->data_path(), log_);
   relay->hold(link);
+  link->mux().make_room(std::chrono::steady_clock::now());
   auto* flow = link->mux().open(request, relay);
   relay->bind(*flow);
   relay->attach(std::move(socket));

@@ -15,6 +15,12 @@ constexpr std::size_t most_in_a_row = 256;
 
 }  // namespace
 
+UdpSource::UdpSource(std::shared_ptr<io::Session> link, const core::Endpoint& source, UdpSources& sources,
+                     RawSender& sender)
+    : DatagramEnd(link->mux()), link_(std::move(link)), source_(source), sources_(sources), sender_(sender) {
+  sources_[source_] = this;
+}
+
 void UdpSource::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   heard(Clock::now());
   if (!sender_.deliver(peer, source_, payload)) ++mux_.counters().datagrams_dropped;
@@ -25,15 +31,11 @@ void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reaso
 }
 
 UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
-                       const core::UdpTimeouts& timeouts, const io::Log& log)
+                       const io::Log& log)
     : choose_(std::move(choose)),
       comes_back_(std::move(comes_back)),
       log_(log),
-      sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log),
-      sweep_(context, timeouts, [this](auto now, const auto& limits) {
-        std::erase_if(sources_, [&](const auto& entry) { return entry.second->expire(now, limits); });
-        return !sources_.empty();
-      }) {
+      sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log) {
   for (auto& socket : sockets.udp) receivers_.push_back({adopt<udp::socket>(context, std::move(socket))});
 }
 
@@ -70,27 +72,27 @@ void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::
     log_.debug("dropped a datagram sent straight to the capture port", {{"from", source.text()}});
   } else if (mode_ == CaptureMode::refuse) {
     sender_.deliver_error(destination, source, core::Reason::network_unreachable);
-  } else if (const auto end = source_for(now, source)) {
+  } else if (auto* end = source_for(now, source)) {
     end->captured(now, destination, payload);
   }
 }
 
 /// Null: there is no room for one more, or no link.
-std::shared_ptr<UdpSource> UdpCapture::source_for(core::Time now, const core::Endpoint& source) {
-  auto& place = sources_[source];
-  if (place && !place->ended()) return place;
+UdpSource* UdpCapture::source_for(core::Time now, const core::Endpoint& source) {
+  if (const auto found = sources_.find(source); found != sources_.end()) return found->second;
   const auto link = choose_();
-  place = link ? std::make_shared<UdpSource>(link, now, source, sender_) : nullptr;
-  auto* flow = link ? link->mux().open({core::Transport::udp, source, {}}, place) : nullptr;
-  if (flow == nullptr) {
-    sources_.erase(source);
-    if (link) ++link->mux().counters().datagrams_dropped;
+  if (!link) return nullptr;
+  auto& mux = link->mux();
+  mux.make_room(now);
+  if (mux.full(core::Transport::udp)) {
+    ++mux.counters().datagrams_dropped;
     return nullptr;
   }
-  log_.debug("open " + flow->request.text());
-  place->bind(*flow);
-  sweep_.wake();
-  return place;
+  const auto end = std::make_shared<UdpSource>(link, source, sources_, sender_);
+  auto& flow = *mux.open({core::Transport::udp, source, {}}, end);
+  log_.debug("open " + flow.request.text());
+  end->bind(flow, now);
+  return end.get();
 }
 
 }  // namespace tfunnel::client

@@ -11,26 +11,32 @@
 #include "client/capture/raw_sender.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
-#include "common/io/idle_sweep.hpp"
 
 namespace tfunnel::client {
+
+class UdpSource;
+
+/// By their addresses. Their flows own them; each leaves when it is over.
+using UdpSources = std::unordered_map<core::Endpoint, UdpSource*>;
 
 /// All that one application socket sends and gets, whatever the peers.
 class UdpSource final : public io::DatagramEnd {
  public:
-  UdpSource(std::shared_ptr<io::Session> link, core::Time now, const core::Endpoint& source, RawSender& sender)
-      : DatagramEnd(link->mux(), now), link_(std::move(link)), source_(source), sender_(sender) {}
+  /// `sources`, where it stands from now on, and `sender` must outlive the io_context's last handler.
+  UdpSource(std::shared_ptr<io::Session> link, const core::Endpoint& source, UdpSources& sources, RawSender& sender);
 
   void captured(core::Time now, const core::Endpoint& destination, core::ByteView payload) {
     enqueue(now, destination, payload);
   }
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   void on_datagram_error(const core::Endpoint& peer, core::Reason reason) override;
-  [[nodiscard]] bool ended() const { return over(); }
 
  private:
+  void on_over() override { sources_.erase(source_); }
+
   std::shared_ptr<io::Session> link_;  // which the base refers to, but no more when the flow is over
   core::Endpoint source_;
+  UdpSources& sources_;
   RawSender& sender_;
 };
 
@@ -38,7 +44,7 @@ class UdpCapture {
  public:
   /// Takes the UDP and raw sockets. `log` must outlive it.
   UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
-             const core::UdpTimeouts& timeouts, const io::Log& log);
+             const io::Log& log);
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
@@ -52,7 +58,7 @@ class UdpCapture {
   void read_later(Receiver& receiver);
   void read(Receiver& receiver);
   void take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
-  std::shared_ptr<UdpSource> source_for(core::Time now, const core::Endpoint& source);
+  UdpSource* source_for(core::Time now, const core::Endpoint& source);
 
   ChooseLink choose_;
   LoopTest comes_back_;
@@ -61,8 +67,7 @@ class UdpCapture {
   io::DatagramReader reader_;
   CaptureMode mode_ = CaptureMode::wait;
   std::deque<Receiver> receivers_;  // never move: handlers refer to them
-  std::unordered_map<core::Endpoint, std::shared_ptr<UdpSource>> sources_;
-  io::IdleSweep sweep_;
+  UdpSources sources_;
 };
 
 }  // namespace tfunnel::client

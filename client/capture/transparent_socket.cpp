@@ -87,10 +87,4 @@ io::Descriptor open_raw(Family family, std::uint32_t mark) {
   return socket;
 }
 
-bool is_local_address(const core::Address& address) {
-  const udp::endpoint endpoint(io::to_asio(address), 0);
-  const io::Descriptor socket(::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  return socket.is_open() && ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
-}
-
 }  // namespace tfunnel::client

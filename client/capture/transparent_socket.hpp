@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "common/core/address.hpp"
 #include "common/io/descriptor.hpp"
 
 namespace tfunnel::client {
@@ -20,8 +19,5 @@ io::Descriptor bind_transparent(Family family, std::uint16_t port, std::uint32_t
 
 /// A socket for packets with their IP header. Needs CAP_NET_RAW.
 io::Descriptor open_raw(Family family, std::uint32_t mark);
-
-/// Is this an address of this host? Asked by binding to it.
-bool is_local_address(const core::Address& address);
 
 }  // namespace tfunnel::client

@@ -8,9 +8,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <string>
-
-#include "common/io/errors.hpp"
 
 namespace tfunnel::client {
 
@@ -18,8 +15,6 @@ namespace {
 
 // The loopback device is the first of every network namespace (LOOPBACK_IFINDEX in the kernel).
 constexpr int loopback = 1;
-
-[[noreturn]] void fail(const std::string& what) { throw boost::system::system_error(io::last_error(), what); }
 
 std::uint8_t family_of(std::span<const std::uint8_t> address) { return address.size() == 4 ? AF_INET : AF_INET6; }
 
@@ -43,7 +38,7 @@ class Netlink::Request {
     mnl_attr_put(header_, type, bytes.size(), bytes.data());
   }
 
-  nlmsghdr* header() { return header_; }
+  nlmsghdr& header() { return *header_; }
   [[nodiscard]] const char* what() const { return what_; }
 
  private:
@@ -52,22 +47,11 @@ class Netlink::Request {
   nlmsghdr* header_;
 };
 
-Netlink::Netlink() : socket_(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)) {
-  if (socket_ == nullptr || mnl_socket_bind(socket_, 0, MNL_SOCKET_AUTOPID) < 0) fail("a netlink socket");
-}
+Netlink::Netlink() : socket_(NETLINK_ROUTE) {}
 
-Netlink::~Netlink() { mnl_socket_close(socket_); }
-
-// The acknowledgement is an error message, with error 0 for success; mnl_cb_run() sets errno from it.
 void Netlink::send(Request& request) {
-  request.header()->nlmsg_seq = ++sequence_;
-  std::array<char, 4096> answer;
-  if (mnl_socket_sendto(socket_, request.header(), request.header()->nlmsg_len) < 0) fail(request.what());
-  const auto size = mnl_socket_recvfrom(socket_, answer.data(), answer.size());
-  if (size < 0) fail(request.what());
-  const auto done = mnl_cb_run(answer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_),
-                               nullptr, nullptr);
-  if (done < 0) fail(request.what());
+  const auto error = socket_.ask(request.header());
+  if (error) throw boost::system::system_error(error, request.what());
 }
 
 void Netlink::set_loopback_up() {

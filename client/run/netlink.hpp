@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-struct mnl_socket;
+#include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
 
@@ -12,9 +12,6 @@ namespace tfunnel::client {
 class Netlink {
  public:
   Netlink();
-  ~Netlink();
-  Netlink(const Netlink&) = delete;
-  Netlink& operator=(const Netlink&) = delete;
 
   void set_loopback_up();
   /// `address` has 4 or 16 bytes, in network order; its prefix is the whole address. Usable at once (no DAD).
@@ -29,8 +26,7 @@ class Netlink {
   class Request;
   void send(Request& request);
 
-  mnl_socket* socket_;
-  unsigned sequence_ = 0;
+  io::NetlinkSocket socket_;
 };
 
 }  // namespace tfunnel::client

@@ -89,8 +89,8 @@ po::options_description common_description(CommonOptions& options) {
   add("quiet,q", po::bool_switch(&options.quiet), "warnings and errors only (same as --log-level warning)");
   add("log-level", text(options.log_level), "error, warning, info, debug or trace");
   add("log-format", text(options.log_format), "text or json; logs go to standard error");
-  add("udp-timeout", number(options.udp_timeout), "seconds until an unanswered UDP flow ends");
-  add("udp-timeout-stream", number(options.udp_timeout_stream), "seconds until a two-way UDP flow ends");
+  add("udp-timeout", number(options.udp_timeout), "seconds of silence until a UDP flow ends");
+  add("udp-timeout-stream", number(options.udp_timeout_stream), "the same for conversations: over 2 s old, two-way");
   add("buffer-size", po::value(&options.buffer_size)->default_value(options.buffer_size),
       "bytes that this process may buffer for slow connections");
   add("data-path", text(options.data_path), "auto, splice or copy: how payload passes through (auto is right)");

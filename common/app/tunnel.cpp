@@ -38,6 +38,7 @@ io::Session::Settings session_settings(const CommonOptions& options, wire::Role 
   settings.role = role;
   settings.data_path = options.data_path_mode();
   settings.buffer_size = static_cast<std::size_t>(options.buffer_size);
+  settings.udp_timeouts = options.udp_timeouts();
   settings.keepalive = options.keepalive_limits();
   settings.greeting_timeout = seconds(options.greeting_timeout);
   settings.max_flows = std::clamp<std::size_t>(raise_descriptor_limit(), reserved_descriptors * 2, most_flows);

@@ -14,6 +14,7 @@
 #include "common/core/datagram_queue.hpp"
 #include "common/core/reason.hpp"
 #include "common/core/scheduler.hpp"
+#include "common/core/udp_idle.hpp"
 
 namespace tfunnel::core {
 
@@ -57,7 +58,8 @@ class FlowHandler {
   /// That descriptor takes no more now: another one to move payload into meanwhile, or -1.
   virtual int payload_diversion(std::size_t /*size*/) { return -1; }
   virtual void on_moved(std::size_t bytes) { static_cast<void>(bytes); }
-  /// The far end sends no more.
+  /// The far end sends no more. A UDP flow is over then, and so it is when the mux calls this for one that was silent
+  /// too long or must give way.
   virtual void on_fin() {}
   /// The far end broke the flow off. The flow is gone.
   virtual void on_reset(Reason reason) = 0;
@@ -86,7 +88,7 @@ using ControlHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struc
 /// A direction has ended when its Fin or Reset was sent, or received. When both have, the id is free
 /// at once at both ends: what either side sent before it knew so (a Credit, a Reset) comes before
 /// any new use of the id, because the link keeps order.
-struct Flow : Turn, ControlHook {
+struct Flow : Turn, ControlHook, UdpIdle {
   Flow(FlowId id_, const FlowRequest& request_, MemoryBudget& budget, std::size_t granted)
       : id(id_), request(request_), window(budget, granted), errors_due(budget) {}
 

@@ -24,6 +24,7 @@ Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAc
       pacer_(settings_.link_rate) {
   settings_.software = wire_text(settings_.software, longest_text);
   settings_.max_flows = std::min<std::size_t>(settings_.max_flows, std::numeric_limits<std::uint32_t>::max());
+  if (settings_.role == wire::ROLE_PROXY) settings_.udp_timeouts = settings_.udp_timeouts.with_patience();
 }
 
 Mux::~Mux() = default;
@@ -61,9 +62,20 @@ Flow& Mux::add_flow(FlowId id, const FlowRequest& request, std::size_t granted) 
   return *place;
 }
 
+bool Mux::full(Transport transport) const {
+  const auto limit = flow_limit();
+  const auto kept = transport == Transport::tcp ? limit / 16 : 0;
+  return flows_.size() >= limit - kept;
+}
+
+void Mux::make_room(Time now) {
+  const auto limit = flow_limit();
+  if (flows_.size() >= limit - limit / 8) spare_udp_flow(now, UdpIdleList::Need::id);
+}
+
 Flow* Mux::open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler) {
   assert(hello_received_);
-  if (full()) return nullptr;
+  if (full(request.transport)) return nullptr;
   auto& flow = add_flow(allocate_id(), request, budget_.initial_credit());
   flow.handler = std::move(handler);
   flow.open_due = true;
@@ -108,11 +120,13 @@ void Mux::finish(Flow& flow) {
 }
 
 void Mux::close(Flow& flow) {
+  UdpIdleList::forget(flow);
   finish(flow);
   flow.handler.reset();
 }
 
 void Mux::reset(Flow& flow, Reason reason) {
+  UdpIdleList::forget(flow);
   flow.handler.reset();
   flow.ready = false;
   scheduler_.remove(flow);
@@ -126,6 +140,32 @@ void Mux::reset(Flow& flow, Reason reason) {
   flow.opened_due.reset();
   flow.reset_due = reason;
   control_due(flow);
+}
+
+void Mux::watch(Flow& flow, Time now) {
+  const bool first = udp_flows_.empty();
+  udp_flows_.watch(flow, now);
+  if (first && on_udp_) on_udp_();
+}
+
+bool Mux::end_silent_flows(Time now) {
+  while (auto* silent = udp_flows_.expired(now, settings_.udp_timeouts)) end_udp(*silent);
+  return !udp_flows_.empty();
+}
+
+bool Mux::spare_udp_flow(Time now, UdpIdleList::Need need, const Flow* but) {
+  auto* found = udp_flows_.dispensable(now, settings_.udp_timeouts, need, but);
+  if (found == nullptr) return false;
+  ++counters_.flows_spared;
+  end_udp(*found);
+  return true;
+}
+
+void Mux::end_udp(UdpIdle& idle) {
+  UdpIdleList::forget(idle);
+  // It lives until it has ended the flow.
+  const auto handler = static_cast<Flow&>(idle).handler;
+  if (handler) handler->on_fin();
 }
 
 void Mux::datagram_error(Flow& flow, const Endpoint& peer, Reason reason) {

@@ -45,6 +45,7 @@ struct Counters {
   std::uint64_t datagrams_refused = 0;  // answered with an error, because no way out takes them
   std::uint64_t errors_dropped = 0;     // about datagrams, of a flow that had too many to tell already
   std::uint64_t frames_left_out = 0;    // control frames that the far end would have refused
+  std::uint64_t flows_spared = 0;       // UDP flows that gave way
 };
 
 /// The state of one link's multiplexing. Both ends use the same class.
@@ -58,6 +59,7 @@ class Mux {
     wire::Role role = wire::ROLE_CLIENT;
     std::size_t max_flows = 65'536;
     std::string software;
+    UdpTimeouts udp_timeouts = {};
     double link_rate = 0;  // what the pacer begins from; see Pacer
   };
 
@@ -105,7 +107,11 @@ class Mux {
 
   /// A new flow to the far end, or null if there are too many. REQUIRES: Hello was received.
   Flow* open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler);
-  [[nodiscard]] bool full() const { return flows_.size() >= std::min(settings_.max_flows, peer_max_flows_); }
+  /// No such flow can be opened now. The last few places are for UDP, which makes room for itself.
+  [[nodiscard]] bool full(Transport transport) const;
+  /// To be called before open(): when few places are left, the UDP flow that can best be spared is ended. Its place is
+  /// free when the far end has answered, so this begins early.
+  void make_room(Time now);
   /// The connection asked for is made.
   void opened(Flow& flow, const Endpoint& local);
   /// It has something to send.
@@ -123,6 +129,20 @@ class Mux {
   /// The largest datagram from or to `peer` that can be sent to the far end and passed on there. A larger one is to be
   /// dropped where it comes in.
   [[nodiscard]] std::size_t largest_datagram(const Endpoint& peer) const;
+
+  /// From here on a UDP flow is ended, by FlowHandler::on_fin(), when it is silent for too long or must give way. No
+  /// effect the second time.
+  void watch(Flow& flow, Time now);
+  /// A datagram of it came or went.
+  void used(Flow& flow, UdpIdle::Way way, Time now) { udp_flows_.used(flow, way, now); }
+  /// Its local end has a descriptor.
+  void holds_descriptor(Flow& flow) { udp_flows_.holds_descriptor(flow); }
+  /// Ends the UDP flows that have been silent for too long; true if others are left.
+  bool end_silent_flows(Time now);
+  /// Ends the UDP flow that can best be spared (UdpIdleList::dispensable()), never `but`; false: there is none.
+  bool spare_udp_flow(Time now, UdpIdleList::Need need, const Flow* but = nullptr);
+  /// Called when there is a first UDP flow that may fall silent.
+  void on_udp(std::function<void()> heard) { on_udp_ = std::move(heard); }
 
   [[nodiscard]] MemoryBudget& budget() { return budget_; }
   [[nodiscard]] Counters& counters() { return counters_; }
@@ -189,12 +209,15 @@ class Mux {
   void end_sending(Flow& flow);
   void release_if_over(Flow& flow);
   void wake();
+  [[nodiscard]] std::size_t flow_limit() const { return std::min(settings_.max_flows, peer_max_flows_); }
+  void end_udp(UdpIdle& idle);
 
   Settings settings_;
   MemoryBudget& budget_;
   LinkListener& listener_;
   FlowAcceptor* acceptor_;
   std::function<void()> wake_;
+  std::function<void()> on_udp_;
   Counters counters_;
 
   Flows flows_;
@@ -202,6 +225,7 @@ class Mux {
   FlowId last_peer_id_;
   IdUse local_ids_ = IdUse::none;
   IdUse peer_ids_ = IdUse::none;
+  UdpIdleList udp_flows_;
   Scheduler scheduler_;
   Pacer pacer_;
   Acknowledger acknowledger_;

@@ -207,7 +207,12 @@ error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
   if (const auto error = check_received(wire::Frame::kDatagram, flow)) return error;
   counters_.bytes_received += payload.size();
   flow.bytes_received += payload.size();
-  if (const auto handler = flow.handler) handler->on_datagram(header.peer, payload);
+  if (const auto handler = flow.handler) {
+    handler->on_datagram(header.peer, payload);
+  } else {
+    // It crossed our end of the flow.
+    ++counters_.datagrams_dropped;
+  }
   return {};
 }
 

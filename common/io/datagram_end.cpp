@@ -5,11 +5,9 @@
 
 namespace tfunnel::io {
 
-bool DatagramEnd::expire(core::Time now, const core::UdpTimeouts& timeouts) {
-  if (flow_ == nullptr) return true;
-  if (!idle_.expired(now, timeouts)) return false;
-  on_fin();
-  return true;
+void DatagramEnd::bind(core::Flow& flow, core::Time now) {
+  flow_ = &flow;
+  mux_.watch(flow, now);
 }
 
 // Either side may end a UDP flow; the answer to the end is the end.
@@ -34,7 +32,7 @@ void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::Byte
     return;
   }
   if (on_enqueued_) on_enqueued_(peer, payload);
-  idle_.sent(now);
+  mux_.used(*flow_, core::UdpIdle::Way::sent, now);
   const auto before = queue_.dropped();
   queue_.push(now, peer, payload);
   mux_.counters().datagrams_dropped += queue_.dropped() - before;

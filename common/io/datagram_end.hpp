@@ -6,19 +6,17 @@
 
 #include "common/core/datagram_queue.hpp"
 #include "common/core/mux.hpp"
-#include "common/core/udp_idle.hpp"
 
 namespace tfunnel::io {
 
-/// Queues datagrams for the link, and knows when the flow has been silent too long. The sockets are
-/// the subclass's business.
+/// Queues datagrams for the link, and tells the mux what comes and goes, which ends the flow when it has been silent
+/// too long. The sockets are the subclass's business.
 class DatagramEnd : public core::FlowHandler {
  public:
-  DatagramEnd(core::Mux& mux, core::Time now) : mux_(mux), queue_(mux.budget()), idle_(now) {}
+  explicit DatagramEnd(core::Mux& mux) : mux_(mux), queue_(mux.budget()) {}
 
-  void bind(core::Flow& flow) { flow_ = &flow; }
-  /// Ends the flow if it has been silent too long; true if it is over.
-  bool expire(core::Time now, const core::UdpTimeouts& timeouts);
+  /// The flow begins, or began before in another end's hands.
+  void bind(core::Flow& flow, core::Time now);
 
   /// Called with each datagram for the far end, before it is queued.
   using Observer = std::function<void(const core::Endpoint& peer, core::ByteView payload)>;
@@ -32,7 +30,7 @@ class DatagramEnd : public core::FlowHandler {
   /// A datagram for the far end, from or to `peer`.
   void enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload);
   /// A datagram came from the far end.
-  void heard(core::Time now) { idle_.received(now); }
+  void heard(core::Time now) { mux_.used(*flow_, core::UdpIdle::Way::received, now); }
   /// The flow ended; the last call to the object.
   virtual void on_over() {}
   [[nodiscard]] bool over() const { return flow_ == nullptr; }
@@ -42,7 +40,6 @@ class DatagramEnd : public core::FlowHandler {
 
  private:
   core::DatagramQueue queue_;
-  core::UdpIdle idle_;
   Observer on_enqueued_;
 };
 

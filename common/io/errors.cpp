@@ -56,6 +56,11 @@ bool is_exhaustion(const error_code& error) {
   return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM;
 }
 
+error_code any_port_error(const error_code& error) {
+  const bool no_port = error == asio::error::address_in_use || error == asio::error::try_again;
+  return no_port ? asio::error::no_buffer_space : error;
+}
+
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
 }  // namespace tfunnel::io

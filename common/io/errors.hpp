@@ -18,6 +18,10 @@ bool is_transient(const error_code& error);
 /// Is it a want of descriptors or memory, which passes?
 bool is_exhaustion(const error_code& error);
 
+/// The error of a socket that was to get any port of its own: if all ports are in use, which the system says in words
+/// that mean something else for a given port (EADDRINUSE of bind(2), EAGAIN of connect(2)), no_buffer_space.
+error_code any_port_error(const error_code& error);
+
 /// `errno` as an error_code.
 error_code last_error();
 

@@ -1,32 +1,26 @@
 // Looks from time to time for UDP flows that have fallen silent.
 #pragma once
 
-#include <functional>
-
-#include "common/core/udp_idle.hpp"
+#include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::io {
 
-/// The timer runs only while there are flows, so an idle program sleeps.
+/// The timer runs only while there are such flows, so an idle program sleeps.
 class IdleSweep {
  public:
-  /// Ends what has been silent too long; true if anything is left to look after.
-  using Sweep = std::function<bool(core::Time now, const core::UdpTimeouts& timeouts)>;
+  /// Begins with the first UDP flow. `mux` must outlive it, and it the io_context's last handler, or stop().
+  IdleSweep(asio::io_context& context, core::Mux& mux, const core::UdpTimeouts& timeouts);
 
-  IdleSweep(asio::io_context& context, const core::UdpTimeouts& timeouts, Sweep sweep)
-      : timeouts_(timeouts), timer_(context), sweep_(std::move(sweep)) {}
-
-  /// There is something to look after. It must outlive the io_context's last handler, or this.
-  void wake();
   void stop() { timer_.cancel(); }
 
  private:
+  void wake();
   void sweep_later();
 
-  core::UdpTimeouts timeouts_;
+  core::Mux& mux_;
+  core::Duration period_;
   asio::steady_timer timer_;
-  Sweep sweep_;
   bool awake_ = false;
 };
 

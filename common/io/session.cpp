@@ -14,7 +14,7 @@ using Verdict = core::GreetingSearch::Verdict;
 const char* far_name(wire::Role role) { return role == wire::ROLE_CLIENT ? "the far end" : "the client"; }
 
 core::Mux::Settings mux_settings(const Session::Settings& settings) {
-  return {settings.role, settings.max_flows, "tfunnel " TFUNNEL_VERSION, settings.link_rate};
+  return {settings.role, settings.max_flows, "tfunnel " TFUNNEL_VERSION, settings.udp_timeouts, settings.link_rate};
 }
 
 std::string quoted(const std::string& bytes) { return "\"" + core::printable(bytes) + "\""; }
@@ -29,6 +29,7 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       budget_(settings.buffer_size),
       path_(settings.data_path, channel),
       mux_(mux_settings(settings), budget_, *this, acceptor),
+      sweep_(context, mux_, settings.udp_timeouts),
       greeting_patience_(settings.greeting_timeout, Clock::now()),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context),
@@ -200,6 +201,7 @@ void Session::end(ExitStatus status, const std::string& why) {
   ended_ = true;
   timer_.cancel();
   grace_.cancel();
+  sweep_.stop();
   link_->stop();
   mux_.abandon(core::Reason::cancelled);
   if (on_end) on_end(status, why);

@@ -10,6 +10,7 @@
 #include "common/core/mux.hpp"
 #include "common/io/channel.hpp"
 #include "common/io/exit_status.hpp"
+#include "common/io/idle_sweep.hpp"
 #include "common/io/link.hpp"
 #include "common/io/log.hpp"
 
@@ -23,6 +24,7 @@ class Session final : private core::LinkListener {
     DataPathMode data_path = DataPathMode::automatic;
     std::size_t buffer_size = 128U << 20;
     std::size_t max_flows = 65'536;
+    core::UdpTimeouts udp_timeouts;
     double link_rate = 0;  // bytes a second that the link carries at most, if something tells
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
@@ -80,6 +82,7 @@ class Session final : private core::LinkListener {
   core::MemoryBudget budget_;
   DataPath path_;  // before the mux, whose flows' local ends refer to it
   core::Mux mux_;
+  IdleSweep sweep_;
   std::shared_ptr<Link> link_;
   core::GreetingSearch greeting_;
   core::Patience greeting_patience_;

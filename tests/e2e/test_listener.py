@@ -27,6 +27,30 @@ def test_direct_tcp_is_refused(lab, tunnel, how):
     lab.expect(lab.client, "reply", "--udp")
 
 
+@pytest.fixture
+def any_address(lab):
+    """bind(2) then says yes to every address, as keepalived and haproxy want it."""
+    for family in ("ipv4", "ipv6"):
+        lab.client.sysctl(f"net.{family}.ip_nonlocal_bind", 1)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_same_port_of_far_hosts_is_theirs_where_any_address_can_be_bound(lab, any_address, start_tunnel, family):
+    del any_address
+    start_tunnel()
+    lab.serve(port=topology.PORT)
+    to = {"to": topology.FAR[family], "port": topology.PORT}
+    lab.expect(lab.client, "reply", "--udp", **to)
+    lab.expect(lab.client, "reply", "--behaviour", "echo", "--send", 10, **to)
+
+
+@pytest.mark.parametrize("how", DIRECT)
+def test_direct_tcp_is_refused_where_any_address_can_be_bound(lab, any_address, tunnel, how):
+    del any_address, tunnel
+    address, namespace = DIRECT[how]
+    lab.expect(getattr(lab, namespace), "reset,refused", to=address, port=topology.PORT)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_direct_udp_is_dropped(lab, tunnel, address):
     del tunnel

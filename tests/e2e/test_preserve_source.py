@@ -1,11 +1,14 @@
 """--preserve-source: a server behind the far end sees the application's own address and port."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 
 import netlab
 import pytest
+import raw_peer
 import topology
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -97,6 +100,114 @@ def test_one_source_port_serves_two_destinations(lab, beyond, preserving, family
         made += [listener, near, far]
     for sock in made:
         sock.close()
+
+
+@contextlib.contextmanager
+def stale_far_end(start_tunnel, use):
+    """The far end of a link that is dead, which does not know it yet: stopped, so that it holds what it has for sure. Before
+    that, use() had its turn."""
+    tunnel = start_tunnel(proxy_command=topology.tfunnel(), proxy_args=OPTION)
+    use()
+    os.kill(tunnel.proxy.pid, signal.SIGSTOP)
+    try:
+        tunnel.client.kill()
+        yield
+    finally:
+        os.kill(tunnel.proxy.pid, signal.SIGCONT)
+
+
+@FAMILIES
+def test_newest_far_end_takes_over_a_udp_port(lab, beyond, start_tunnel, family):
+    server = beyond.socket(KIND[family], socket.SOCK_DGRAM, bind=(SERVER[family], 7000))
+    near = lab.client.socket(KIND[family], socket.SOCK_DGRAM, bind=("", 23456))
+    # Connected, so that an ICMP error would be told.
+    near.connect((SERVER[family], 7000))
+
+    def converse():
+        near.send(b"question")
+        data, seen = server.recvfrom(100)
+        assert (data, seen[:2]) == (b"question", (topology.CLIENT_WAN[family], 23456))
+        server.sendto(b"answer", seen)
+        assert near.recv(100) == b"answer"
+
+    with server, near, stale_far_end(start_tunnel, converse):
+        start_tunnel(proxy_command=topology.tfunnel(), proxy_args=OPTION)
+        for _ in range(5):
+            converse()
+
+
+@FAMILIES
+def test_newest_far_end_takes_over_a_tcp_connection(lab, beyond, start_tunnel, family):
+    listener = beyond.socket(KIND[family], socket.SOCK_STREAM, bind=(SERVER[family], 7000))
+    listener.listen()
+    accepted = []
+
+    def connect():
+        near = lab.client.socket(KIND[family], socket.SOCK_STREAM)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        near.bind(("", 23459))
+        near.connect((SERVER[family], 7000))
+        far, seen = listener.accept()
+        accepted.append(far)
+        assert seen[:2] == (topology.CLIENT_WAN[family], 23459)
+        far.sendall(b"hello")
+        assert near.recv(100) == b"hello"
+        return near
+
+    with listener, contextlib.ExitStack() as open_ones:
+        with stale_far_end(start_tunnel, lambda: open_ones.enter_context(connect())):
+            start_tunnel(proxy_command=topology.tfunnel(), proxy_args=OPTION)
+            open_ones.enter_context(connect())
+            # The server learns that the old connection is over, and is not left with it.
+            with pytest.raises(ConnectionResetError):
+                accepted[0].settimeout(netlab.patient(5))
+                accepted[0].recv(100)
+        for far in accepted:
+            far.close()
+
+
+@FAMILIES
+def test_port_that_another_program_has_is_no_icmp_error(lab, beyond, preserving, family):
+    """It is not the peer who cannot be reached."""
+    del preserving
+    everywhere = lab.far.socket(KIND[family], socket.SOCK_DGRAM, bind=("" if family == 4 else "::", 23460))
+    server = beyond.socket(KIND[family], socket.SOCK_DGRAM, bind=(SERVER[family], 7000))
+    near = lab.client.socket(KIND[family], socket.SOCK_DGRAM, bind=("", 23460))
+    near.connect((SERVER[family], 7000))
+    with server, near:
+        with everywhere:
+            for _ in range(3):
+                near.send(b"too early")
+            other = lab.client.socket(KIND[family], socket.SOCK_DGRAM)
+            other.sendto(b"behind them", (SERVER[family], 7000))
+            assert server.recv(100) == b"behind them"
+            other.close()
+        near.send(b"question")
+        data, seen = server.recvfrom(100)
+        assert data == b"question"
+        server.sendto(b"answer", seen)
+        assert near.recv(100) == b"answer"
+
+
+def test_connection_of_the_far_host_itself_is_not_taken_over(lab, beyond):
+    """Whatever source a client claims."""
+    listener = beyond.socket(socket.AF_INET, socket.SOCK_STREAM, bind=(SERVER[4], 7000))
+    listener.listen()
+    own = lab.far.socket(socket.AF_INET, socket.SOCK_STREAM)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else its port could not be bound a second time
+    own.bind((FAR[4], 23461))
+    own.connect((SERVER[4], 7000))
+    far, source = listener.accept()
+    end = lab.far.start(
+        [topology.tfunnel(), OPTION, "--connect-timeout", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    peer = raw_peer.Reader(end)
+    assert peer.has_hello.wait(netlab.patient(10))
+    peer.send(raw_peer.open_tcp(1, SERVER[4], 7000, early=0, source=source))
+    netlab.wait_until(lambda: peer.counts.get(raw_peer.RESET), what="the end of the flow")
+    with listener, own, far:
+        far.sendall(b"still here")
+        assert own.recv(100) == b"still here"
 
 
 def test_rules_for_the_way_back_leave_nothing(lab, beyond):

@@ -33,16 +33,33 @@ def test_unanswered_flow_ends_after_udp_timeout(lab, start_tunnel):
         netlab.wait_until(lambda: far_sockets(lab, tunnel) == idle, 5, "end of the flow")
 
 
-def test_answered_flow_lives_for_udp_timeout_stream(lab, server, start_tunnel):
+def echo(sock, payload=b"echo"):
+    sock.sendto(payload, (topology.FAR[4], topology.SERVER_PORT))
+    assert sock.recv(100) == payload
+
+
+def test_question_and_answer_end_after_udp_timeout(lab, server, start_tunnel):
+    """As in the kernel's conntrack, an answer alone is no conversation: a resolver's ports would be used up."""
     del server
-    tunnel = start(start_tunnel, 1, 4)
+    tunnel = start(start_tunnel, 1, 3600)
     idle = far_sockets(lab, tunnel)
     with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _ in range(3):
-            sock.sendto(b"echo", (topology.FAR[4], topology.SERVER_PORT))
-            assert sock.recv(100) == b"echo"
+            echo(sock)
+        netlab.wait_until(lambda: far_sockets(lab, tunnel) == idle, 5, "end of the flow")
+
+
+def test_conversation_lives_for_udp_timeout_stream(lab, server, start_tunnel):
+    del server
+    tunnel = start(start_tunnel, 3, 12)
+    idle = far_sockets(lab, tunnel)
+    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        began = time.monotonic()
+        while time.monotonic() - began < 2.5:
+            echo(sock)
+            time.sleep(0.1)  # the pace of the conversation
+        echo(sock)
         answered = time.monotonic()
-        netlab.wait_until(lambda: far_sockets(lab, tunnel) == idle, 15, "end of the flow")
-        assert time.monotonic() - answered > 2.5
-        sock.sendto(b"again", (topology.FAR[4], topology.SERVER_PORT))
-        assert sock.recv(100) == b"again"
+        netlab.wait_until(lambda: far_sockets(lab, tunnel) == idle, 30, "end of the flow")
+        assert time.monotonic() - answered > 11
+        echo(sock, b"again")

@@ -132,7 +132,7 @@ TEST_F(Names, FlowThatIsGivenUpWhileANameIsAwaitedLeavesNothing) {
 class EchoingNameserver final : public proxy::DatagramEgress {
  public:
   struct End final : io::DatagramEnd {
-    End(core::Mux& mux, const EchoingNameserver& owner_) : DatagramEnd(mux, {}), owner(owner_) {}
+    End(core::Mux& mux, const EchoingNameserver& owner_) : DatagramEnd(mux), owner(owner_) {}
     void on_datagram(const core::Endpoint& /*peer*/, core::ByteView query) override {
       const std::vector<DnsRecord> records{{"www.example.com", type_a, 9, {203, 0, 113, 5}}};
       enqueue(std::chrono::steady_clock::now(), owner.answers, dns_answer(Bytes(query.begin(), query.end()), records));
@@ -142,7 +142,7 @@ class EchoingNameserver final : public proxy::DatagramEgress {
   void serve(core::Mux& mux) override { mux_ = &mux; }
   std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override {
     auto end = std::make_shared<End>(*mux_, *this);
-    end->bind(flow);
+    end->bind(flow, std::chrono::steady_clock::now());
     return end;
   }
   core::Endpoint answers = endpoint("192.0.2.53", 53);

@@ -38,9 +38,9 @@ def hello(initial_credit=65536, max_flows=65536):
     return frame(HELLO, number(2, ROLE_CLIENT), number(3, initial_credit), number(4, max_flows))
 
 
-def open_tcp(flow, address, port, early, credit=65536):
-    source, destination = piece(3, endpoint("192.0.2.1", 1)), piece(4, endpoint(address, port))
-    return frame(OPEN, number(1, flow), number(2, TCP), source, destination, number(5, credit), number(6, early))
+def open_tcp(flow, address, port, early, credit=65536, source=("192.0.2.1", 1)):
+    ends = piece(3, endpoint(*source)), piece(4, endpoint(address, port))
+    return frame(OPEN, number(1, flow), number(2, TCP), *ends, number(5, credit), number(6, early))
 
 
 def open_udp(flow):

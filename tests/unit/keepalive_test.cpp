@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/core/udp_idle.hpp"
-
 namespace tfunnel::test {
 namespace {
 
@@ -190,26 +188,6 @@ TEST(Patience, TimeInWhichItsOwnerDidNotRunDoesNotCount) {
   EXPECT_FALSE(patience.is_over(now));
   while (!patience.is_over(now)) now += patience.next(now);
   EXPECT_EQ(now, start + 1h + 16s);
-}
-
-TEST(UdpIdle, UnansweredFlowEndsSooner) {
-  const core::UdpTimeouts timeouts{30s, 120s};
-  core::UdpIdle idle(start);
-  idle.sent(start);
-  EXPECT_FALSE(idle.expired(start + 29s, timeouts));
-  EXPECT_TRUE(idle.expired(start + 30s, timeouts));
-  idle.received(start + 1s);
-  EXPECT_FALSE(idle.expired(start + 120s, timeouts));
-  EXPECT_TRUE(idle.expired(start + 121s, timeouts));
-}
-
-TEST(UdpIdle, EachDatagramStartsTheClockAnew) {
-  const core::UdpTimeouts timeouts{30s, 120s};
-  core::UdpIdle idle(start);
-  for (int i = 0; i < 10; ++i) {
-    idle.sent(start + i * 29s);
-    EXPECT_FALSE(idle.expired(start + i * 29s + 29s, timeouts));
-  }
 }
 
 }  // namespace

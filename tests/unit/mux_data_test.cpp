@@ -237,7 +237,7 @@ TEST(Mux, NothingFollowsAGoAway) {
 TEST(Mux, NoMoreFlowsAreOpenedThanTheFarSideTakes) {
   MuxPair pair({}, {.max_flows = 3});
   for (std::uint16_t i = 0; i < 3; ++i) EXPECT_NE(pair.client.open(tcp_request(i)), nullptr);
-  EXPECT_TRUE(pair.client.mux.full());
+  EXPECT_TRUE(pair.client.mux.full(core::Transport::tcp));
   EXPECT_EQ(pair.client.open(tcp_request(3)), nullptr);
   pair.run();
   for (const auto& end : pair.client.ends) end->reset(Reason::peer_reset);

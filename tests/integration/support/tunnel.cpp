@@ -29,6 +29,7 @@ io::Session::Settings settings(wire::Role role, const LinkKind& kind, const Tunn
   settings.role = role;
   settings.data_path = kind.data_path;
   settings.buffer_size = terms.buffer_size;
+  settings.udp_timeouts = terms.udp_timeouts;
   return settings;
 }
 
@@ -63,18 +64,17 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_),
       socks5_(socks5_client_),
       egress_(gate_, direct_, terms.socks5 ? static_cast<proxy::Egress&>(socks5_) : direct_),
-      datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_, nullptr, detour_.get()},
-                 terms.udp_timeouts),
-      socks5_datagrams_(std::in_place, proxy::UdpEnd::Surroundings{context_, batches_, gate_, log_}, socks5_client_,
-                        terms.udp_timeouts),
-      services_(std::in_place, context_, way_out(terms), terms.names, terms.udp_timeouts, terms.interceptors, log_),
-      dialer_(std::in_place, context_, services_->egress(), services_->datagrams(), log_, services_->namer()),
+      datagrams_(std::in_place, around(detour_.get())),
+      socks5_datagrams_(std::in_place, around(nullptr), socks5_client_),
+      services_(std::in_place, context_, way_out(terms), terms.names, reserve_, terms.interceptors, log_),
+      dialer_(std::in_place, context_, services_->egress(), services_->datagrams(), reserve_, log_, services_->namer()),
       acceptor_(*dialer_, gate_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
       proxy_(std::make_unique<io::Session>(context_, proxy_channel_, settings(wire::ROLE_PROXY, kind, terms),
                                            &acceptor_, log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+  reserve_.serve(proxy_->mux());
   acceptor_.serve(proxy_->mux());
   dialer_->serve(proxy_->mux(), proxy_->data_path());
   client_->on_ready = [this] { ready_.set_value(); };
@@ -86,6 +86,10 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   proxy_->start();
   thread_ = std::thread([this] { context_.run(); });
   EXPECT_EQ(ready_.get_future().wait_for(patience), std::future_status::ready);
+}
+
+proxy::UdpEnd::Surroundings Tunnel::around(proxy::DatagramDetour* detour) {
+  return {context_, batches_, gate_, log_, reserve_, nullptr, detour};
 }
 
 proxy::WayOut Tunnel::way_out(const Terms& terms) {
@@ -167,8 +171,9 @@ Socket Tunnel::connect(const core::Endpoint& destination) {
 std::shared_ptr<UdpApplication> Tunnel::udp_application() {
   return call([this] {
     auto& mux = client_->mux();
-    auto end = std::make_shared<UdpApplication>(mux, std::chrono::steady_clock::now());
-    end->bind(*mux.open({core::Transport::udp, endpoint("192.0.2.1", 1000), {}}, end));
+    auto end = std::make_shared<UdpApplication>(mux);
+    end->bind(*mux.open({core::Transport::udp, endpoint("192.0.2.1", 1000), {}}, end),
+              std::chrono::steady_clock::now());
     return end;
   });
 }

@@ -108,6 +108,7 @@ class Tunnel {
   std::array<io::ExitStatus, 2> shut_down();
 
  private:
+  proxy::UdpEnd::Surroundings around(proxy::DatagramDetour* detour);
   proxy::WayOut way_out(const Terms& terms);
   void accept();
   void add(tcp::socket socket);
@@ -120,6 +121,7 @@ class Tunnel {
   io::Channel proxy_channel_;
   proxy::Gate gate_;
   proxy::UdpBatches batches_;
+  proxy::DescriptorReserve reserve_;
   std::unique_ptr<proxy::Egress> own_upstream_;
   std::unique_ptr<proxy::DatagramDetour> detour_;
   proxy::DirectEgress direct_;
