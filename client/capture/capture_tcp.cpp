@@ -88,6 +88,8 @@ void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::Flow
   const auto relay = std::make_shared<io::Relay>(context_, link->mux(), link->data_path(), log_);
   relay->hold(link);
   auto* flow = link->mux().open(request, relay);
+  // Dropped here, the connection is reset.
+  if (flow == nullptr) return;
   relay->bind(*flow);
   relay->attach(std::move(socket));
 }

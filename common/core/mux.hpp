@@ -34,6 +34,8 @@ class LinkListener {
   virtual ~LinkListener() = default;
   virtual void on_hello(const wire::Hello& hello) = 0;
   virtual void on_go_away(const wire::GoAway& go_away) = 0;
+  /// A flow is refused because there is no memory for it.
+  virtual void on_no_memory(const FlowRequest& request) { static_cast<void>(request); }
 };
 
 struct Counters {
@@ -102,7 +104,8 @@ class Mux {
 
   // --- the flows' part ---
 
-  /// A new flow to the far end, or null if there are too many. REQUIRES: Hello was received.
+  /// A new flow to the far end, or null if there are too many, or no memory for one (which the listener hears). REQUIRES:
+  /// Hello was received.
   Flow* open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler);
   [[nodiscard]] bool full() const { return flows_.size() >= std::min(settings_.max_flows, peer_max_flows_); }
   /// The connection asked for is made.
@@ -117,6 +120,8 @@ class Mux {
   void close(Flow& flow);
   /// Breaks the flow off; its handler is released.
   void reset(Flow& flow, Reason reason);
+  /// The same, for want of memory.
+  void refuse(Flow& flow);
   void datagram_error(Flow& flow, const Endpoint& peer, Reason reason);
 
   [[nodiscard]] MemoryBudget& budget() { return budget_; }

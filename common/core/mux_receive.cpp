@@ -82,11 +82,11 @@ void Mux::count_payload(std::size_t bytes) {
 }
 
 int Mux::payload_descriptor() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor(payload_left_) : -1;
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
 }
 
 int Mux::payload_diversion() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion(payload_left_) : -1;
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion() : -1;
 }
 
 void Mux::payload_moved(std::size_t bytes, Time now) {
@@ -169,6 +169,10 @@ error_code Mux::on_open(const wire::Open& open) {
   last_peer_id_ = id;
   auto& flow = add_flow(id, *request, open.early());
   flow.send_credit = open.credit();
+  if (request->transport == Transport::tcp && !flow.window.backed()) {
+    refuse(flow);
+    return {};
+  }
   auto handler = acceptor_->accept(flow);
   if (!handler) {
     if (!flow.reset_due) reset(flow, Reason::denied);
@@ -248,6 +252,7 @@ error_code Mux::on_fin(FlowId id) {
   auto& flow = **found;
   if (flow.end_received) return ProtocolError::data_after_end;
   flow.end_received = true;
+  flow.window.finished();
   flow.credit_due = 0;
   const auto handler = flow.handler;
   if (handler) handler->on_fin();
@@ -271,6 +276,7 @@ error_code Mux::on_reset(FlowId id, Reason reason) {
   if (flow.end_sent) {
     const auto place = flows_.find(id);
     over = std::move(place->second);
+    over->window.abandoned();
     flows_.erase(place);
   } else {
     // The answer frees the id at the far end too.

@@ -31,17 +31,13 @@ void DatagramEnd::on_reset(core::Reason) {
 void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload) {
   if (on_enqueued_) on_enqueued_(peer, payload);
   idle_.sent(now);
-  const auto before = queue_.dropped();
   queue_.push(now, peer, payload);
-  mux_.counters().datagrams_dropped += queue_.dropped() - before;
   mux_.ready(*flow_);
 }
 
 core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
   core::Pulled pulled;
-  const auto before = queue_.dropped();
   auto* entry = queue_.front(now);
-  mux_.counters().datagrams_dropped += queue_.dropped() - before;
   while (entry != nullptr && pulled.bytes + pulled.overhead < allowance) {
     if (!batch.add_datagram(flow_->id, entry->peer, entry->payload)) {
       pulled.batch_full = true;

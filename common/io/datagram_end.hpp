@@ -14,7 +14,8 @@ namespace tfunnel::io {
 /// the subclass's business.
 class DatagramEnd : public core::FlowHandler {
  public:
-  DatagramEnd(core::Mux& mux, core::Time now) : mux_(mux), queue_(mux.budget()), idle_(now) {}
+  DatagramEnd(core::Mux& mux, core::Time now)
+      : mux_(mux), queue_(mux.budget().datagrams(), mux.counters().datagrams_dropped), idle_(now) {}
 
   void bind(core::Flow& flow) { flow_ = &flow; }
   /// Ends the flow if it has been silent too long; true if it is over.

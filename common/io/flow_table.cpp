@@ -42,7 +42,7 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
        << " bytes; of these without a copy " << counters.bytes_sent_moved << " and " << counters.bytes_received_moved
        << "\n"
        << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused << "\n"
-       << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
+       << "buffered: " << budget.used() << " of " << budget.cap() << " bytes\n";
   return text.str();
 }
 
