@@ -57,7 +57,9 @@ bool Mux::fill_link_control(Batch& batch) {
     hello_due_ = false;
     told_initial_credit_ = largest_told_credit_ = initial;
   }
-  if (acceptor_ != nullptr && (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
+  const bool has_changed = initial != told_initial_credit_;
+  if (acceptor_ != nullptr && has_changed &&
+      (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
     frame.mutable_credit()->set_flow(0);
     frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(initial));
     if (!batch.add_control(frame)) return false;
