@@ -15,8 +15,8 @@ constexpr std::size_t stack_size = 64U << 10;
 // What of that an attempt really touches, with what belongs to it (measured: 7.7 KB).
 constexpr std::size_t attempt_cost = 8U << 10;
 
-/// One attempt to connect. Its memory is charged, or a client that asks for flows to a silent host could take any amount
-/// of it for a minute.
+/// One attempt to connect. Its memory is charged, or a client that asks for flows to a silent host could take any
+/// amount of it for a minute.
 struct Attempt {
   Attempt(core::Flow& flow_, core::Charge charge_) : flow(&flow_), charge(std::move(charge_)) {}
 
@@ -83,7 +83,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   });
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
-      [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
+      [this, target = Target{flow.request.source, flow.request.destination, {}, &mux_->budget()}, relay,
        attempt](asio::yield_context yield) { dial_flow(egress_, namer_, target, relay, *mux_, attempt->flow, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay, attempt](const std::exception_ptr& failure) {
         // A flow that was given up ends its coroutine wherever that is.

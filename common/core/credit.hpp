@@ -5,8 +5,8 @@
 
 namespace tfunnel::core {
 
-/// The receiver's side of a connection's credit. Its memory is reserved before anything is granted: what the far end may
-/// send and what has arrived and not been drained is never more than that.
+/// The receiver's side of a connection's credit. Its memory is reserved before anything is granted: what the far end
+/// may send and what has arrived and not been drained is never more than that.
 class ReceiveWindow {
  public:
   /// Of a flow that has no credit (UDP).
@@ -41,8 +41,8 @@ class ReceiveWindow {
   void fit_reserves();
 
   MemoryBudget& budget_;
-  Charge first_;             // at most the first window
-  Charge growth_;            // the rest of the window
+  Charge first_;                 // at most the first window
+  Charge growth_;                // the rest of the window
   std::size_t window_ = 0;       // what we want granted and not yet drained, at most
   std::size_t outstanding_ = 0;  // granted and not yet arrived
   std::size_t held_ = 0;         // arrived and not yet drained

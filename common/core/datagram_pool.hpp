@@ -43,8 +43,8 @@ class DatagramPool final : public MemoryPart {
   static constexpr std::size_t classes = 64 * 4;
   static std::size_t class_of(std::size_t bytes);
 
-  using Members = boost::intrusive::list<Member, boost::intrusive::base_hook<Hook>,
-                                         boost::intrusive::constant_time_size<false>>;
+  using Members =
+      boost::intrusive::list<Member, boost::intrusive::base_hook<Hook>, boost::intrusive::constant_time_size<false>>;
   std::array<Members, classes> by_size_;
   std::size_t highest_ = 0;  // no member stands in a class above
 };

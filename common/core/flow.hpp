@@ -55,6 +55,8 @@ class FlowHandler {
   /// That descriptor takes no more now: another one to move payload into meanwhile, or -1.
   virtual int payload_diversion() { return -1; }
   virtual void on_moved(std::size_t bytes) { static_cast<void>(bytes); }
+  /// There was no memory for what on_data() brought: ends its flow, or returns false if it cannot.
+  virtual bool on_no_memory() { return false; }
   /// The far end sends no more.
   virtual void on_fin() {}
   /// The far end broke the flow off. The flow is gone.

@@ -38,8 +38,11 @@ Charge& Charge::operator=(Charge&& other) noexcept {
 }
 
 bool Charge::resize(std::size_t bytes) {
-  if (bytes > size_ && !part_->take(bytes - size_)) return false;
-  if (bytes < size_) part_->give_back(size_ - bytes);
+  if (bytes <= size_) {
+    shrink(bytes);
+    return true;
+  }
+  if (part_ != nullptr && !part_->take(bytes - size_)) return false;
   size_ = bytes;
   return true;
 }
@@ -47,7 +50,7 @@ bool Charge::resize(std::size_t bytes) {
 // Nothing is touched for nothing: the part may be gone by then.
 void Charge::shrink(std::size_t bytes) {
   assert(bytes <= size_);
-  if (bytes < size_) part_->give_back(size_ - bytes);
+  if (part_ != nullptr && bytes < size_) part_->give_back(size_ - bytes);
   size_ = bytes;
 }
 

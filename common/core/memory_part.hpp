@@ -37,7 +37,9 @@ class MemoryPart {
 /// What one object holds of a part: given back when this is destroyed.
 class Charge {
  public:
-  /// Of nothing. `part` must outlive every moment at which something is charged.
+  /// Nobody is charged.
+  Charge() = default;
+  /// Of nothing yet. `part` must outlive every moment at which something is charged.
   explicit Charge(MemoryPart& part) : part_(&part) {}
   ~Charge() { clear(); }
   Charge(Charge&& other) noexcept;
@@ -54,7 +56,7 @@ class Charge {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  MemoryPart* part_;
+  MemoryPart* part_ = nullptr;
   std::size_t size_ = 0;
 };
 

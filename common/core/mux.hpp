@@ -104,8 +104,8 @@ class Mux {
 
   // --- the flows' part ---
 
-  /// A new flow to the far end, or null if there are too many, or no memory for one (which the listener hears). REQUIRES:
-  /// Hello was received.
+  /// A new flow to the far end, or null if there are too many, or no memory for one (which the listener hears).
+  /// REQUIRES: Hello was received.
   Flow* open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler);
   [[nodiscard]] bool full() const { return flows_.size() >= std::min(settings_.max_flows, peer_max_flows_); }
   /// The connection asked for is made.
@@ -148,6 +148,7 @@ class Mux {
   };
 
   // mux_receive.cpp
+  std::shared_ptr<FlowHandler> accept(Flow& flow);
   void take_payload(ByteView bytes);
   void count_payload(std::size_t bytes);
   boost::system::result<std::size_t> receive_frames(ByteView bytes, Time now);

@@ -1,5 +1,6 @@
 // The mux's receiving half: checks every claim of the far end, then tells the flows.
 #include <algorithm>
+#include <new>
 
 #include "common/core/mux.hpp"
 
@@ -98,7 +99,14 @@ void Mux::payload_moved(std::size_t bytes, Time now) {
 
 void Mux::take_payload(ByteView bytes) {
   count_payload(bytes.size());
-  if (const auto handler = payload_flow_->handler) handler->on_data(bytes);
+  const auto handler = payload_flow_->handler;
+  if (!handler) return;
+  try {
+    handler->on_data(bytes);
+  } catch (const std::bad_alloc&) {
+    // A part of it is lost: the flow cannot go on.
+    if (!handler->on_no_memory()) throw;
+  }
 }
 
 error_code Mux::on_ack(const wire::Ack& ack, Time now) {
@@ -173,7 +181,7 @@ error_code Mux::on_open(const wire::Open& open) {
     refuse(flow);
     return {};
   }
-  auto handler = acceptor_->accept(flow);
+  auto handler = accept(flow);
   if (!handler) {
     if (!flow.reset_due) reset(flow, Reason::denied);
   } else if (!flow.reset_due) {
@@ -183,6 +191,16 @@ error_code Mux::on_open(const wire::Open& open) {
     if (request->transport == Transport::tcp) drained(flow, 0);
   }
   return {};
+}
+
+/// Null: it is refused. A stack or a socket's state for which the system has no memory concerns this flow only.
+std::shared_ptr<FlowHandler> Mux::accept(Flow& flow) {
+  try {
+    return acceptor_->accept(flow);
+  } catch (const std::bad_alloc&) {
+    if (!flow.reset_due) refuse(flow);
+    return nullptr;
+  }
 }
 
 error_code Mux::on_opened(const wire::Opened& opened) {
@@ -217,7 +235,14 @@ error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
   if (flow.end_received) return ProtocolError::data_after_end;
   counters_.bytes_received += payload.size();
   flow.bytes_received += payload.size();
-  if (const auto handler = flow.handler) handler->on_datagram(header.peer, payload);
+  const auto handler = flow.handler;
+  if (!handler) return {};
+  try {
+    handler->on_datagram(header.peer, payload);
+  } catch (const std::bad_alloc&) {
+    // What it was to begin, a socket or a look-up, can be tried again with the next one.
+    ++counters_.datagrams_dropped;
+  }
   return {};
 }
 

@@ -30,8 +30,8 @@ class Backlog {
   [[nodiscard]] core::ByteView peek(std::size_t position) const { return queue_.peek(position); }
 
   void append(core::ByteView bytes);
-  /// A descriptor that bytes may be moved into behind all others; -1: there is none, or the pipes cannot hold what is in
-  /// memory.
+  /// A descriptor that bytes may be moved into behind all others; -1: there is none, or the pipes cannot hold what is
+  /// in memory.
   int pipe();
   /// Another one, since pipe() takes no more; or -1.
   int next_pipe();

@@ -180,6 +180,12 @@ std::size_t Relay::write(core::ByteView bytes) {
 
 void Relay::write_failed(error_code error) { is_transient(error) ? wait_writable() : break_off(error); }
 
+bool Relay::on_no_memory() {
+  fail(core::Reason::resource_limit);
+  drop();
+  return true;
+}
+
 void Relay::on_fin() {
   fin_received_ = true;
   if (on_early_) on_early_();

@@ -47,6 +47,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   int payload_descriptor() override;
   int payload_diversion() override;
   void on_moved(std::size_t bytes) override;
+  bool on_no_memory() override;
   void on_fin() override;
   void on_reset(core::Reason reason) override;
   void on_finished() override;
