@@ -15,18 +15,13 @@ constexpr std::size_t stack_size = 64U << 10;
 // What of that an attempt really touches, with what belongs to it (measured: 7.7 KB).
 constexpr std::size_t attempt_cost = 8U << 10;
 
-/// One attempt to connect. Memory for attempts counts as buffered, or a client that asks for flows to
-/// a silent host could take any amount of it for a minute.
+/// One attempt to connect. Its memory is charged, or a client that asks for flows to a silent host could take any
+/// amount of it for a minute.
 struct Attempt {
-  Attempt(core::Flow& flow_, core::MemoryBudget& budget_) : flow(&flow_), budget(budget_) {
-    budget.buffer(attempt_cost);
-  }
-  ~Attempt() { budget.release(attempt_cost); }
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
+  Attempt(core::Flow& flow_, core::Charge charge_) : flow(&flow_), charge(std::move(charge_)) {}
 
   core::Flow* flow;  // null when the flow was given up
-  core::MemoryBudget& budget;
+  core::Charge charge;
   asio::cancellation_signal cancel;
 };
 
@@ -77,13 +72,12 @@ void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& r
 
 // The coroutine and the relay know of each other only through `attempt`: whichever ends first clears it.
 std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
-  if (!mux_->budget().fits(attempt_cost)) {
-    log_.about_flow(io::LogLevel::warning, "buffer_size is used up: a flow is refused",
-                    {{"flow", flow.request.text()}});
-    mux_->reset(flow, core::Reason::resource_limit);
+  core::Charge charge(mux_->budget().connections());
+  if (!charge.resize(attempt_cost)) {
+    mux_->refuse(flow);
     return nullptr;
   }
-  const auto attempt = std::make_shared<Attempt>(flow, mux_->budget());
+  const auto attempt = std::make_shared<Attempt>(flow, std::move(charge));
   const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
   relay->bind(flow);
   relay->on_abandoned([attempt] {
@@ -92,7 +86,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   });
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
-      [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
+      [this, target = Target{flow.request.source, flow.request.destination, {}, &mux_->budget()}, relay,
        attempt](asio::yield_context yield) { dial_flow(target, relay, attempt->flow, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay, attempt](const std::exception_ptr& failure) {
         // A flow that was given up ends its coroutine wherever that is.

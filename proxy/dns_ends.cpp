@@ -10,7 +10,9 @@ namespace tfunnel::proxy {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-}
+// What a question costs that is being looked up, beside its copies: a coroutine and a socket.
+constexpr std::size_t question_cost = 10U << 10;
+}  // namespace
 
 void DnsEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   if (over()) return;
@@ -27,10 +29,15 @@ void DnsEnd::ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteVi
     ++mux_.counters().datagrams_dropped;
     return;
   }
+  core::Charge charge(mux_.budget().services());
+  if (!charge.resize(question_cost + 4 * query.size())) {
+    return on_no_answer(peer, {query.begin(), query.end()}, asio::error::no_buffer_space);
+  }
+  const auto question = std::make_shared<Question>(Question{peer, {query.begin(), query.end()}, std::move(charge)});
   // The flow may be over before the answer comes.
-  dns::Message message(query.begin(), query.end());
-  upstream.ask(peer, message, [weak = weak_from_this(), peer, message](result<dns::Message> answer) {
-    if (const auto self = weak.lock(); self && !self->over()) self->on_answer(peer, message, std::move(answer));
+  upstream.ask(peer, question->query, [weak = weak_from_this(), question](result<dns::Message> answer) {
+    const auto self = weak.lock();
+    if (self && !self->over()) self->on_answer(question->peer, question->query, std::move(answer));
   });
 }
 
@@ -68,11 +75,18 @@ void DnsEnd::pass(const core::Endpoint& peer, core::ByteView payload) {
       });
     }
   }
-  if (routes_.names != nullptr && peer.port == dns::port && dns::is_query(payload)) {
-    if (asked_.size() == most_asked) asked_.erase(asked_.begin());
-    asked_.push_back({peer, dns::Message(payload.begin(), payload.end())});
-  }
+  if (routes_.names != nullptr && peer.port == dns::port && dns::is_query(payload)) note_asked(peer, payload);
   other_->on_datagram(peer, payload);
+}
+
+// A name is learnt only if it is the only question; what stands behind that is of no use here.
+void DnsEnd::note_asked(const core::Endpoint& peer, core::ByteView query) {
+  if (!dns::only_question(query)) return;
+  auto question = dns::question_of(query);
+  core::Charge charge(mux_.budget().services());
+  if (!charge.resize(question.capacity() + sizeof(Asked))) return;
+  if (asked_.size() == most_asked) asked_.erase(asked_.begin());
+  asked_.push_back({peer, std::move(question), std::move(charge)});
 }
 
 // Anybody may send to a UDP port of ours: only the answer to a question from the one that was asked says anything.
@@ -117,6 +131,9 @@ std::string DnsEnd::describe() const { return other_ ? other_->describe() : "nam
 void DnsEnds::serve(core::Mux& mux) {
   mux_ = &mux;
   routes_.others->serve(mux);
+  for (auto* upstream : {routes_.resolver, routes_.stream}) {
+    if (upstream != nullptr) upstream->charge_to(mux.budget());
+  }
 }
 
 std::shared_ptr<core::FlowHandler> DnsEnds::add(core::Flow& flow) {

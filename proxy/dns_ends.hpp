@@ -40,17 +40,25 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
   [[nodiscard]] std::string describe() const override;
 
  private:
+  /// A query that waits for an answer of ours, and what it takes meanwhile.
+  struct Question {
+    core::Endpoint peer;
+    dns::Message query;
+    core::Charge charge;
+  };
   void ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteView query);
   void on_answer(const core::Endpoint& peer, const dns::Message& query, result<dns::Message> answer);
   void on_no_answer(const core::Endpoint& peer, const dns::Message& query, error_code error);
   void pass(const core::Endpoint& peer, core::ByteView payload);
+  void note_asked(const core::Endpoint& peer, core::ByteView query);
   /// Sees what others' end sends to the application.
   void on_passing(const core::Endpoint& peer, core::ByteView payload);
 
-  /// A query that passed as a datagram.
+  /// A query that passed as a datagram, up to the end of its question.
   struct Asked {
     core::Endpoint peer;
     dns::Message query;
+    core::Charge charge;
   };
   static constexpr std::size_t most_asked = 16;
 

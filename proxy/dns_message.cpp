@@ -101,6 +101,11 @@ std::optional<Question> only_question(core::ByteView message) {
   return Question{u16_at(message, *end - 4), u16_at(message, *end - 2)};
 }
 
+Message question_of(core::ByteView query) {
+  const auto part = query.first(*question_end(query));
+  return {part.begin(), part.end()};
+}
+
 std::uint16_t id_of(core::ByteView message) { return u16_at(message, 0); }
 
 void set_id(Message& message, std::uint16_t id) {

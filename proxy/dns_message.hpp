@@ -40,6 +40,9 @@ struct Question {
 /// The question of a query or response that has exactly one, well-formed.
 std::optional<Question> only_question(core::ByteView message);
 
+/// Its header and question section: what answers() looks at. REQUIRES: is_query(query).
+Message question_of(core::ByteView query);
+
 /// REQUIRES, for these: at least header_size bytes.
 std::uint16_t id_of(core::ByteView message);
 void set_id(Message& message, std::uint16_t id);

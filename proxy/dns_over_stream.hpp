@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/io/log.hpp"
@@ -16,7 +17,8 @@ struct DnsPending;
 
 /// Sends queries pipelined over few connections: one a server, another when that one has its hands full. Answers may
 /// come in any order; ids are ours on the wire, so that the queries of different clients never collide. A connection
-/// that ends with queries unanswered is made again for them once; one without queries is closed.
+/// that ends with queries unanswered is made again for them once; one without queries is closed, at once if there are
+/// too many for another to be made.
 class DnsOverStream final : public DnsUpstream {
  public:
   struct Limits {
@@ -25,6 +27,7 @@ class DnsOverStream final : public DnsUpstream {
     std::size_t pipelined = 128;                       // queries at once on a connection
     std::size_t connections = 4;                       // to one server
     std::size_t queries = 4096;                        // in all
+    std::size_t all_connections = 256;                 // to whatever servers
   };
 
   /// `egress` and `log` must outlive the io_context's last handler, and so must this.
@@ -37,6 +40,8 @@ class DnsOverStream final : public DnsUpstream {
   /// the second connection too.
   void ask(const core::Endpoint& server, dns::Message query, Done done) override;
 
+  void charge_to(core::MemoryBudget& memory) override { memory_ = &memory; }
+
   [[nodiscard]] std::size_t connection_count() const;
 
  private:
@@ -45,6 +50,9 @@ class DnsOverStream final : public DnsUpstream {
   void send(const core::Endpoint& server, DnsPending pending);
   void ended(DnsStreamConnection& connection, error_code error);
   void finish(DnsPending& pending, result<dns::Message> answer);
+  /// What another connection costs, charged; none: there is no room for it, or there are too many.
+  std::optional<core::Charge> room_for_connection();
+  bool close_one_without_queries();
 
   asio::io_context& context_;
   Egress& egress_;
@@ -52,6 +60,7 @@ class DnsOverStream final : public DnsUpstream {
   const io::Log& log_;
   std::map<core::Endpoint, Pool> pools_;
   std::size_t pending_ = 0;
+  core::MemoryBudget* memory_ = nullptr;
 };
 
 }  // namespace tfunnel::proxy

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/context/fixedsize_stack.hpp>
+#include <new>
 #include <utility>
 
 #include "common/io/socket_options.hpp"
@@ -22,12 +24,13 @@ constexpr core::Duration longest_tick = std::chrono::milliseconds(500);
 }  // namespace
 
 DnsStreamConnection::DnsStreamConnection(asio::io_context& context, Egress& egress, const core::Endpoint& server,
-                                         core::Duration idle, Events events)
+                                         core::Duration idle, Events events, core::Charge charge)
     : context_(context),
       egress_(egress),
       server_(server),
       idle_(idle),
       events_(std::move(events)),
+      charge_(std::move(charge)),
       socket_(context),
       timer_(context),
       last_use_(Clock::now()),
@@ -35,17 +38,25 @@ DnsStreamConnection::DnsStreamConnection(asio::io_context& context, Egress& egre
 
 void DnsStreamConnection::start() {
   tick();
-  asio::spawn(
-      context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
-      [self = shared_from_this()](asio::yield_context yield) { self->run(yield); },
-      [self = shared_from_this()](const std::exception_ptr& failure) {
-        // The unforeseen ends this connection only.
-        if (failure) self->over(asio::error::fault);
-      });
+  try {
+    asio::spawn(
+        context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
+        [self = shared_from_this()](asio::yield_context yield) { self->run(yield); },
+        asio::bind_cancellation_slot(connect_.slot(), [self = shared_from_this()](const std::exception_ptr& failure) {
+          // Nothing is left to cancel.
+          self->connecting_ = false;
+          // The unforeseen ends this connection only.
+          if (failure) self->over(asio::error::fault);
+        }));
+  } catch (const std::bad_alloc&) {
+    over(asio::error::no_buffer_space);
+  }
 }
 
 void DnsStreamConnection::run(const asio::yield_context& yield) {
+  connecting_ = true;
   auto made = egress_.connect({{}, server_, {}}, yield);
+  connecting_ = false;
   if (over_) return;
   if (!made) return over(made.error());
   socket_ = std::move(*made);
@@ -150,6 +161,8 @@ std::vector<DnsPending> DnsStreamConnection::take_pending() {
 void DnsStreamConnection::over(error_code error) {
   if (std::exchange(over_, true)) return;
   timer_.cancel();
+  charge_.clear();
+  if (connecting_) connect_.emit(asio::cancellation_type::terminal);
   error_code ignored;
   io::end_gracefully(socket_);
   socket_.close(ignored);

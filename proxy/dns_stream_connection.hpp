@@ -1,6 +1,7 @@
 // One TCP connection to a nameserver, with any number of queries on it.
 #pragma once
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
@@ -35,12 +36,16 @@ class DnsStreamConnection final : public std::enable_shared_from_this<DnsStreamC
   };
 
   /// `egress` must outlive the io_context's last handler. Without queries for `idle`, the connection ends by itself.
+  /// `charge` is what it costs.
   DnsStreamConnection(asio::io_context& context, Egress& egress, const core::Endpoint& server, core::Duration idle,
-                      Events events);
+                      Events events, core::Charge charge);
 
   void start();
   /// May be called before start() and before there is a connection.
   void send(DnsPending pending);
+
+  /// Ends it, also while it is being made. REQUIRES: nothing is pending.
+  void close() { over(asio::error::operation_aborted); }
 
   [[nodiscard]] const core::Endpoint& server() const { return server_; }
   [[nodiscard]] std::size_t pending() const { return pending_.size(); }
@@ -62,6 +67,9 @@ class DnsStreamConnection final : public std::enable_shared_from_this<DnsStreamC
   core::Endpoint server_;
   core::Duration idle_;
   Events events_;
+  core::Charge charge_;
+  asio::cancellation_signal connect_;  // ends the attempt to connect
+  bool connecting_ = false;
   tcp::socket socket_;
   asio::steady_timer timer_;
   dns::Framing framing_;

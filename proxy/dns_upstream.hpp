@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "common/core/memory_budget.hpp"
 #include "common/io/asio.hpp"
 #include "proxy/dns_message.hpp"
 
@@ -17,6 +18,9 @@ class DnsUpstream {
   DnsUpstream(const DnsUpstream&) = delete;
   DnsUpstream& operator=(const DnsUpstream&) = delete;
   virtual ~DnsUpstream() = default;
+
+  /// What is kept beside the queries is charged to `memory`, which must outlive this; without it, to nobody.
+  virtual void charge_to(core::MemoryBudget& memory) { static_cast<void>(memory); }
 
   /// Asks `server`. `done` is called exactly once, perhaps from within, and not after the io_context has stopped. The
   /// answer may be of any size. REQUIRES: dns::is_query(query).

@@ -5,6 +5,7 @@
 #include <boost/asio/spawn.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/core/mux.hpp"
@@ -17,7 +18,12 @@ struct Target {
   core::Endpoint source;  // the application's, as the client saw it
   core::Endpoint destination;
   std::string name;  // the destination's host name, where one is known, for upstreams that want names
+  core::MemoryBudget* memory = nullptr;  // what is kept for it beside the coroutine is charged there; null: nowhere
 };
+
+/// Room for `bytes` of what is kept for `target`; none: there is no memory for it, and it is to be refused with
+/// no_buffer_space.
+std::optional<core::Charge> charge_for(const Target& target, std::size_t bytes);
 
 /// A way out: takes a destination and gives a connected stream, or the reason why not.
 class Egress {

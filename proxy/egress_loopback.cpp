@@ -8,7 +8,7 @@ result<tcp::socket> LoopbackEgress::connect(const Target& target, asio::yield_co
   const auto admission = gate_.admit(target.destination);
   if (!admission.allowed) return io::error_of(core::Reason::denied);
   if (!admission.to_loopback) return others_.connect(target, yield);
-  return direct_.connect({target.source, admission.endpoint, {}}, yield);
+  return direct_.connect({target.source, admission.endpoint, {}, target.memory}, yield);
 }
 
 bool LoopbackEgress::wants_name(const Target& target) const {

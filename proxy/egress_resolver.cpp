@@ -5,7 +5,7 @@ namespace tfunnel::proxy {
 result<tcp::socket> ResolverEgress::connect(const Target& target, asio::yield_context yield) {
   if (!is_resolver(target)) return others_.connect(target, yield);
   if (target.destination.port != dns::port) return error_code(asio::error::connection_refused);
-  return resolver_.connect(target.source, yield);
+  return resolver_.connect(target, yield);
 }
 
 bool ResolverEgress::wants_name(const Target& target) const {

@@ -2,7 +2,14 @@
 
 namespace tfunnel::proxy {
 
+namespace {
+// A handshake's own coroutine and buffers (measured: 11 KB).
+constexpr std::size_t handshake_cost = 12U << 10;
+}  // namespace
+
 result<tcp::socket> Socks5Egress::connect(const Target& target, asio::yield_context yield) {
+  const auto charge = charge_for(target, handshake_cost);
+  if (!charge) return error_code(asio::error::no_buffer_space);
   const auto flow = "tcp " + target.source.text() + " -> " + target.destination.text();
   auto dialled = client_.dial(Socks5Command::connect, {target.destination, target.name}, flow, yield);
   if (!dialled) return dialled.error();

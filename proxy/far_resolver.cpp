@@ -1,6 +1,7 @@
 #include "proxy/far_resolver.hpp"
 
 #include <boost/context/fixedsize_stack.hpp>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -47,6 +48,15 @@ bool FarResolver::behind_way_out(const core::Endpoint& server) const {
 void FarResolver::ask(const core::Endpoint& /*server*/, dns::Message query, Done done) {
   if (pending_ >= settings_.queries) return done(error_code(asio::error::no_buffer_space));
   ++pending_;
+  try {
+    resolve_in_coroutine(std::move(query), std::move(done));
+  } catch (const std::bad_alloc&) {
+    --pending_;
+    throw;
+  }
+}
+
+void FarResolver::resolve_in_coroutine(dns::Message query, Done done) {
   const auto outcome = std::make_shared<result<dns::Message>>(error_code(asio::error::fault));
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
@@ -105,10 +115,10 @@ result<dns::Message> FarResolver::ask_stream(const core::Endpoint& server, const
   return std::move(*wait->answer);
 }
 
-result<tcp::socket> FarResolver::connect(const core::Endpoint& source, asio::yield_context yield) {
+result<tcp::socket> FarResolver::connect(const Target& asked, asio::yield_context yield) {
   error_code last = asio::error::host_unreachable;
   for (const auto& server : servers()) {
-    const Target target{source, server, {}};
+    const Target target{asked.source, server, {}, asked.memory};
     auto socket = behind_way_out(server) ? way_out_->connect(target, yield) : direct_.connect(target, yield);
     if (socket) {
       order_.worked(server);

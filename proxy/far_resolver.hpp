@@ -32,13 +32,18 @@ class FarResolver final : public DnsUpstream {
   /// (SERVFAIL, NOTIMP, REFUSED) counts only if no other server has a better one.
   void ask(const core::Endpoint& server, dns::Message query, Done done) override;
 
-  /// A stream to a nameserver.
-  result<tcp::socket> connect(const core::Endpoint& source, asio::yield_context yield);
+  void charge_to(core::MemoryBudget& memory) override {
+    if (stream_ != nullptr) stream_->charge_to(memory);
+  }
+
+  /// A stream to a nameserver, for who asked for the virtual one.
+  result<tcp::socket> connect(const Target& asked, asio::yield_context yield);
 
  private:
   [[nodiscard]] std::vector<core::Endpoint> servers();
   /// Must this server be asked through the way out?
   [[nodiscard]] bool behind_way_out(const core::Endpoint& server) const;
+  void resolve_in_coroutine(dns::Message query, Done done);
   result<dns::Message> resolve(const dns::Message& query, const asio::yield_context& yield);
   result<dns::Message> ask_one(const core::Endpoint& server, const dns::Message& query,
                                const asio::yield_context& yield);

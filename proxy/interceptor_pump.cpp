@@ -1,5 +1,6 @@
 #include "proxy/interceptor_pump.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/io/errors.hpp"
@@ -13,8 +14,11 @@ constexpr std::size_t read_size = 32U << 10;
 }  // namespace
 
 InterceptorPump::InterceptorPump(tcp::socket application, tcp::socket destination,
-                                 std::unique_ptr<Interceptor> interceptor)
-    : application_(std::move(application)), destination_(std::move(destination)), interceptor_(std::move(interceptor)) {
+                                 std::unique_ptr<Interceptor> interceptor, core::Charge charge)
+    : application_(std::move(application)),
+      destination_(std::move(destination)),
+      interceptor_(std::move(interceptor)),
+      charge_(std::move(charge)) {
   io::prepare(application_);
   io::prepare(destination_);
 }
@@ -39,7 +43,13 @@ void InterceptorPump::go_on() {
 // An interceptor may answer one way what it reads the other; a little more room there keeps the ways independent.
 bool InterceptorPump::may_read(Way way) {
   const auto& own = lane(way);
-  return !own.read_all && own.queue.size() < most_waiting && lane(opposite(way)).queue.size() < 2 * most_waiting;
+  return !own.read_all && own.queue.size() < most_waiting && lane(opposite(way)).queue.size() < 2 * most_waiting &&
+         charge_read();
+}
+
+bool InterceptorPump::charge_read() {
+  const auto wanted = least_cost + waiting();
+  return waiting() == 0 || wanted <= charge_.size() || charge_.resize(wanted);
 }
 
 void InterceptorPump::wait_readable(Way way) {
@@ -99,6 +109,7 @@ void InterceptorPump::flush(Way way) {
     if (error) return reset();
     own.queue.consume(count);
   }
+  if (waiting() == 0) charge_.shrink(std::min(charge_.size(), least_cost));
   if (!own.finished || std::exchange(own.shut, true)) return;
   error_code ignored;
   receiver(way).shutdown(tcp::socket::shutdown_send, ignored);

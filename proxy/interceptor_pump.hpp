@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/core/byte_queue.hpp"
+#include "common/core/memory_part.hpp"
 #include "proxy/interceptor.hpp"
 
 namespace tfunnel::proxy {
@@ -16,7 +17,13 @@ class InterceptorPump final : public InterceptedFlow, public std::enable_shared_
   /// Nothing is read for a receiver that has this much waiting.
   static constexpr std::size_t most_waiting = 64U << 10;
 
-  InterceptorPump(tcp::socket application, tcp::socket destination, std::unique_ptr<Interceptor> interceptor);
+  /// What is always charged: the pump with its interceptor, and one read.
+  static constexpr std::size_t least_cost = 48U << 10;
+
+  /// `charge` is for least_cost, and grows with what waits. Where it cannot grow, nothing is read before all is
+  /// written.
+  InterceptorPump(tcp::socket application, tcp::socket destination, std::unique_ptr<Interceptor> interceptor,
+                  core::Charge charge);
   ~InterceptorPump() = default;
   void start();
 
@@ -43,6 +50,9 @@ class InterceptorPump final : public InterceptedFlow, public std::enable_shared_
   void go_on();
   void watch_errors(tcp::socket& socket);
   [[nodiscard]] bool may_read(Way way);
+  [[nodiscard]] std::size_t waiting() const { return lanes_[0].queue.size() + lanes_[1].queue.size(); }
+  /// False: there is no memory for another read beside what waits.
+  [[nodiscard]] bool charge_read();
   void wait_readable(Way way);
   void wait_writable(Way way);
   void read(Way way);
@@ -52,6 +62,7 @@ class InterceptorPump final : public InterceptedFlow, public std::enable_shared_
   tcp::socket application_;
   tcp::socket destination_;
   std::unique_ptr<Interceptor> interceptor_;
+  core::Charge charge_;
   std::array<Lane, 2> lanes_;
   bool over_ = false;
 };

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "common/core/memory_part.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::proxy {
@@ -23,6 +24,9 @@ class ProxyConnection {
   virtual ~ProxyConnection() = default;
   ProxyConnection(const ProxyConnection&) = delete;
   ProxyConnection& operator=(const ProxyConnection&) = delete;
+
+  /// What it costs is charged until it, or what takes its place, is gone.
+  void hold(core::Charge charge) { charge_ = std::move(charge); }
 
   error_code connect(const tcp::endpoint& endpoint, const asio::yield_context& yield);
   /// What comes between connecting and the first request: nothing, or a TLS handshake. `why` explains an error.
@@ -50,6 +54,7 @@ class ProxyConnection {
   }
 
   asio::io_context& context_;
+  core::Charge charge_;
   tcp::socket socket_;
 
  private:

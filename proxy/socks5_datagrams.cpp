@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/context/fixedsize_stack.hpp>
+#include <new>
 #include <utility>
 
 #include "common/io/errors.hpp"
@@ -16,6 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t stack_size = 64U << 10;
+// What of that is touched, with the handshake's own and what else belongs to it (measured: 18 KB).
+constexpr std::size_t attempt_cost = 18U << 10;
 constexpr int receive_buffer = 1 << 20;
 // Datagrams in a row before others get their turn in the event loop.
 constexpr int most_in_a_row = 64;
@@ -49,18 +52,36 @@ void Socks5UdpEnd::wait_for_association(const core::Endpoint& peer, core::ByteVi
     waiting_.pop_front();
     ++mux_.counters().datagrams_dropped;
   }
-  waiting_.push_back({peer, {payload.begin(), payload.end()}});
+  core::Charge charge(mux_.budget().services());
+  // Who has several gives up its own oldest first.
+  while (!charge.resize(payload.size() + sizeof(Waiting))) {
+    ++mux_.counters().datagrams_dropped;
+    if (waiting_.empty()) return;
+    waiting_.pop_front();
+  }
+  waiting_.push_back({peer, {payload.begin(), payload.end()}, std::move(charge)});
 }
 
 void Socks5UdpEnd::associate() {
+  attempt_charge_ = core::Charge(mux_.budget().services());
+  if (!attempt_charge_.resize(attempt_cost)) return lose(core::Reason::resource_limit);
   attempt_ = std::make_unique<asio::cancellation_signal>();
   around_.reserve.refill(flow_);
   mux_.holds_descriptor(*flow_);
+  try {
+    associate_in_coroutine();
+  } catch (const std::bad_alloc&) {
+    lose(core::Reason::resource_limit);
+  }
+}
+
+void Socks5UdpEnd::associate_in_coroutine() {
   const auto self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this());
   asio::spawn(
       around_.context, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
       [self](asio::yield_context yield) { self->associate_in(yield); },
       asio::bind_cancellation_slot(attempt_->slot(), [self](const std::exception_ptr& failure) {
+        self->attempt_charge_.clear();
         // A flow that was given up ends its coroutine wherever that is.
         if (!failure || self->over()) return;
         // The unforeseen ends this flow only.
@@ -89,8 +110,8 @@ void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
   }
   watch_control();
   wait_readable();
-  for (const auto& [peer, payload] : std::exchange(waiting_, {})) {
-    if (!over()) send_to_relay(peer, payload);
+  for (const auto& waiting : std::exchange(waiting_, {})) {
+    if (!over()) send_to_relay(waiting.peer, waiting.payload);
   }
 }
 

@@ -33,12 +33,14 @@ class Socks5UdpEnd final : public UdpEnd {
   struct Waiting {
     core::Endpoint peer;
     std::vector<std::uint8_t> payload;
+    core::Charge charge;
   };
 
   void deliver(const core::Endpoint& peer, core::ByteView payload) override;
   void on_over() override;
   void wait_for_association(const core::Endpoint& peer, core::ByteView payload);
   void associate();
+  void associate_in_coroutine();
   void associate_in(const asio::yield_context& yield);
   error_code join(Socks5Client::Dialled dialled);
   void send_to_relay(const core::Endpoint& peer, core::ByteView payload);
@@ -51,6 +53,7 @@ class Socks5UdpEnd final : public UdpEnd {
   Socks5Client& client_;
   // Made with the attempt to associate, and kept, for it must outlive that.
   std::unique_ptr<asio::cancellation_signal> attempt_;
+  core::Charge attempt_charge_;
   bool dialling_ = false;
   std::deque<Waiting> waiting_;
   std::unique_ptr<Association> association_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "common/core/memory_part.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::proxy {
@@ -65,6 +66,8 @@ class StreamPump : public std::enable_shared_from_this<StreamPump> {
   static constexpr std::size_t buffer_size = 16U << 10;
 
   StreamPump(asio::io_context& context, std::unique_ptr<PumpSide> left, std::unique_ptr<PumpSide> right);
+  /// What the two sides cost, and this, is charged for as long as it lives.
+  void hold(core::Charge charge) { charge_ = std::move(charge); }
   /// `first` comes before all else that the left side reads. REQUIRES: at most buffer_size bytes.
   void start(std::string_view first = {});
 
@@ -90,6 +93,7 @@ class StreamPump : public std::enable_shared_from_this<StreamPump> {
   void watch(PumpSide& side);
 
   asio::io_context& context_;
+  core::Charge charge_;
   std::unique_ptr<PumpSide> left_;
   std::unique_ptr<PumpSide> right_;
   Direction inward_;

@@ -71,6 +71,7 @@ class TlsConnection final : public ProxyConnection {
     if (!pair) return pair.error();
     const auto pump = std::make_shared<StreamPump>(context_, std::move(session_),
                                                    std::make_unique<SocketSide>(std::move(pair->second)));
+    pump->hold(std::move(charge_));
     pump->start(rest_);
     return std::move(pair->first);
   }

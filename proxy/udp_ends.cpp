@@ -55,6 +55,7 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application)
   made.set_option(asio::socket_base::receive_buffer_size(receive_buffer), error);
   made.set_option(asio::socket_base::broadcast(true), error);
   keep_udp_errors(made);
+  around_.batches.reader.keep_prepared();
   io::DatagramReader::prepare(made.native_handle());
   socket = std::move(made);
   mux_.holds_descriptor(*flow_);

@@ -1,5 +1,7 @@
 #include "client/capture/capture_tcp.hpp"
 
+#include <new>
+
 #include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/relay.hpp"
@@ -55,7 +57,7 @@ void TcpCapture::accept(Listener& listener) {
     }
     if (io::is_exhaustion(error)) return accept_after_pause(listener, error.message());
     // Any other error belongs to the one connection that was at the front of the queue (accept(2)).
-    if (!error) take(link, std::move(socket), source);
+    if (!error) take_if_possible(link, std::move(socket), source);
   }
   accept_later(listener);
 }
@@ -67,6 +69,16 @@ void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) 
   listener.pause.async_wait([this, &listener](error_code error) {
     if (!error) accept(listener);
   });
+}
+
+// What the system has no memory for concerns this connection only.
+void TcpCapture::take_if_possible(const std::shared_ptr<io::Session>& link, tcp::socket socket,
+                                  const tcp::endpoint& source) {
+  try {
+    take(link, std::move(socket), source);
+  } catch (const std::bad_alloc&) {
+    log_.about_flow(io::LogLevel::warning, "out of memory: a connection is refused");
+  }
 }
 
 // A connection that is dropped here is reset, since the listener was prepared for that.
@@ -92,6 +104,8 @@ void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::Flow
   relay->hold(link);
   link->mux().make_room(std::chrono::steady_clock::now());
   auto* flow = link->mux().open(request, relay);
+  // Dropped here, the connection is reset.
+  if (flow == nullptr) return;
   relay->bind(*flow);
   relay->attach(std::move(socket));
 }

@@ -31,6 +31,7 @@ class TcpCapture {
   void accept_later(Listener& listener);
   void accept(Listener& listener);
   void accept_after_pause(Listener& listener, const std::string& why);
+  void take_if_possible(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
   void take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
   void open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket);
 

@@ -92,7 +92,7 @@ po::options_description common_description(CommonOptions& options) {
   add("udp-timeout", number(options.udp_timeout), "seconds of silence until a UDP flow ends");
   add("udp-timeout-stream", number(options.udp_timeout_stream), "the same for conversations: over 2 s old, two-way");
   add("buffer-size", po::value(&options.buffer_size)->default_value(options.buffer_size),
-      "bytes that this process may buffer for slow connections");
+      "bytes that this process may keep for flows");
   add("data-path", text(options.data_path), "auto, splice or copy: how payload passes through (auto is right)");
   add("keepalive", number(options.keepalive), "seconds of silence before the far end is pinged; 0: never");
   add("keepalive-timeout", number(options.keepalive_timeout), "seconds of silence before the link counts as dead");

@@ -5,29 +5,19 @@
 
 namespace tfunnel::core {
 
-std::size_t MemoryBudget::initial_credit() const {
-  const auto share = cap_ / (8 * (flows_ + 1));
-  return std::clamp(share, min_initial_credit, max_initial_credit);
-}
+ReceiveWindow::ReceiveWindow(MemoryBudget& budget)
+    : budget_(budget), first_(budget.connections()), growth_(budget.growth()) {}
 
-std::size_t MemoryBudget::window_limit() const {
-  const auto free = cap_ - std::min(cap_, buffered_);
-  const auto sharers = static_cast<std::size_t>(std::max<std::ptrdiff_t>(large_, 4));
-  return std::clamp(free / (2 * sharers), min_initial_credit, max_window);
-}
-
-void MemoryBudget::release(std::size_t bytes) {
-  assert(bytes <= buffered_);
-  buffered_ -= bytes;
-}
-
-ReceiveWindow::ReceiveWindow(MemoryBudget& budget, std::size_t granted)
-    : budget_(budget), window_(std::max(granted, budget.initial_credit())), outstanding_(granted) {
-  budget_.flow_opened();
+ReceiveWindow::ReceiveWindow(MemoryBudget& budget, std::size_t granted) : ReceiveWindow(budget) {
+  outstanding_ = granted;
+  const auto wanted = std::max(granted, budget_.initial_credit());
+  counted_ = true;
+  budget_.connection_opened();
+  if (first_.resize(wanted) || first_.resize(granted)) window_ = first_.size();
 }
 
 ReceiveWindow::~ReceiveWindow() {
-  budget_.flow_closed();
+  if (counted_) budget_.connection_closed();
   if (large_) budget_.large_window(false);
 }
 
@@ -41,6 +31,10 @@ bool ReceiveWindow::received(std::size_t bytes) {
 std::size_t ReceiveWindow::drained(std::size_t bytes) {
   assert(bytes <= held_);
   held_ -= bytes;
+  if (over_) {
+    fit_reserves();
+    return 0;
+  }
   drained_since_stall_ += bytes;
   drained_since_shrinking_ += bytes;
   grow();
@@ -60,19 +54,53 @@ void ReceiveWindow::stalled() {
   drained_since_shrinking_ = 0;
 }
 
+void ReceiveWindow::finished() {
+  over_ = true;
+  outstanding_ = 0;
+  fit_reserves();
+}
+
+void ReceiveWindow::abandoned() {
+  over_ = true;
+  held_ = 0;
+  first_.clear();
+  growth_.clear();
+}
+
 // A flow that drained a whole window without ever waiting for its socket is held back by its window,
-// or would soon be: double it.
+// or would soon be: it gets a larger one. Others' needs make a large one smaller again.
 void ReceiveWindow::grow() {
-  const auto limit = std::max(budget_.window_limit(), MemoryBudget::min_initial_credit);
+  const auto limit = std::max(budget_.window_limit(), first_.size());
   if (drained_since_stall_ >= window_ && window_ < limit) {
-    window_ = std::min(window_ * 2, limit);
-    drained_since_stall_ = 0;
+    widen(limit);
   } else if (window_ > limit && window_ > MemoryBudget::max_initial_credit) {
     window_ = std::max(limit, MemoryBudget::max_initial_credit);
   }
+  fit_reserves();
   const bool large = window_ > MemoryBudget::max_initial_credit;
   if (large != large_) budget_.large_window(large);
   large_ = large;
+}
+
+/// Takes a quarter of what is left at most, so that a few flows cannot use it up; less than an eighth of the window is
+/// not worth a grant.
+void ReceiveWindow::widen(std::size_t limit) {
+  const std::size_t factor = window_ < MemoryBudget::max_initial_credit ? 4 : 2;
+  const auto wanted = std::min(window_ * factor, limit) - window_;
+  const auto more = std::min(wanted, budget_.growth().free() / 4);
+  if (more == 0 || more < std::min(window_ / 8, wanted) || !growth_.resize(growth_.size() + more)) return;
+  window_ += more;
+  drained_since_stall_ = 0;
+}
+
+/// Gives back what a window that became smaller does not need any more.
+void ReceiveWindow::fit_reserves() {
+  const auto promised = outstanding_ + held_;
+  const auto needed = over_ ? promised : std::max(window_, promised);
+  if (first_.size() + growth_.size() <= needed) return;
+  const auto first = std::min(first_.size(), needed);
+  growth_.shrink(needed - first);
+  if (over_) first_.shrink(first);
 }
 
 }  // namespace tfunnel::core

@@ -4,23 +4,20 @@
 
 namespace tfunnel::core {
 
-DatagramErrors::~DatagramErrors() {
-  if (errors_) budget_.release(errors_->size() * cost);
-}
-
 bool DatagramErrors::add(const Error& error) {
-  if (errors_ && std::ranges::find(*errors_, error) != errors_->end()) return true;
-  if ((errors_ && errors_->size() >= most) || !budget_.fits(cost)) return false;
-  if (!errors_) errors_ = std::make_unique<std::vector<Error>>();
-  errors_->push_back(error);
-  budget_.buffer(cost);
-  return true;
+  if (kept_ && std::ranges::find(kept_->errors, error) != kept_->errors.end()) return true;
+  if (kept_ && kept_->errors.size() >= most) return false;
+  auto kept = kept_ ? std::move(kept_) : std::make_unique<Kept>(Kept{Charge(part_), {}});
+  const bool room = kept->charge.resize((kept->errors.size() + 1) * cost);
+  if (room) kept->errors.push_back(error);
+  if (!kept->errors.empty()) kept_ = std::move(kept);
+  return room;
 }
 
 void DatagramErrors::pop() {
-  errors_->erase(errors_->begin());
-  budget_.release(cost);
-  if (errors_->empty()) errors_.reset();
+  kept_->errors.erase(kept_->errors.begin());
+  kept_->charge.shrink(kept_->errors.size() * cost);
+  if (kept_->errors.empty()) kept_.reset();
 }
 
 }  // namespace tfunnel::core

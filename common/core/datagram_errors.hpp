@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/core/address.hpp"
-#include "common/core/credit.hpp"
+#include "common/core/memory_part.hpp"
 #include "common/core/reason.hpp"
 
 namespace tfunnel::core {
@@ -21,25 +21,28 @@ class DatagramErrors {
   };
   static constexpr std::size_t most = 32;
 
-  explicit DatagramErrors(MemoryBudget& budget) : budget_(budget) {}
-  ~DatagramErrors();
-  DatagramErrors(const DatagramErrors&) = delete;
-  DatagramErrors& operator=(const DatagramErrors&) = delete;
+  /// What is kept is charged to `part`, which must outlive it.
+  explicit DatagramErrors(MemoryPart& part) : part_(part) {}
 
   /// False: there is no room for one more. The same error again needs none.
   bool add(const Error& error);
-  [[nodiscard]] bool empty() const { return !errors_; }
+  [[nodiscard]] bool empty() const { return !kept_; }
   /// The oldest. REQUIRES: !empty().
-  [[nodiscard]] const Error& front() const { return errors_->front(); }
+  [[nodiscard]] const Error& front() const { return kept_->errors.front(); }
   void pop();
 
  private:
   // With its share of the vector.
   static constexpr std::size_t cost = 2 * sizeof(Error);
 
-  MemoryBudget& budget_;
+  struct Kept {
+    Charge charge;
+    std::vector<Error> errors;
+  };
+
+  MemoryPart& part_;
   // Made on first use: hardly any flow has an error.
-  std::unique_ptr<std::vector<Error>> errors_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace tfunnel::core

@@ -5,28 +5,32 @@ namespace tfunnel::core {
 namespace {
 // What an entry costs beyond its payload, roughly; it keeps a flood of empty datagrams bounded.
 constexpr std::size_t entry_cost = 96;
+// And what a queue costs that is not empty.
+constexpr std::size_t queue_cost = 640;
 std::size_t cost(std::size_t payload) { return payload + entry_cost; }
 }  // namespace
 
-DatagramQueue::~DatagramQueue() { clear(); }
-
 void DatagramQueue::clear() {
-  if (entries_) budget_.release(bytes_);
-  bytes_ = 0;
   entries_.reset();
+  if (bytes_ > 0) give_back(bytes_);
 }
 
 void DatagramQueue::push(Time now, const Endpoint& peer, ByteView payload) {
   const auto wanted = cost(payload.size());
-  while (!empty() && (bytes_ + wanted > max_bytes || !budget_.fits(wanted))) drop();
-  if (!budget_.fits(wanted)) {
+  while (!empty() && bytes_ + wanted > max_bytes) drop();
+  // To take may empty this queue, if it is the one that has to give way.
+  if (!take(wanted)) {
+    ++dropped_;
+    return;
+  }
+  if (!entries_ && !take(queue_cost)) {
+    give_back(wanted);
     ++dropped_;
     return;
   }
   if (!entries_) entries_ = std::make_unique<std::deque<Entry>>();
   entries_->push_back({now, peer, {payload.begin(), payload.end()}});
-  bytes_ += wanted;
-  budget_.buffer(wanted);
+  pool_.resized(*this, bytes_);
 }
 
 DatagramQueue::Entry* DatagramQueue::front(Time now) {
@@ -42,11 +46,25 @@ void DatagramQueue::drop() {
 }
 
 void DatagramQueue::remove_front() {
-  const auto freed = cost(entries_->front().payload.size());
+  auto freed = cost(entries_->front().payload.size());
   entries_->pop_front();
-  bytes_ -= freed;
-  budget_.release(freed);
-  if (entries_->empty()) entries_.reset();
+  if (entries_->empty()) {
+    entries_.reset();
+    freed += queue_cost;
+  }
+  give_back(freed);
+}
+
+bool DatagramQueue::take(std::size_t bytes) {
+  if (!pool_.take(bytes)) return false;
+  bytes_ += bytes;
+  return true;
+}
+
+void DatagramQueue::give_back(std::size_t bytes) {
+  bytes_ -= bytes;
+  pool_.give_back(bytes);
+  pool_.resized(*this, bytes_);
 }
 
 }  // namespace tfunnel::core

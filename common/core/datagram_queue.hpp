@@ -1,4 +1,4 @@
-// Datagrams on their way to the link.
+// Datagrams that wait for their turn.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "common/core/credit.hpp"
+#include "common/core/datagram_pool.hpp"
 #include "common/core/wire.hpp"
 
 namespace tfunnel::core {
@@ -17,18 +17,17 @@ using Duration = std::chrono::steady_clock::duration;
 
 /// A queue that forgets: a datagram that waited too long is worth less than the delay it causes to
 /// those behind it, so the oldest go first. Counts what it drops.
-class DatagramQueue {
+class DatagramQueue final : DatagramPool::Member {
  public:
-  /// Old enough to be dropped: above the jitter that real-time programs tolerate anyway.
+  /// Old enough to be dropped on its way to the link: above the jitter that real-time programs tolerate anyway.
   static constexpr Duration max_age = std::chrono::milliseconds(150);
   static constexpr std::size_t max_bytes = 2U << 20;
 
-  explicit DatagramQueue(MemoryBudget& budget) : budget_(budget) {}
-  ~DatagramQueue();
-  DatagramQueue(const DatagramQueue&) = delete;
-  DatagramQueue& operator=(const DatagramQueue&) = delete;
+  /// `dropped` counts what is dropped, for whatever reason. Both are used as long as something waits.
+  DatagramQueue(DatagramPool& pool, std::uint64_t& dropped) : pool_(pool), dropped_(dropped) {}
+  ~DatagramQueue() { clear(); }
 
-  /// Forgets all, without counting it as dropped; from then on the budget may go away.
+  /// Forgets all, without counting it as dropped; from then on pool and counter may go away.
   void clear();
   void push(Time now, const Endpoint& peer, ByteView payload);
 
@@ -37,23 +36,25 @@ class DatagramQueue {
     Endpoint peer;
     std::vector<std::uint8_t> payload;
   };
-  /// The oldest datagram that is still young enough, or null.
+  /// The oldest datagram that is still young enough, or null. It is valid until the next push() to any queue.
   Entry* front(Time now);
   /// REQUIRES: front() gave an entry.
   void pop();
 
   [[nodiscard]] bool empty() const { return !entries_ || entries_->empty(); }
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
+  void give_way() override { drop(); }
   void remove_front();
   void drop();
+  bool take(std::size_t bytes);
+  void give_back(std::size_t bytes);
 
-  MemoryBudget& budget_;
+  DatagramPool& pool_;
+  std::uint64_t& dropped_;
   // Made on first use: an idle flow should not pay for a deque.
   std::unique_ptr<std::deque<Entry>> entries_;
   std::size_t bytes_ = 0;
-  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace tfunnel::core

@@ -52,12 +52,14 @@ class FlowHandler {
   virtual void on_opened(const Endpoint& local) { static_cast<void>(local); }
   /// TCP payload, in order, any number of bytes at a time. `bytes` is void after the call.
   virtual void on_data(ByteView bytes) { static_cast<void>(bytes); }
-  /// A descriptor that up to `size` bytes of payload may be moved into at this moment instead of on_data(), or -1. What
-  /// was moved is told by on_moved().
-  virtual int payload_descriptor(std::size_t /*size*/) { return -1; }
+  /// A descriptor that payload may be moved into at this moment instead of on_data(), or -1. What was moved is told by
+  /// on_moved().
+  virtual int payload_descriptor() { return -1; }
   /// That descriptor takes no more now: another one to move payload into meanwhile, or -1.
-  virtual int payload_diversion(std::size_t /*size*/) { return -1; }
+  virtual int payload_diversion() { return -1; }
   virtual void on_moved(std::size_t bytes) { static_cast<void>(bytes); }
+  /// There was no memory for what on_data() brought: ends its flow, or returns false if it cannot.
+  virtual bool on_no_memory() { return false; }
   /// The far end sends no more. A UDP flow is over then, and so it is when the mux calls this for one that was silent
   /// too long or must give way.
   virtual void on_fin() {}
@@ -90,7 +92,10 @@ using ControlHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struc
 /// any new use of the id, because the link keeps order.
 struct Flow : Turn, ControlHook, UdpIdle {
   Flow(FlowId id_, const FlowRequest& request_, MemoryBudget& budget, std::size_t granted)
-      : id(id_), request(request_), window(budget, granted), errors_due(budget) {}
+      : id(id_),
+        request(request_),
+        window(request_.transport == Transport::tcp ? ReceiveWindow(budget, granted) : ReceiveWindow(budget)),
+        errors_due(budget.services()) {}
 
   const FlowId id;
   const FlowRequest request;

@@ -76,7 +76,12 @@ void Mux::make_room(Time now) {
 Flow* Mux::open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler) {
   assert(hello_received_);
   if (full(request.transport)) return nullptr;
-  auto& flow = add_flow(allocate_id(), request, budget_.initial_credit());
+  const auto credit = request.transport == Transport::tcp ? budget_.initial_credit() : 0;
+  if (request.transport == Transport::tcp && credit == 0) {
+    listener_.on_no_memory(request);
+    return nullptr;
+  }
+  auto& flow = add_flow(allocate_id(), request, credit);
   flow.handler = std::move(handler);
   flow.open_due = true;
   control_due(flow);
@@ -135,11 +140,17 @@ void Mux::reset(Flow& flow, Reason reason) {
     flows_.erase(flow.id);
     return;
   }
+  flow.window.abandoned();
   flow.fin_due = false;
   flow.credit_due = 0;
   flow.opened_due.reset();
   flow.reset_due = reason;
   control_due(flow);
+}
+
+void Mux::refuse(Flow& flow) {
+  listener_.on_no_memory(flow.request);
+  reset(flow, Reason::resource_limit);
 }
 
 void Mux::watch(Flow& flow, Time now) {
@@ -207,6 +218,7 @@ void Mux::abandon(Reason reason) {
   while (!flows_.empty()) {
     const auto flow = std::move(flows_.begin()->second);
     flows_.erase(flows_.begin());
+    flow->window.abandoned();
     if (flow->handler) flow->handler->on_reset(reason);
   }
 }

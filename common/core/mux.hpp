@@ -33,6 +33,8 @@ class LinkListener {
   virtual ~LinkListener() = default;
   virtual void on_hello(const wire::Hello& hello) = 0;
   virtual void on_go_away(const wire::GoAway& go_away) = 0;
+  /// A flow is refused because there is no memory for it.
+  virtual void on_no_memory(const FlowRequest& request) { static_cast<void>(request); }
 };
 
 struct Counters {
@@ -105,7 +107,8 @@ class Mux {
 
   // --- the flows' part ---
 
-  /// A new flow to the far end, or null if there are too many. REQUIRES: Hello was received.
+  /// A new flow to the far end, or null if there are too many, or no memory for one (which the listener hears).
+  /// REQUIRES: Hello was received.
   Flow* open(const FlowRequest& request, std::shared_ptr<FlowHandler> handler);
   /// No such flow can be opened now. The last few places are for UDP, which makes room for itself.
   [[nodiscard]] bool full(Transport transport) const;
@@ -124,6 +127,8 @@ class Mux {
   void close(Flow& flow);
   /// Breaks the flow off; its handler is released.
   void reset(Flow& flow, Reason reason);
+  /// The same, for want of memory.
+  void refuse(Flow& flow);
   /// A datagram to `peer` could not be delivered; told in the flow's turn, and only once until then.
   void datagram_error(Flow& flow, const Endpoint& peer, Reason reason);
   /// The largest datagram from or to `peer` that can be sent to the far end and passed on there. A larger one is to be
@@ -163,6 +168,7 @@ class Mux {
   enum class IdUse { none, rising, wrapped };
 
   // mux_receive.cpp
+  std::shared_ptr<FlowHandler> accept(Flow& flow);
   void take_payload(ByteView bytes);
   void count_payload(std::size_t bytes);
   boost::system::result<std::size_t> receive_frames(ByteView bytes, Time now);

@@ -74,7 +74,9 @@ bool Mux::fill_link_control(Batch& batch) {
     hello_due_ = false;
     told_initial_credit_ = largest_told_credit_ = initial;
   }
-  if (acceptor_ != nullptr && (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
+  const bool has_changed = initial != told_initial_credit_;
+  if (acceptor_ != nullptr && has_changed &&
+      (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
     frame.mutable_credit()->set_flow(0);
     frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(initial));
     if (!emit(batch, frame)) return false;
@@ -138,7 +140,7 @@ bool Mux::add_open(const Flow& flow, Batch& batch) {
   if (tcp) {
     endpoint_to_wire(flow.request.destination, *open.mutable_destination());
     open.set_credit(static_cast<std::uint32_t>(flow.window.window()));
-    open.set_early(static_cast<std::uint32_t>(peer_initial_credit_));
+    open.set_early(static_cast<std::uint32_t>(flow.send_credit));
   }
   return emit(batch, frame, &flow);
 }
@@ -146,9 +148,11 @@ bool Mux::add_open(const Flow& flow, Batch& batch) {
 bool Mux::fill_control_of(Flow& flow, Batch& batch) {
   wire::Frame frame;
   if (flow.open_due) {
+    // No more than this side would grant at its own number of flows: the far end's next announcement may be on its way
+    // while thousands are opened.
+    flow.send_credit = std::min<std::uint64_t>(peer_initial_credit_, flow.window.window());
     if (!add_open(flow, batch)) return false;
     flow.open_due = false;
-    flow.send_credit = peer_initial_credit_;
     enter_ring(flow);
   }
   if (flow.opened_due) {

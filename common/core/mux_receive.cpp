@@ -1,5 +1,6 @@
 // The mux's receiving half: checks every claim of the far end, then tells the flows.
 #include <algorithm>
+#include <new>
 
 #include "common/core/frame_rules.hpp"
 #include "common/core/mux.hpp"
@@ -72,11 +73,11 @@ void Mux::count_payload(std::size_t bytes) {
 }
 
 int Mux::payload_descriptor() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor(payload_left_) : -1;
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
 }
 
 int Mux::payload_diversion() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion(payload_left_) : -1;
+  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion() : -1;
 }
 
 void Mux::payload_moved(std::size_t bytes, Time now) {
@@ -88,7 +89,14 @@ void Mux::payload_moved(std::size_t bytes, Time now) {
 
 void Mux::take_payload(ByteView bytes) {
   count_payload(bytes.size());
-  if (const auto handler = payload_flow_->handler) handler->on_data(bytes);
+  const auto handler = payload_flow_->handler;
+  if (!handler) return;
+  try {
+    handler->on_data(bytes);
+  } catch (const std::bad_alloc&) {
+    // A part of it is lost: the flow cannot go on.
+    if (!handler->on_no_memory()) throw;
+  }
 }
 
 error_code Mux::on_ack(const wire::Ack& ack, Time now) {
@@ -165,7 +173,11 @@ error_code Mux::on_open(const wire::Open& open) {
   last_peer_id_ = id;
   auto& flow = add_flow(id, *request, open.early());
   flow.send_credit = open.credit();
-  auto handler = acceptor_->accept(flow);
+  if (request->transport == Transport::tcp && !flow.window.backed()) {
+    refuse(flow);
+    return {};
+  }
+  auto handler = accept(flow);
   if (!handler) {
     if (!flow.reset_due) reset(flow, Reason::denied);
   } else if (!flow.reset_due) {
@@ -175,6 +187,16 @@ error_code Mux::on_open(const wire::Open& open) {
     if (request->transport == Transport::tcp) drained(flow, 0);
   }
   return {};
+}
+
+/// Null: it is refused. A stack or a socket's state for which the system has no memory concerns this flow only.
+std::shared_ptr<FlowHandler> Mux::accept(Flow& flow) {
+  try {
+    return acceptor_->accept(flow);
+  } catch (const std::bad_alloc&) {
+    if (!flow.reset_due) refuse(flow);
+    return nullptr;
+  }
 }
 
 error_code Mux::on_opened(const wire::Opened& opened) {
@@ -207,10 +229,16 @@ error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
   if (const auto error = check_received(wire::Frame::kDatagram, flow)) return error;
   counters_.bytes_received += payload.size();
   flow.bytes_received += payload.size();
-  if (const auto handler = flow.handler) {
-    handler->on_datagram(header.peer, payload);
-  } else {
+  const auto handler = flow.handler;
+  if (!handler) {
     // It crossed our end of the flow.
+    ++counters_.datagrams_dropped;
+    return {};
+  }
+  try {
+    handler->on_datagram(header.peer, payload);
+  } catch (const std::bad_alloc&) {
+    // What it was to begin, a socket or a look-up, can be tried again with the next one.
     ++counters_.datagrams_dropped;
   }
   return {};
@@ -248,6 +276,7 @@ error_code Mux::on_fin(FlowId id) {
   auto& flow = **found;
   if (const auto error = check_received(wire::Frame::kFin, flow)) return error;
   flow.end_received = true;
+  flow.window.finished();
   flow.credit_due = 0;
   const auto handler = flow.handler;
   if (handler) handler->on_fin();
@@ -271,6 +300,7 @@ error_code Mux::on_reset(FlowId id, Reason reason) {
   if (flow.end_sent) {
     const auto place = flows_.find(id);
     over = std::move(place->second);
+    over->window.abandoned();
     flows_.erase(place);
   } else {
     // The answer frees the id at the far end too.

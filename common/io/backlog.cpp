@@ -1,22 +1,24 @@
 #include "common/io/backlog.hpp"
 
+#include <algorithm>
+#include <cassert>
+
 namespace tfunnel::io {
 
 void Backlog::append(core::ByteView bytes) {
-  budget_.buffer(bytes.size());
   if (!pipes_.empty() && queue_.empty()) bytes = bytes.subspan(put(bytes));
   queue_.append(bytes);
 }
 
-int Backlog::pipe(std::size_t size) {
-  if (path_ == nullptr || !budget_.fits(size) || (pipes_.empty() && !borrow()) || !spill()) return -1;
+int Backlog::pipe() {
+  if (path_ == nullptr || (pipes_.empty() && !borrow()) || !spill()) return -1;
   return pipes_.back().stage->write_descriptor();
 }
 
-int Backlog::next_pipe(std::size_t size) {
+int Backlog::next_pipe() {
   // An empty one is not what is full.
   const bool full = !pipes_.empty() && pipes_.back().bytes > 0;
-  return full && queue_.empty() && budget_.fits(size) && borrow() ? pipes_.back().stage->write_descriptor() : -1;
+  return full && queue_.empty() && borrow() ? pipes_.back().stage->write_descriptor() : -1;
 }
 
 bool Backlog::borrow() {
@@ -46,7 +48,6 @@ bool Backlog::spill() {
 }
 
 void Backlog::moved(std::size_t bytes) {
-  budget_.buffer(bytes);
   pipes_.back().bytes += bytes;
   moved_ += bytes;
 }
@@ -60,7 +61,7 @@ std::size_t Backlog::write_to(tcp::socket& socket, error_code& error) {
     count = socket.write_some(asio::buffer(front.data(), front.size()), error);
     queue_.consume(count);
   }
-  budget_.release(count);
+  charge_.shrink(std::min(charge_.size(), size()));
   return count;
 }
 
@@ -80,7 +81,7 @@ std::size_t Backlog::give_moved(int descriptor, error_code& error) {
 
 // A pipe with bytes of a flow that is over is of no use to another.
 void Backlog::clear() {
-  budget_.release(size());
+  charge_.clear();
   for (auto& pipe : pipes_) {
     pipe.bytes == 0 ? path_->spare.give_back(std::move(pipe.stage)) : path_->spare.lost();
   }
@@ -88,6 +89,11 @@ void Backlog::clear() {
   pipes_.shrink_to_fit();
   moved_ = 0;
   queue_.clear();
+}
+
+void Backlog::outlive_window() {
+  [[maybe_unused]] const bool charged = charge_.resize(size());
+  assert(charged);
 }
 
 }  // namespace tfunnel::io

@@ -33,17 +33,13 @@ void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::Byte
   }
   if (on_enqueued_) on_enqueued_(peer, payload);
   mux_.used(*flow_, core::UdpIdle::Way::sent, now);
-  const auto before = queue_.dropped();
   queue_.push(now, peer, payload);
-  mux_.counters().datagrams_dropped += queue_.dropped() - before;
   mux_.ready(*flow_);
 }
 
 core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
   core::Pulled pulled;
-  const auto before = queue_.dropped();
   auto* entry = queue_.front(now);
-  mux_.counters().datagrams_dropped += queue_.dropped() - before;
   while (entry != nullptr) {
     const auto cost = entry->payload.size() + core::max_datagram_header;
     if (pulled.bytes + pulled.overhead + cost > allowance) {

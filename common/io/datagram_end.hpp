@@ -13,7 +13,8 @@ namespace tfunnel::io {
 /// too long. The sockets are the subclass's business.
 class DatagramEnd : public core::FlowHandler {
  public:
-  explicit DatagramEnd(core::Mux& mux) : mux_(mux), queue_(mux.budget()) {}
+  explicit DatagramEnd(core::Mux& mux)
+      : mux_(mux), queue_(mux.budget().datagrams(), mux.counters().datagrams_dropped) {}
 
   /// The flow begins, or began before in another end's hands.
   void bind(core::Flow& flow, core::Time now);

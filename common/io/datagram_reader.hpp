@@ -7,6 +7,7 @@
 
 #include "common/core/wire.hpp"
 #include "common/io/asio.hpp"
+#include "common/io/descriptor.hpp"
 
 namespace tfunnel::io {
 
@@ -18,6 +19,8 @@ class DatagramReader {
   /// To be called once for each UDP socket: lets the system hand over runs of datagrams as one
   /// (udp(7): UDP_GRO).
   static void prepare(int socket);
+  /// To be called before prepare() for sockets that come and go.
+  void keep_prepared();
 
   /// `original` is where the datagram was sent to, if the socket was asked to tell (ip(7):
   /// IP_RECVORIGDSTADDR); `payload` is void after the call.
@@ -28,6 +31,7 @@ class DatagramReader {
   result<std::size_t> read(int socket, const Take& take);
 
  private:
+  Descriptor keeper_;
   std::vector<std::uint8_t> room_;
 };
 

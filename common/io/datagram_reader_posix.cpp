@@ -10,6 +10,8 @@ DatagramReader::DatagramReader() : room_(core::max_datagram_payload + 1) {}
 
 void DatagramReader::prepare(int /*socket*/) {}
 
+void DatagramReader::keep_prepared() {}
+
 result<std::size_t> DatagramReader::read(int socket, const Take& take) {
   udp::endpoint from;
   auto length = static_cast<socklen_t>(from.capacity());

@@ -44,7 +44,7 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
        << "datagrams dropped: " << counters.datagrams_dropped << ", refused: " << counters.datagrams_refused
        << ", errors dropped: " << counters.errors_dropped << "\n"
        << "UDP flows that gave way to others: " << counters.flows_spared << "\n"
-       << "buffered: " << budget.buffered() << " of " << budget.cap() << " bytes\n";
+       << "buffered: " << budget.used() << " of " << budget.cap() << " bytes\n";
   return text.str();
 }
 

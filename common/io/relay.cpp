@@ -132,14 +132,14 @@ void Relay::on_data(core::ByteView bytes) {
   if (!bytes.empty()) keep(bytes);
 }
 
-int Relay::payload_descriptor(std::size_t size) {
+int Relay::payload_descriptor() {
   if (path_ == nullptr || !attached_ || !socket_.is_open()) return -1;
-  return goes_straight() ? socket_.native_handle() : backlog_.pipe(size);
+  return goes_straight() ? socket_.native_handle() : backlog_.pipe();
 }
 
-int Relay::payload_diversion(std::size_t size) {
+int Relay::payload_diversion() {
   if (!attached_) return -1;
-  const int pipe = goes_straight() ? backlog_.pipe(size) : backlog_.next_pipe(size);
+  const int pipe = goes_straight() ? backlog_.pipe() : backlog_.next_pipe();
   if (pipe < 0) return -1;
   diverted_ = true;
   stalled();
@@ -161,12 +161,6 @@ void Relay::stalled() {
 }
 
 void Relay::keep(core::ByteView bytes) {
-  if (!mux_.budget().fits(bytes.size())) {
-    log_.about_flow(LogLevel::warning, "buffer_size is used up: a stalled flow is reset",
-                    {{"flow", flow_->request.text()}});
-    fail(core::Reason::resource_limit);
-    return drop();
-  }
   backlog_.append(bytes);
   stalled();
   if (on_early_) on_early_();
@@ -192,6 +186,12 @@ std::size_t Relay::write(core::ByteView bytes) {
 }
 
 void Relay::write_failed(error_code error) { is_transient(error) ? wait_writable() : break_off(error); }
+
+bool Relay::on_no_memory() {
+  fail(core::Reason::resource_limit);
+  drop();
+  return true;
+}
 
 void Relay::on_fin() {
   fin_received_ = true;
@@ -221,7 +221,10 @@ void Relay::on_reset(core::Reason reason) {
   drop();
 }
 
-void Relay::on_finished() { flow_ = nullptr; }
+void Relay::on_finished() {
+  flow_ = nullptr;
+  backlog_.outlive_window();
+}
 
 void Relay::break_off(error_code error) {
   if (flow_ != nullptr) {

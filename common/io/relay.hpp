@@ -44,9 +44,10 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void on_early(std::function<void()> handler) { on_early_ = std::move(handler); }
 
   void on_data(core::ByteView bytes) override;
-  int payload_descriptor(std::size_t size) override;
-  int payload_diversion(std::size_t size) override;
+  int payload_descriptor() override;
+  int payload_diversion() override;
   void on_moved(std::size_t bytes) override;
+  bool on_no_memory() override;
   void on_fin() override;
   void on_reset(core::Reason reason) override;
   void on_finished() override;

@@ -114,6 +114,10 @@ void Session::on_go_away(const wire::GoAway& go_away) {
   }
 }
 
+void Session::on_no_memory(const core::FlowRequest& request) {
+  log_.about_flow(LogLevel::warning, "buffer_size is used up: a flow is refused", {{"flow", request.text()}});
+}
+
 void Session::on_link_error(error_code error) {
   if (leaving_) return end(*leaving_, why_leaving_);
   const auto who = std::string(far_name(settings_.role));

@@ -66,6 +66,7 @@ class Session final : private core::LinkListener {
 
   void on_hello(const wire::Hello& hello) override;
   void on_go_away(const wire::GoAway& go_away) override;
+  void on_no_memory(const core::FlowRequest& request) override;
   std::size_t on_bytes(core::ByteView bytes);
   std::size_t search_greeting(core::ByteView bytes);
   std::size_t receive(core::ByteView bytes);

@@ -18,10 +18,10 @@ def _far_end(lab):
     """far_end() -> (process, peer, resident KiB at rest) of a proxy that we talk to by hand."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
-    def start():
+    def start(buffer_size_kib=BUFFER_SIZE_KIB, limits=()):
         # As root the limit may be tiny, or none; a flow needs a descriptor.
-        limited = ["prlimit", f"--nofile={FLOWS + 200}:"]
-        options = ["--buffer_size", str(BUFFER_SIZE_KIB << 10)]
+        limited = ["prlimit", f"--nofile={FLOWS + 200}:", *limits]
+        options = ["--buffer_size", str(buffer_size_kib << 10)]
         process = lab.far.start([*limited, topology.tfunnel_proxy(), *options], name="proxy", **pipes)
         peer = raw_peer.Reader(process)
         assert peer.has_hello.wait(netlab.patient(10))
@@ -74,6 +74,17 @@ def test_datagrams_that_nobody_answers(far_end):
     _overload(far_end, frames)
 
 
+def test_system_without_memory_refuses_flows_and_ends_nothing(far_end):
+    """Each attempt's stack takes 64 KiB of address space, of which there is less than --buffer-size allows."""
+    process, peer = far_end(128 << 10, [f"--as={192 << 20}"])
+    for flow in range(1, 2 * FLOWS, 2):
+        peer.send(raw_peer.open_tcp(flow, topology.SILENT_HOST[4], 80, early=0))
+    peer.send(raw_peer.frame(raw_peer.PING, raw_peer.number(1, 1)))
+    netlab.wait_until(lambda: peer.counts.get(raw_peer.PONG), timeout=60, what="the answer to a ping")
+    assert process.running(), process.log()
+    assert peer.counts[raw_peer.RESET] > FLOWS / 4, peer.counts
+
+
 def test_what_was_refused_is_possible_again_afterwards(lab, server, far_end):
     """Resetting the overload gives everything back."""
     del server
@@ -86,5 +97,8 @@ def test_what_was_refused_is_possible_again_afterwards(lab, server, far_end):
         peer.send(raw_peer.frame(raw_peer.RESET, raw_peer.number(1, flow), raw_peer.number(2, 9)))
     peer.send(raw_peer.open_tcp(1001, topology.FAR[4], topology.SERVER_PORT, early=0))
     netlab.wait_until(lambda: peer.counts.get(raw_peer.OPENED), what="a new connection")
+    peer.send(raw_peer.frame(raw_peer.RESET, raw_peer.number(1, 1001), raw_peer.number(2, 9)))
+    peer.send(raw_peer.frame(raw_peer.PING, raw_peer.number(1, 1)))
+    netlab.wait_until(lambda: peer.counts.get(raw_peer.PONG), what="the answer to a ping")
     process.signal(netlab.signal.SIGUSR1)
     process.wait_for_log(r"buffered: 0 of")

@@ -49,7 +49,7 @@ class BacklogTest : public testing::Test {
     if (!path_.path->moves()) GTEST_SKIP() << "nothing can be moved on this system";
   }
   void put_into_pipe(io::Backlog& backlog, const Bytes& bytes) {
-    const int pipe = backlog.pipe(bytes.size());
+    const int pipe = backlog.pipe();
     ASSERT_GE(pipe, 0);
     ASSERT_EQ(::write(pipe, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
     backlog.moved(bytes.size());
@@ -79,9 +79,7 @@ TEST_F(BacklogTest, PipesAndMemoryKeepTheOrder) {
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
   put_into_pipe(backlog, Bytes(all.begin() + 30'000, all.begin() + 40'000));
   backlog.append(core::ByteView(all).subspan(40'000));
-  EXPECT_EQ(budget_.buffered(), all.size());
   EXPECT_EQ(drain(backlog), all);
-  EXPECT_EQ(budget_.buffered(), 0U);
 }
 
 // A few bytes in memory made a flow copy for as long as its socket stayed the slowest part.
@@ -93,20 +91,16 @@ TEST_F(BacklogTest, MemoryDoesNotBarThePipes) {
   backlog.append(core::ByteView(all).subspan(40'000, 10'000));
   put_into_pipe(backlog, Bytes(all.begin() + 50'000, all.end()));
   EXPECT_EQ(drain(backlog), all);
-  EXPECT_EQ(budget_.buffered(), 0U);
 }
 
 TEST_F(BacklogTest, WhatThePipesCannotHoldWaitsInMemoryInOrder) {
-  core::MemoryBudget budget(64 << 20);
-  io::Backlog backlog(budget, path_.path.get());
+  io::Backlog backlog(budget_, path_.path.get());
   const auto all = pattern(20 << 20);
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 1000));
   backlog.append(core::ByteView(all).subspan(1000));
-  EXPECT_EQ(backlog.pipe(1), -1) << "what is moved now would overtake what is in memory";
-  EXPECT_EQ(backlog.next_pipe(1), -1);
-  EXPECT_EQ(budget.buffered(), all.size());
+  EXPECT_EQ(backlog.pipe(), -1) << "what is moved now would overtake what is in memory";
+  EXPECT_EQ(backlog.next_pipe(), -1);
   EXPECT_EQ(drain(backlog), all);
-  EXPECT_EQ(budget.buffered(), 0U);
 }
 
 // Else the rest of the window is copied for as long as the socket is the slowest part.
@@ -114,36 +108,42 @@ TEST_F(BacklogTest, FullPipeIsFollowedByAnotherInOrder) {
   io::Backlog backlog(budget_, path_.path.get());
   const auto all = pattern(90'000);
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
-  const int full = backlog.pipe(1);
-  const int next = backlog.next_pipe(1);
+  const int full = backlog.pipe();
+  const int next = backlog.next_pipe();
   ASSERT_GE(next, 0);
   EXPECT_NE(next, full);
-  EXPECT_EQ(backlog.pipe(1), next);
-  EXPECT_EQ(backlog.next_pipe(1), -1) << "an empty pipe is not full";
+  EXPECT_EQ(backlog.pipe(), next);
+  EXPECT_EQ(backlog.next_pipe(), -1) << "an empty pipe is not full";
   put_into_pipe(backlog, Bytes(all.begin() + 30'000, all.begin() + 40'000));
   backlog.append(core::ByteView(all).subspan(40'000));
   EXPECT_EQ(drain(backlog), all);
-  EXPECT_EQ(budget_.buffered(), 0U);
 }
 
 TEST_F(BacklogTest, OneFlowDoesNotTakeAllPipes) {
   io::Backlog greedy(budget_, path_.path.get());
   int pipes = 0;
-  for (int pipe = greedy.pipe(1); pipe >= 0 && pipes < 100; pipe = greedy.next_pipe(1), ++pipes) {
+  for (int pipe = greedy.pipe(); pipe >= 0 && pipes < 100; pipe = greedy.next_pipe(), ++pipes) {
     put_into_pipe(greedy, pattern(10));
   }
   EXPECT_GT(pipes, 1);
-  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(1), 0);
+  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(), 0);
 }
 
-TEST_F(BacklogTest, PipesDoNotExceedTheBudget) {
+// While the flow lives its window stands for what is held.
+TEST_F(BacklogTest, WhatOutlivesTheFlowIsChargedUntilItIsWritten) {
   io::Backlog backlog(budget_, path_.path.get());
-  put_into_pipe(backlog, pattern(10'000));
-  const auto room = budget_.cap() - budget_.buffered();
-  EXPECT_GE(backlog.pipe(room), 0);
-  EXPECT_EQ(backlog.pipe(room + 1), -1);
-  EXPECT_EQ(backlog.next_pipe(room + 1), -1);
-  EXPECT_GE(backlog.next_pipe(room), 0);
+  const auto all = pattern(90'000);
+  put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
+  backlog.append(core::ByteView(all).subspan(30'000));
+  EXPECT_EQ(budget_.used(), 0U);
+  backlog.outlive_window();
+  EXPECT_EQ(budget_.used(), all.size());
+  EXPECT_EQ(drain(backlog), all);
+  EXPECT_EQ(budget_.used(), 0U);
+  put_into_pipe(backlog, pattern(10));
+  backlog.outlive_window();
+  backlog.clear();
+  EXPECT_EQ(budget_.used(), 0U);
 }
 
 TEST_F(BacklogTest, FlowsThatBreakWithAFullPipeDoNotUseUpThePipes) {
@@ -151,7 +151,6 @@ TEST_F(BacklogTest, FlowsThatBreakWithAFullPipeDoNotUseUpThePipes) {
     io::Backlog backlog(budget_, path_.path.get());
     put_into_pipe(backlog, pattern(1000));
   }
-  EXPECT_EQ(budget_.buffered(), 0U);
   io::Backlog backlog(budget_, path_.path.get());
   put_into_pipe(backlog, pattern(10));
   EXPECT_EQ(drain(backlog), pattern(10)) << "bytes of a broken flow went to another";
@@ -162,12 +161,12 @@ TEST_F(BacklogTest, ManyStalledFlowsShareAFewPipesAndTheRestCopies) {
   int with_pipe = 0;
   for (int i = 0; i < 50; ++i) {
     backlogs.push_back(std::make_unique<io::Backlog>(budget_, path_.path.get()));
-    if (backlogs.back()->pipe(1) >= 0) ++with_pipe;
+    if (backlogs.back()->pipe() >= 0) ++with_pipe;
   }
   EXPECT_GT(with_pipe, 0);
   EXPECT_LT(with_pipe, 50);
   backlogs.clear();
-  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(1), 0) << "pipes that were not used do not come back";
+  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(), 0) << "pipes that were not used do not come back";
 }
 
 }  // namespace

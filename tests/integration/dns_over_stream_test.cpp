@@ -68,6 +68,22 @@ TEST_F(DnsThroughTcp, QueriesWithOneIdShareAConnectionAndGetTheirOwnAnswers) {
   EXPECT_EQ(upstream.count(), 1U);
 }
 
+TEST_F(DnsThroughTcp, QuestionsToManySilentServersTakeBoundedMemoryAndDescriptors) {
+  auto terms = DnsThroughTcp::terms(upstream);
+  terms.buffer_size = 1U << 20;
+  Tunnel small(over_pipes, terms);
+  const auto asking = small.udp_application();
+  const auto before = open_descriptors();
+  constexpr std::uint64_t count = 100;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto silent = endpoint("192.0.2." + std::to_string(i + 1), 53);
+    small.call([&] { asking->send(silent, dns_query("a.example")); });
+  }
+  EXPECT_TRUE(eventually([&] { return upstream.count() + small.proxy_counters().datagrams_dropped >= count; }));
+  EXPECT_LT(open_descriptors(), before + 20);
+  EXPECT_GT(upstream.count(), 0U);
+}
+
 TEST_F(DnsThroughTcp, EachServerIsAskedItself) {
   const auto other = endpoint("2001:db8::53", 53);
   ask(application, dns_query("a.example"));

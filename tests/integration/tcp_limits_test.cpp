@@ -52,7 +52,7 @@ TEST(TcpLimits, TunnelThatEndsWhileConnectingLeavesNothing) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-TEST(TcpLimits, UsedUpBufferResetsTheStalledFlowsOnlyAndStaysWithinItsBound) {
+TEST(TcpLimits, UsedUpBufferRefusesNewFlowsOnly) {
   Tunnel tunnel(over_socketpair, {.buffer_size = 256U << 10});
   BusyServer busy;
   Server server;
@@ -73,6 +73,25 @@ TEST(TcpLimits, UsedUpBufferResetsTheStalledFlowsOnlyAndStaysWithinItsBound) {
     return resets > 10;
   }));
   EXPECT_LT(resets, 120U);
+}
+
+// What it may send was promised to it.
+TEST(TcpLimits, FlowIsNotResetForWhatOthersHoard) {
+  Tunnel tunnel(over_socketpair, {.buffer_size = 256U << 10});
+  BusyServer slow;
+  BusyServer busy;
+  auto modest = tunnel.connect(slow.endpoint());
+  EXPECT_TRUE(eventually([&] { return tunnel.proxy_flows() == 1; }));
+  std::vector<Socket> hoarders;
+  for (int i = 0; i < 120; ++i) {
+    hoarders.push_back(tunnel.connect(busy.endpoint()));
+    hoarders.back().send(pattern(16'000));
+  }
+  for (std::size_t i = 100; i < hoarders.size(); ++i) EXPECT_EQ(hoarders[i].wait_end(), Ending::reset);
+  EXPECT_TRUE(modest.send(pattern(1'000)));
+  modest.half_close();
+  slow.make_room();
+  EXPECT_EQ(slow.accept().receive_all(), pattern(1'000));
 }
 
 }  // namespace

@@ -110,6 +110,8 @@ Tunnel::~Tunnel() {
   context_.restart();
   while (context_.poll() > 0) {
   }
+  // What they still hold is charged to sessions.
+  context_.destroy_handlers();
   dialer_.reset();
   services_.reset();
   socks5_datagrams_.reset();

@@ -11,6 +11,7 @@
 #include <ostream>
 #include <thread>
 
+#include "common/app/event_loop.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/session.hpp"
 #include "proxy/access_options.hpp"
@@ -114,7 +115,7 @@ class Tunnel {
   void add(tcp::socket socket);
 
   io::Log log_;
-  asio::io_context context_{1};
+  app::EventLoop context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::array<Socket, 4> link_;
   io::Channel client_channel_;

@@ -103,10 +103,12 @@ class Side final : core::LinkListener, core::FlowAcceptor {
   std::map<core::FlowId, core::Flow*> flows;  // likewise, so most of these may be gone
   std::vector<wire::Hello> hellos;
   std::vector<wire::GoAway> go_aways;
+  std::size_t no_memory = 0;  // flows that were refused for want of it
 
  private:
   void on_hello(const wire::Hello& hello) override { hellos.push_back(hello); }
   void on_go_away(const wire::GoAway& go_away) override { go_aways.push_back(go_away); }
+  void on_no_memory(const core::FlowRequest& /*request*/) override { ++no_memory; }
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 
   Bytes in_;
