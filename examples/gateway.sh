@@ -7,7 +7,8 @@
 # Runs LINK COMMAND and, once it is connected, the rules of rules-nft.sh (OPTIONS are its options)
 # and the kernel settings that forwarded traffic needs; puts everything back when the command ends or
 # by Ctrl-C. The hosts of the LAN need this machine as their default route, nothing else. Their TCP
-# and UDP is captured, and so is this machine's own.
+# and UDP is captured, and so is this machine's own. ICMP errors about it end here, too: path MTU discovery works, and none
+# goes to a server past the tunnel.
 #
 # The kernel settings, all of the LAN interface or global ones that overrule it:
 #   src_valid_mark = 0   With 1 (Tailscale and wg-quick set it) the kernel judges the source of each

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The way back for `tfunnel --preserve-source` at the far end. Servers answer to the application's own address, and this
-# machine must give those answers to tfunnel's sockets instead of forwarding or dropping them.
+# machine must give those answers, and ICMP errors on the way, to tfunnel's sockets instead of forwarding or dropping them.
 #
 #   sudo return-rules.sh up          rules and routes, for IPv4 and IPv6
 #   sudo return-rules.sh down        removes them
@@ -14,17 +14,24 @@ table=127
 
 usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
 
+# "proto kernel", since systemd-networkd removes the rules and routes of others, but not the kernel's.
 up() {
   for family in -4 -6; do
-    ip $family rule add fwmark $mark lookup $table
-    ip $family route add local default dev lo table $table
+    ip $family rule add fwmark $mark lookup $table protocol kernel
+    ip $family route add local default dev lo table $table proto kernel
   done
-  # A packet for one of our transparent sockets is delivered here, whoever's address it carries.
+  # A packet for one of our transparent sockets is delivered here, whoever's address it carries, and so is an ICMP error
+  # about what such a socket has sent: "socket" looks into the packet that the error quotes. None of them is forwarded,
+  # whatever has become of the routing.
   nft -f - <<END
 table inet tfunnel_return {
   chain prerouting {
     type filter hook prerouting priority mangle; policy accept;
-    meta l4proto { tcp, udp } socket transparent 1 socket wildcard 0 meta mark set $mark
+    meta l4proto { tcp, udp, icmp, ipv6-icmp } socket transparent 1 socket wildcard 0 meta mark set $mark
+  }
+  chain postrouting {
+    type filter hook postrouting priority mangle; policy accept;
+    meta mark $mark oif != "lo" drop
   }
 }
 END

@@ -2,8 +2,8 @@
 # rules-common.sh: what rules-nft.sh and rules-iptables.sh share. It is sourced, not run.
 #
 # Capturing has two halves. The firewall gives packets the mark 1 and hands them to tfunnel
-# (TPROXY). The routing, below, makes the kernel take packets with that mark as its own: without it
-# they would leave by the network card before tfunnel could see them.
+# (TPROXY). The routing, below, makes the kernel take packets with that mark as its own. Should the
+# routing get lost, the firewall drops what has the mark and is about to leave by a network card.
 
 # These script-wide values are used by the script that sources this file.
 # shellcheck disable=SC2034
@@ -11,6 +11,17 @@ port=12300      # tfunnel -p
 own_mark=3      # tfunnel --fwmark: its own packets, which must not be captured again
 capture_mark=1  # what we put on packets to be captured
 users=()        # --user: only what these users send
+server_ports=() # --exclude-port: what these UDP ports of this machine send stays outside
+
+# Marks of connections, which tell what belongs to the tunnel later on.
+sent_flow=1      # captured; a program of this machine began it
+forwarded_flow=2 # captured; a host began it for which this machine forwards
+asked_flow=3     # UDP: somebody beyond the tunnel spoke first
+
+# Whom this machine has served by UDP is remembered for so long. The kernel itself forgets them after 30 to 120 s of
+# silence; then what the server sends next would look like the beginning of a flow of its own.
+served_seconds=3600
+served_most=65536
 
 routing_table=12300
 rule_priority=123
@@ -33,6 +44,7 @@ read_options() {
     case $1 in
       --link) add_link "$2" ;;
       --exclude) direct+=("$2") ;;
+      --exclude-port) server_ports+=("$2") ;;
       --port) port=$2 ;;
       --fwmark) own_mark=$2 ;;
       --user) users+=("$(id -u "$2")") || fail "--user: there is no user $2" ;;
@@ -78,14 +90,28 @@ need_root() {
 }
 
 routing_up() {
-  routing_down
   add_routing -4
   if has_ipv6; then add_routing -6; fi
 }
 
+# What is there already stays, so that no packet meets a gap when `up` runs again. "proto kernel", since systemd-networkd
+# removes the rules and routes of others, but not the kernel's.
 add_routing() {
-  ip "$1" route add local default dev lo table "$routing_table"
-  ip "$1" rule add priority "$rule_priority" fwmark "$capture_mark" lookup "$routing_table"
+  ip "$1" route replace local default dev lo table "$routing_table" proto kernel
+  # A socket that is bound to a network card (SO_BINDTODEVICE) follows routes of that card only. These are: the kernel
+  # takes the packet as its own all the same. Cards without this family take no route.
+  ip -o link show up | awk -F '[ :@]+' '$2 != "lo" { print "route append local default dev", $2, "table", t, w }' \
+    t="$routing_table" w='proto kernel metric 2048' - | ip "$1" -force -batch - 2>/dev/null || true
+  add_rule "$1" "$rule_priority" lookup "$routing_table"
+  # A card that came later: at once an error instead of packets that vanish.
+  add_rule "$1" $((rule_priority + 1)) unreachable
+}
+
+add_rule() {
+  local family=$1 priority=$2
+  shift 2
+  [[ $(ip "$family" rule show priority "$priority" fwmark "$capture_mark") ]] ||
+    ip "$family" rule add priority "$priority" fwmark "$capture_mark" "$@" protocol kernel
 }
 
 routing_down() {
@@ -93,6 +119,8 @@ routing_down() {
   for family in -4 -6; do
     while ip "$family" rule del priority "$rule_priority" fwmark "$capture_mark" \
       lookup "$routing_table" 2>/dev/null; do :; done
+    while ip "$family" rule del priority $((rule_priority + 1)) fwmark "$capture_mark" \
+      unreachable 2>/dev/null; do :; done
     ip "$family" route flush table "$routing_table" 2>/dev/null || true
   done
 }

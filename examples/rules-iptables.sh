@@ -4,53 +4,109 @@
 #   rules-iptables.sh up [OPTIONS]   install the rules; again: replace them
 #   rules-iptables.sh down           remove them, and nothing else
 #
-# All that this machine sends and all that it forwards for others is captured, except
+# All that this machine sends and all that it forwards for others is captured, also what is bound to
+# a network card, except
 #   - what goes to this machine, to its own networks, to multicast and broadcast addresses,
 #   - the link itself (--link), and tfunnel's own packets (mark 3),
-#   - answers to those who connect to this machine from outside,
-#   - TCP connections that exist already: they go on as they are.
-# While the rules are up and tfunnel is not, captured traffic is dropped: nothing leaks.
+#   - answers to those who connect to this machine from outside. A UDP server may speak first later on,
+#     to whom it has served within the last hour (this needs ipset),
+#   - TCP connections that exist already: they go on as they are,
+#   - DHCP.
+# Nothing else leaks. While the rules are up and tfunnel is not, captured traffic is dropped; so is
+# whatever is about to leave by a network card for want of the routes that `up` made. ICMP errors about
+# tunnelled traffic stay here.
+#
+# Which networks and network cards there are is looked up by `up`: run it again when that has changed.
+# Until then, what is bound to a new card gets an error.
 #
 # Options:
-#   --link HOST       the far end of the link, such as the ssh server; may be repeated
-#   --exclude NET     a network that stays outside the tunnel; may be repeated
-#   --port PORT       where `tfunnel -p PORT` listens (12300)
-#   --fwmark MARK     the mark of tfunnel's own packets (3)
-#   --user USER       capture only what this user sends, and nothing forwarded; may be repeated
+#   --link HOST          the far end of the link, such as the ssh server; may be repeated
+#   --exclude NET        a network that stays outside the tunnel; may be repeated
+#   --exclude-port PORT  what this machine sends by UDP from this port of its own stays outside: for
+#                        servers that speak first after more than an hour (WireGuard); may be repeated
+#   --port PORT          where `tfunnel -p PORT` listens (12300)
+#   --fwmark MARK        the mark of tfunnel's own packets (3)
+#   --user USER          capture only what this user sends, and nothing forwarded; may be repeated
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=rules-common.sh
 . "$(dirname "$(readlink -f "$0")")/rules-common.sh"
 
-# One table for iptables-restore. $1: -4 or -6.
-rules() {
-  local network kind
-  echo '*mangle'
-  printf ':%s - [0:0]\n' TFUNNEL_CHOOSE TFUNNEL_OUT TFUNNEL_PRE TFUNNEL_TAKE
+chains=(TFUNNEL_OUT TFUNNEL_PRE TFUNNEL_POST TFUNNEL_IN TFUNNEL_CHOOSE TFUNNEL_UDP TFUNNEL_ERRORS TFUNNEL_MARK
+  TFUNNEL_TAKE TFUNNEL_ASKED)
+hooks=('OUTPUT -j TFUNNEL_OUT' 'PREROUTING -j TFUNNEL_PRE' 'POSTROUTING -j TFUNNEL_POST' 'INPUT -j TFUNNEL_IN')
+sets=('tfunnel_served4 hash:ip,port,ip family inet' 'tfunnel_served6 hash:ip,port,ip family inet6')
 
-  # Gives the capture mark to what should go through the tunnel.
-  for network in $(direct_networks "$1"); do echo "-A TFUNNEL_CHOOSE -d $network -j RETURN"; done
-  for kind in LOCAL ANYCAST $([[ $1 == -4 ]] && echo BROADCAST); do
-    echo "-A TFUNNEL_CHOOSE -m addrtype --dst-type $kind -j RETURN"
-  done
+# One table for iptables-restore, which replaces the chains that it names as a whole. $1: -4 or -6.
+rules() {
+  local tables=iptables icmp=icmp served=tfunnel_served4 networks
+  [[ $1 == -4 ]] || { tables=ip6tables icmp=ipv6-icmp served=tfunnel_served6; }
+  networks=$(direct_networks "$1")
+  echo '*mangle'
+  printf ':%s - [0:0]\n' "${chains[@]}"
+  choose "$1"
   cat <<RULES
--A TFUNNEL_CHOOSE -p tcp --syn -j CONNMARK --set-mark $capture_mark
--A TFUNNEL_CHOOSE -p tcp -m connmark ! --mark $capture_mark -j RETURN
--A TFUNNEL_CHOOSE -p udp -m conntrack --ctdir REPLY -m connmark ! --mark $own_mark -j RETURN
--A TFUNNEL_CHOOSE -p tcp -j MARK --set-mark $capture_mark
--A TFUNNEL_CHOOSE -p udp -j MARK --set-mark $capture_mark
--A TFUNNEL_OUT -p udp -m mark --mark $own_mark -m conntrack --ctstate NEW -j CONNMARK --set-mark $own_mark
+# tfunnel's packets wear the addresses of peers, so ICMP errors about them (port unreachable, packet too big) are
+# addressed to peers. They are for this machine, and must not reach the peers past the tunnel.
+-A TFUNNEL_ERRORS -m conntrack ! --ctstate RELATED -j RETURN
+-A TFUNNEL_ERRORS -m conntrack --ctdir ORIGINAL -m connmark --mark $sent_flow -g TFUNNEL_MARK
+-A TFUNNEL_ERRORS -m conntrack --ctdir ORIGINAL -m connmark --mark $forwarded_flow -g TFUNNEL_MARK
+-A TFUNNEL_ERRORS -m conntrack --ctdir REPLY -m connmark --mark $asked_flow -g TFUNNEL_MARK
+
+# What this machine sends. Marked packets are routed anew: to lo, where PREROUTING meets them.
+-A TFUNNEL_OUT -p udp -m mark --mark $own_mark -m conntrack --ctstate NEW -j CONNMARK --set-mark $asked_flow
 -A TFUNNEL_OUT -m mark --mark $own_mark -j RETURN
+-A TFUNNEL_OUT -p $icmp -g TFUNNEL_ERRORS
+$(excluded_ports)
 $(sent_here)
+-A TFUNNEL_OUT -m mark --mark $capture_mark -m connmark ! --mark $asked_flow -j CONNMARK --set-mark $sent_flow
+
 -A TFUNNEL_PRE -m mark --mark $own_mark -j RETURN
 $(forwarded)
 -A TFUNNEL_PRE -m mark --mark $capture_mark -j TFUNNEL_TAKE
 -A TFUNNEL_TAKE -p tcp -j TPROXY --on-port $port
 -A TFUNNEL_TAKE -p udp -j TPROXY --on-port $port
--I OUTPUT -j TFUNNEL_OUT
--I PREROUTING -j TFUNNEL_PRE
+
+# Whatever has become of the routing: what belongs to the tunnel leaves by no network card. Nor does what tfunnel sends
+# to a program of this machine, when the address that the program used is gone.
+-A TFUNNEL_POST -o lo -j RETURN
+-A TFUNNEL_POST -m mark --mark $capture_mark -j DROP
+-A TFUNNEL_POST -m mark --mark $own_mark -m connmark --mark $sent_flow -j DROP
+$(remember)
+$(for hook in "${hooks[@]}"; do hook "$tables" "$hook"; done)
 COMMIT
 RULES
+}
+
+# Gives the capture mark to what should go through the tunnel.
+choose() {
+  local network kind flow
+  for network in $networks; do echo "-A TFUNNEL_CHOOSE -d $network -j RETURN"; done
+  for kind in LOCAL ANYCAST $([[ $1 == -4 ]] && echo BROADCAST); do
+    echo "-A TFUNNEL_CHOOSE -m addrtype --dst-type $kind -j RETURN"
+  done
+  # The connection mark tells which TCP connections began under these rules.
+  echo '-A TFUNNEL_CHOOSE -p tcp --syn -g TFUNNEL_MARK'
+  for flow in $sent_flow $forwarded_flow $asked_flow; do
+    printf -- "-A TFUNNEL_CHOOSE -p %s -m connmark --mark $flow -g TFUNNEL_MARK\n" tcp udp
+  done
+  echo '-A TFUNNEL_CHOOSE -p udp -g TFUNNEL_UDP'
+  # An answer goes the way the question came, and so does what a server sends later on.
+  if has_ipset; then
+    echo "-A TFUNNEL_UDP -m set --match-set $served dst,src,src -j SET --add-set $served dst,src,src --exist"
+    echo "-A TFUNNEL_UDP -m set --match-set $served dst,src,src -j RETURN"
+  fi
+  echo '-A TFUNNEL_UDP -m conntrack --ctdir REPLY -j RETURN'
+  echo '-A TFUNNEL_UDP -g TFUNNEL_MARK'
+  echo "-A TFUNNEL_MARK -j MARK --set-mark $capture_mark"
+}
+
+# This machine's own UDP that stays outside, whoever sends it: leases of addresses, and --exclude-port.
+excluded_ports() {
+  local ports
+  for ports in '68 --dport 67' '546 --dport 547' "${server_ports[@]}"; do
+    echo "-A TFUNNEL_OUT -p udp --sport $ports -j RETURN"
+  done
 }
 
 # What the kernel sends for a program that has gone (the end of a connection) belongs to no user.
@@ -59,48 +115,96 @@ sent_here() {
     echo '-A TFUNNEL_OUT -j TFUNNEL_CHOOSE'
   else
     printf -- '-A TFUNNEL_OUT -m owner --uid-owner %s -j TFUNNEL_CHOOSE\n' "${users[@]}"
-    echo "-A TFUNNEL_OUT -p tcp -m connmark --mark $capture_mark -j TFUNNEL_CHOOSE"
+    echo "-A TFUNNEL_OUT -p tcp -m connmark --mark $sent_flow -j TFUNNEL_CHOOSE"
   fi
 }
 
 forwarded() {
-  if ((${#users[@]} == 0)); then
-    echo '-A TFUNNEL_PRE ! -i lo -j TFUNNEL_CHOOSE'
-  else
+  if ((${#users[@]})); then
     echo '-A TFUNNEL_PRE ! -i lo -j RETURN'
+  else
+    echo "-A TFUNNEL_PRE ! -i lo -p $icmp -g TFUNNEL_ERRORS"
+    echo '-A TFUNNEL_PRE ! -i lo -j TFUNNEL_CHOOSE'
+    echo "-A TFUNNEL_PRE ! -i lo -m mark --mark $capture_mark -m connmark ! --mark $asked_flow" \
+      "-j CONNMARK --set-mark $forwarded_flow"
   fi
 }
 
-remove() {
-  local tables=$1 chain
-  "$tables" -t mangle -S TFUNNEL_PRE >/dev/null 2>&1 || return 0
-  "$tables" -t mangle -D OUTPUT -j TFUNNEL_OUT
-  "$tables" -t mangle -D PREROUTING -j TFUNNEL_PRE
-  for chain in TFUNNEL_OUT TFUNNEL_PRE TFUNNEL_TAKE TFUNNEL_CHOOSE; do
-    "$tables" -t mangle -F "$chain"
-    "$tables" -t mangle -X "$chain"
+# Somebody from outside asks a UDP server of this machine, or one behind it.
+remember() {
+  local network flow
+  has_ipset || return 0
+  echo "-A TFUNNEL_IN ! -i lo -p udp ! --dport $port -m addrtype --dst-type LOCAL" \
+    '-m socket --nowildcard -j TFUNNEL_ASKED'
+  if ((${#users[@]} == 0)); then
+    echo "-A TFUNNEL_POST -p udp -m mark ! --mark $own_mark -m addrtype ! --src-type LOCAL -j TFUNNEL_ASKED"
+  fi
+  echo '-A TFUNNEL_ASKED -m conntrack --ctdir REPLY -j RETURN'
+  for flow in $sent_flow $forwarded_flow $asked_flow; do
+    echo "-A TFUNNEL_ASKED -m connmark --mark $flow -j RETURN"
   done
+  for network in $networks; do echo "-A TFUNNEL_ASKED -s $network -j RETURN"; done
+  echo "-A TFUNNEL_ASKED -j SET --add-set $served src,dst,dst --exist"
+}
+
+# Once and first in its chain, whether it was there or not.
+hook() {
+  # shellcheck disable=SC2086
+  if "$1" -t mangle -C $2 2>/dev/null; then echo "-D $2"; fi
+  echo "-I $2"
+}
+
+remove() {
+  local tables=$1 words chain
+  for words in "${hooks[@]}"; do
+    # shellcheck disable=SC2086
+    while "$tables" -t mangle -D $words 2>/dev/null; do :; done
+  done
+  for chain in "${chains[@]}"; do "$tables" -t mangle -F "$chain" 2>/dev/null || true; done
+  for chain in "${chains[@]}"; do "$tables" -t mangle -X "$chain" 2>/dev/null || true; done
+}
+
+has_ipset() { command -v ipset >/dev/null; }
+
+add_sets() {
+  local words
+  has_ipset || {
+    echo "without ipset (apt-get install ipset), a UDP server here that speaks first after minutes of silence" \
+      "needs --exclude-port" >&2
+    return 0
+  }
+  for words in "${sets[@]}"; do
+    # shellcheck disable=SC2086
+    ipset create $words timeout "$served_seconds" maxelem "$served_most" -exist
+  done
+}
+
+# The kernel keeps those that rules use.
+remove_sets() {
+  local words
+  has_ipset || return 0
+  for words in "${sets[@]}"; do ipset destroy "${words%% *}" 2>/dev/null || true; done
 }
 
 # If a rule is refused, nothing has changed; if a later step fails, nothing remains.
 up() {
   read_options "$@"
-  load --test
+  add_sets
+  load --test || { remove_sets; exit 1; }
   trap down EXIT
-  down
   load
   routing_up
   trap - EXIT
 }
 
 load() {
-  rules -4 | iptables-restore --noflush "$@"
-  if has_ipv6; then rules -6 | ip6tables-restore --noflush "$@"; fi
+  rules -4 | iptables-restore --noflush "$@" && { ! has_ipv6 || rules -6 | ip6tables-restore --noflush "$@"; }
 }
 
 down() {
   remove iptables
   remove ip6tables
+  remove_sets
   routing_down
 }
 

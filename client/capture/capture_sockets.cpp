@@ -23,6 +23,7 @@ CaptureSockets open_capture_sockets(const std::vector<std::uint16_t>& ports, std
   }
   made.raw_v4 = open_raw(Family::v4, mark);
   made.raw_v6 = open_raw(Family::v6, mark);
+  made.too_big = open_too_big();
   return made;
 }
 

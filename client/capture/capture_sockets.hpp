@@ -16,6 +16,8 @@ struct CaptureSockets {
   // For packets with their IP header; closed if the system lacks the family.
   io::Descriptor raw_v4;
   io::Descriptor raw_v6;
+  // For ICMPv6 "packet too big"; closed as well where there is a loopback and nothing else.
+  io::Descriptor too_big;
 };
 
 /// Transparent sockets on each port in both families, raw ones for the answers. `mark` is the fwmark of what they

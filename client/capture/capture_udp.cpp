@@ -35,7 +35,11 @@ UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, Choos
     : choose_(std::move(choose)),
       comes_back_(std::move(comes_back)),
       log_(log),
-      sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log) {
+      sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log),
+      // Strangers may forge it, but only about a flow that there is.
+      too_big_(context, std::move(sockets.too_big), [this](const auto& program) {
+        if (sources_.contains(program)) sender_.path_is_narrow(program.address);
+      }) {
   for (auto& socket : sockets.udp) receivers_.push_back({adopt<udp::socket>(context, std::move(socket))});
 }
 

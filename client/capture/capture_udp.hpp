@@ -9,6 +9,7 @@
 #include "client/capture/capture_sockets.hpp"
 #include "client/capture/link_choice.hpp"
 #include "client/capture/raw_sender.hpp"
+#include "client/capture/too_big_listener.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 
@@ -64,6 +65,7 @@ class UdpCapture {
   LoopTest comes_back_;
   const io::Log& log_;
   RawSender sender_;
+  TooBigListener too_big_;
   io::DatagramReader reader_;
   CaptureMode mode_ = CaptureMode::wait;
   std::deque<Receiver> receivers_;  // never move: handlers refer to them

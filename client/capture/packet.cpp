@@ -22,6 +22,7 @@ constexpr std::uint8_t protocol_udp = 17;
 constexpr std::uint8_t protocol_fragment = 44;
 constexpr std::uint8_t protocol_icmp6 = 58;
 constexpr std::uint8_t hop_limit = 64;
+constexpr std::uint8_t icmp6_packet_too_big = 2;
 
 void put16(std::uint8_t* at, std::size_t value) {
   at[0] = static_cast<std::uint8_t>(value >> 8);
@@ -200,6 +201,16 @@ std::vector<Packet> fragments(const Packet& packet, std::size_t mtu, std::uint32
     parts.push_back(v4 ? fragment4(packet, offset, size, more, id) : fragment6(packet, offset, size, more, id));
   }
   return parts;
+}
+
+std::optional<core::Endpoint> too_big_for(ByteView message) {
+  if (message.size() < icmp_header + ip6_header + udp_header || message[0] != icmp6_packet_too_big) return {};
+  const auto quoted = message.subspan(icmp_header);
+  if (quoted[0] >> 4 != 6 || quoted[6] != protocol_udp) return {};
+  Address::Bytes destination;
+  std::ranges::copy(quoted.subspan(24, destination.size()), destination.begin());
+  const auto* port = quoted.data() + ip6_header + 2;
+  return core::Endpoint{Address(destination), static_cast<std::uint16_t>(port[0] << 8 | port[1])};
 }
 
 }  // namespace tfunnel::client

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "common/core/address.hpp"
@@ -26,5 +27,9 @@ Packet unreachable_packet(const core::Endpoint& source, const core::Endpoint& de
 /// cannot take it whole: the kernel does not fragment what a raw socket sends. `id` tells fragments of
 /// different packets apart. REQUIRES: mtu >= 1280 and a packet from udp_packet().
 std::vector<Packet> fragments(const Packet& packet, std::size_t mtu, std::uint32_t id);
+
+/// Whom a UDP datagram was for that the ICMPv6 message says was too big for the way to them (RFC 4443, 3.2). `message`
+/// begins with the ICMPv6 header and may be anything; nothing, if it says something else or is cut short.
+std::optional<core::Endpoint> too_big_for(core::ByteView message);
 
 }  // namespace tfunnel::client

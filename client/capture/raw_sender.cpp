@@ -13,6 +13,8 @@ namespace tfunnel::client {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Every IPv6 link carries this much, and so does every IPv4 link of today: a fragment never needs
 // a second fragmentation, whatever the path to the application.
 constexpr std::size_t safe_mtu = 1280;
@@ -41,12 +43,21 @@ void RawSender::deliver_error(const core::Endpoint& peer, const core::Endpoint& 
 void RawSender::send(const Packet& packet, const core::Address& to) {
   auto& way = to.is_v4() ? v4_ : v6_;
   const udp::endpoint endpoint(io::to_asio(to), 0);
-  if (!way.waiting.add(endpoint, packet)) {
-    flush(way);
-    way.waiting.add(endpoint, packet);
+  if (packet.size() > safe_mtu && !narrow_.empty() && narrow_.contains(to, Clock::now())) {
+    for (const auto& part : fragments(packet, safe_mtu, next_id_++)) add(way, endpoint, part);
+  } else {
+    add(way, endpoint, packet);
   }
   flush_later();
 }
+
+void RawSender::add(Way& way, const udp::endpoint& to, const Packet& packet) {
+  if (way.waiting.add(to, packet)) return;
+  flush(way);
+  way.waiting.add(to, packet);
+}
+
+void RawSender::path_is_narrow(const core::Address& application) { narrow_.add(application, Clock::now()); }
 
 // Answers come in bursts: all of one round of the event loop go out together.
 void RawSender::flush_later() {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "client/capture/narrow_paths.hpp"
 #include "client/capture/packet.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/datagram_writer.hpp"
@@ -24,6 +25,8 @@ class RawSender {
   bool deliver(const core::Endpoint& peer, const core::Endpoint& application, core::ByteView payload);
   /// Tells `application` that its datagram to `peer` did not arrive.
   void deliver_error(const core::Endpoint& peer, const core::Endpoint& application, core::Reason reason);
+  /// A router has told that a datagram was too big for the way to `application`: the next ones go in small fragments.
+  void path_is_narrow(const core::Address& application);
 
  private:
   /// A family's socket, and what goes out with the next flush.
@@ -33,6 +36,7 @@ class RawSender {
   };
 
   void send(const Packet& packet, const core::Address& to);
+  void add(Way& way, const udp::endpoint& to, const Packet& packet);
   void flush_later();
   void flush(Way& way);
   void failed(int socket, const udp::endpoint& to, core::ByteView packet, error_code error);
@@ -41,6 +45,7 @@ class RawSender {
   const io::Log& log_;
   Way v4_;
   Way v6_;
+  NarrowPaths narrow_;
   bool flush_due_ = false;
   std::uint32_t next_id_ = 1;
 };

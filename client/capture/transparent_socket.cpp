@@ -1,5 +1,6 @@
 #include "client/capture/transparent_socket.hpp"
 
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -84,6 +85,16 @@ io::Descriptor open_raw(Family family, std::uint32_t mark) {
   set(socket, SOL_SOCKET, SO_MARK, static_cast<int>(mark), "marking packets (CAP_NET_ADMIN)");
   // Only ever sent from: nothing should queue up here.
   set(socket, SOL_SOCKET, SO_RCVBUF, 0, "SO_RCVBUF");
+  return socket;
+}
+
+io::Descriptor open_too_big() {
+  auto socket = open(Family::v6, SOCK_RAW, IPPROTO_ICMPV6, "a raw socket (CAP_NET_RAW)");
+  if (!socket.is_open()) return socket;
+  icmp6_filter filter;
+  ICMP6_FILTER_SETBLOCKALL(&filter);
+  ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &filter);
+  if (::setsockopt(socket.get(), IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) != 0) fail("ICMP6_FILTER");
   return socket;
 }
 

@@ -20,4 +20,8 @@ io::Descriptor bind_transparent(Family family, std::uint16_t port, std::uint32_t
 /// A socket for packets with their IP header. Needs CAP_NET_RAW.
 io::Descriptor open_raw(Family family, std::uint32_t mark);
 
+/// A socket that hears all ICMPv6 messages "packet too big" that come to this host. Needs CAP_NET_RAW. Closed if the
+/// system lacks IPv6.
+io::Descriptor open_too_big();
+
 }  // namespace tfunnel::client

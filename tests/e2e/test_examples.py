@@ -13,44 +13,17 @@ import isolation
 import links
 import netlab
 import pytest
+import system_rules
 import topology
+from system_rules import EXAMPLES, FAMILIES, OUTSIDE, example, state
 
-EXAMPLES = os.path.join(topology.REPOSITORY, "examples")
 SCRIPTS = sorted(glob.glob(EXAMPLES + "/*.sh"))
-RULES = ["rules-nft.sh", "rules-iptables.sh"]
-FAMILIES = [4, 6]
-OUTSIDE = {4: "203.0.113.12", 6: "2001:db8:f::12"}  # in far, and reachable without the tunnel
 PORT = 7100
-
-# Only watches: the rules come from the examples.
-WATCH = """
-table inet tfunnel_test {
-  counter escaped { }
-  chain postrouting {
-    type filter hook postrouting priority 0; policy accept;
-    oifname "wan0" meta l4proto { tcp, udp } counter name escaped
-  }
-}
-"""
-# Something of somebody else's, which must survive; iptables keeps its empty base chains for it.
-FOREIGN_RULE = ["-t", "mangle", "-A", "OUTPUT", "-m", "mark", "--mark", "99", "-j", "ACCEPT"]
 
 
 @pytest.fixture
 def lab(tmp_path):
-    made = topology.make_lab(tmp_path / "lab", capture=False)
-    made.client.nft(WATCH)
-    for tables in ("iptables", "ip6tables"):
-        for hook in ("OUTPUT", "PREROUTING"):
-            made.client.run([tables, *FOREIGN_RULE[:3], hook, *FOREIGN_RULE[4:]])
-    made.far.ip(
-        f"addr add {OUTSIDE[4]}/32 dev lo",
-        f"addr add {OUTSIDE[6]}/128 dev lo nodad",
-    )
-    made.client.ip(
-        f"route add {OUTSIDE[4]}/32 via {topology.FAR_MGMT[4]}",
-        f"-6 route add {OUTSIDE[6]}/128 via {topology.FAR_MGMT[6]}",
-    )
+    made = system_rules.make_lab(tmp_path / "lab")
     yield made
     made.close()
 
@@ -64,18 +37,6 @@ def environment(commands):
         "HOME": isolation.STATE + "/home",
         "TFUNNEL": topology.tfunnel(),
     }
-
-
-def state(namespace):
-    """All that rules and routes are, without counters. Caches and clones do not count."""
-    commands = ["nft -s list ruleset"]
-    for family in ("-4", "-6"):
-        commands += [f"ip {family} rule", f"ip {family} route show table all"]
-    return {command: namespace.run(command.split()).stdout for command in commands}
-
-
-def example(name):
-    return os.path.join(EXAMPLES, name)
 
 
 def start(lab, environment, *command, namespace=None):
@@ -176,7 +137,7 @@ def test_quickstart_wants_root(environment):
 # --- rules ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=RULES)
+@pytest.fixture(params=system_rules.SCRIPTS)
 def rules(request, lab):
     """rules(words...) runs the script; what it did is undone and compared at the end."""
     before = state(lab.client)
@@ -246,7 +207,7 @@ def test_rules_let_answers_to_the_outside_pass(lab, rules, start_tunnel, family)
     """Somebody outside connects to this machine: the answers go back the way the question came."""
     rules("up")
     start_tunnel()
-    here = {4: "198.51.100.1", 6: "2001:db8:3::1"}[family]
+    here = system_rules.CLIENT_MGMT[family]
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with lab.client.socket(kind, socket.SOCK_STREAM, (here, PORT)) as listener:
         listener.listen()
@@ -304,7 +265,7 @@ def test_rules_capture_answers_to_a_peer_that_spoke_first(lab, rules, start_tunn
     assert lab.escaped_packets() == 0
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", system_rules.SCRIPTS)
 def test_rules_stay_as_they_are_after_a_mistake(lab, name):
     lab.client.run([example(name), "up", "--exclude", "10.0.0.0/8"])
     before = state(lab.client)
@@ -402,7 +363,7 @@ def unit_settings():
 def unit_command(line, variables):
     """Close enough to systemd's own splitting for what the unit uses."""
     for name, value in variables.items():
-        line = line.replace("${" + name + "}", value)
+        line = line.replace("${" + name + "}", shlex.quote(value)).replace("$" + name, value)
     line = line.replace("/usr/local/share/tfunnel", EXAMPLES)
     return shlex.split(line)
 
@@ -421,6 +382,10 @@ def test_unit_commands_work_with_its_capabilities_only(lab, commands, server, en
     lab.client.run([*limited, *unit_command(settings["ExecStartPre"], variables)], env=environment)
     service = start(lab, environment, *limited, *unit_command(settings["ExecStart"], variables))
     service.wait_for_log("connected to", 20)
+    check_traffic(lab)
+    variables.update(OPTIONS="--exclude-port 51820")
+    lab.client.run([*limited, *unit_command(settings["ExecReload"], variables)], env=environment)
+    assert "51820" in state(lab.client)["nft -s list ruleset"]
     check_traffic(lab)
     service.terminate()
     lab.client.run([*limited, *unit_command(settings["ExecStopPost"], variables)], env=environment)

@@ -10,6 +10,7 @@ import netlab
 import pytest
 import raw_peer
 import topology
+from traffic_talk import receive_exactly
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 SOURCES = pytest.mark.parametrize("source", ["local", "forwarded"])
@@ -208,6 +209,72 @@ def test_connection_of_the_far_host_itself_is_not_taken_over(lab, beyond):
     with listener, own, far:
         far.sendall(b"still here")
         assert own.recv(100) == b"still here"
+
+
+@FAMILIES
+@SOURCES
+def test_refused_datagram_is_refused_at_the_program(lab, beyond, preserving, family, source):
+    """The server's ICMP error is addressed to the program, like its answers."""
+    del beyond, preserving
+    with lab.source(source).socket(KIND[family], socket.SOCK_DGRAM) as near:
+        near.connect((SERVER[family], topology.CLOSED_PORT))
+        near.send(b"question")
+        with pytest.raises(ConnectionRefusedError):
+            near.recv(100)
+
+
+@FAMILIES
+def test_upload_gets_through_a_narrow_hop(lab, beyond, preserving, family):
+    """So are a router's "fragmentation needed" and "packet too big"."""
+    del preserving
+    inner = netlab.Namespace("inner", lab.directory)
+    lab.namespaces.append(inner)
+    server = {4: "10.78.0.2", 6: "fd78::2"}
+    for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        beyond.sysctl(key, 1)
+    beyond.ip("link add inner0 type veth peer name inner0 netns inner", "link set inner0 up")
+    inner.ip("link set inner0 up")
+    for namespace, host in ((beyond, 1), (inner, 2)):
+        namespace.ip(f"addr add 10.78.0.{host}/24 dev inner0", f"addr add fd78::{host}/64 dev inner0 nodad")
+    beyond.ip(
+        f"route replace {server[4]}/32 dev inner0 mtu lock 1400",
+        f"-6 route replace {server[6]}/128 dev inner0 mtu lock 1400",
+    )
+    inner.ip("route add default via 10.78.0.1", "-6 route add default via fd78::1")
+    lab.far.ip(f"route add 10.78.0.0/24 via {SERVER[4]}", f"-6 route add fd78::/64 via {SERVER[6]}")
+    size = 300_000
+    with inner.socket(KIND[family], socket.SOCK_STREAM, bind=(server[family], 7000)) as listener:
+        listener.listen()
+        with lab.client.connect(server[family], 7000) as near:
+            accepted, _ = listener.accept()
+            accepted.settimeout(listener.gettimeout())
+            with accepted:
+                near.sendall(bytes(size))
+                assert len(receive_exactly(accepted, size)) == size
+
+
+@FAMILIES
+def test_answers_are_not_forwarded_when_the_routing_rule_is_lost(lab, beyond, preserving, family):
+    """They carry an address that is not of this network; systemd-networkd removes the rules of others."""
+    del preserving
+    lab.far.nft("table inet watch { counter sent { }\nchain out { type filter hook postrouting priority 0;\n"
+                'oifname "mgmt0" meta l4proto { tcp, udp } counter name sent\n}\n}')  # fmt: skip
+    lab.far.ip("route add default via 198.51.100.1", "-6 route add default via 2001:db8:3::1")
+    for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        lab.far.sysctl(key, 1)
+    server = beyond.socket(KIND[family], socket.SOCK_DGRAM, bind=(SERVER[family], 7000))
+    near = lab.client.socket(KIND[family], socket.SOCK_DGRAM)
+    with server, near:
+        near.sendto(b"question", (SERVER[family], 7000))
+        _, seen = server.recvfrom(100)
+        lab.far.run(["ip", f"-{family}", "rule", "del", "fwmark", "0x7f", "lookup", "127"])
+        server.sendto(b"secret", seen)
+        server.connect((FAR[family], topology.CLOSED_PORT))
+        server.send(b"and its error tells that all before it came")
+        with pytest.raises(ConnectionRefusedError):
+            server.recv(100)
+    rows = lab.far.json(["nft", "-j", "list", "counter", "inet", "watch", "sent"])["nftables"]
+    assert next(row["counter"]["packets"] for row in rows if "counter" in row) == 0
 
 
 def test_rules_for_the_way_back_leave_nothing(lab, beyond):

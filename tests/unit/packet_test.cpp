@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "client/capture/narrow_paths.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {
@@ -176,6 +177,52 @@ TEST(Packet, UnreachableQuotesTheDatagramAndSaysWhy) {
     expect_unreachable(client::unreachable_packet(source4, destination4, reason), source4, destination4, 3, code4);
     expect_unreachable(client::unreachable_packet(source6, destination6, reason), source6, destination6, 1, code6);
   }
+}
+
+/// ICMPv6 "packet too big" (RFC 4443, 3.2): type, code, checksum, MTU, and the beginning of the packet.
+Packet too_big_about(const Packet& packet, std::size_t quoted) {
+  Packet message{2, 0, 0, 0, 0, 0, 5, 0x78};
+  append(message, part(packet, 0, quoted));
+  return message;
+}
+
+TEST(Packet, TooBigTellsWhomTheDatagramWasFor) {
+  const auto& [source, destination] = families()[1];
+  const auto message = too_big_about(client::udp_packet(source, destination, pattern(1400)), 1232);
+  EXPECT_EQ(client::too_big_for(message), destination);
+}
+
+TEST(Packet, TooBigThatIsCutShortOrAboutSomethingElseTellsNothing) {
+  const auto& [source, destination] = families()[1];
+  const auto datagram = client::udp_packet(source, destination, pattern(1400));
+  const auto whole = too_big_about(datagram, 48);
+  ASSERT_TRUE(client::too_big_for(whole));
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_FALSE(client::too_big_for(part(whole, 0, size))) << size;
+  for (const auto& [at, value] : std::vector<std::pair<std::size_t, std::uint8_t>>{{0, 1}, {8, 0x45}, {8 + 6, 6}}) {
+    auto other = whole;
+    other[at] = value;
+    EXPECT_FALSE(client::too_big_for(other)) << at;
+  }
+}
+
+TEST(NarrowPaths, AreForgottenAndBounded) {
+  client::NarrowPaths paths;
+  const core::Time start{};
+  const auto address = [](std::size_t number) {
+    return core::Address::v4({10, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)});
+  };
+  EXPECT_TRUE(paths.empty());
+  EXPECT_FALSE(paths.contains(address(1), start));
+  paths.add(address(1), start);
+  EXPECT_TRUE(paths.contains(address(1), start + client::NarrowPaths::memory / 2));
+  EXPECT_FALSE(paths.contains(address(2), start));
+  EXPECT_FALSE(paths.contains(address(1), start + client::NarrowPaths::memory));
+  std::size_t held = 0;
+  for (std::size_t i = 0; i < 3 * client::NarrowPaths::most; ++i) paths.add(address(i), start);
+  for (std::size_t i = 0; i < 3 * client::NarrowPaths::most; ++i) held += paths.contains(address(i), start) ? 1 : 0;
+  EXPECT_LE(held, client::NarrowPaths::most);
+  EXPECT_TRUE(paths.contains(address(3 * client::NarrowPaths::most - 1), start));
 }
 
 }  // namespace

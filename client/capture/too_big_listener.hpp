@@ -1,0 +1,31 @@
+// Hears that datagrams were too big for the way to a program.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <functional>
+
+#include "common/core/address.hpp"
+#include "common/io/asio.hpp"
+#include "common/io/descriptor.hpp"
+
+namespace tfunnel::client {
+
+/// Reads ICMPv6 "packet too big". The kernel heeds it for the packets of its own sockets only, not for those that a raw
+/// socket has sent; and routers fragment IPv4 but not IPv6. Anybody may forge one, so the receiver judges what it gets.
+class TooBigListener {
+ public:
+  /// `program` is whom the datagram was for, whether or not we sent it.
+  using Heard = std::function<void(const core::Endpoint& program)>;
+  /// `socket` is from open_too_big(); a closed one hears nothing. It must outlive the last handler of `context`.
+  TooBigListener(asio::io_context& context, io::Descriptor socket, Heard heard);
+
+ private:
+  void read_later();
+  void read();
+
+  asio::posix::stream_descriptor socket_;
+  Heard heard_;
+};
+
+}  // namespace tfunnel::client
