@@ -69,6 +69,8 @@ error_code HttpResponse::parse() {
   if (never_has_body(text)) text = text.substr(0, text.find('\n') + 1) + "\r\n";
   parser_ = std::make_unique<Parser>();
   parser_->header_limit(2 * most_head);
+  // The parser makes room for what is announced.
+  parser_->body_limit(most_body);
   error_code error;
   parser_->put(asio::buffer(text), error);
   if (error == http::error::need_more) error = {};

@@ -120,8 +120,7 @@ class EndlessBody : public testing::TestWithParam<const char*> {};
 
 INSTANTIATE_TEST_SUITE_P(Of, EndlessBody,
                          testing::Values("Transfer-Encoding: chunked\r\n\r\n1;",
-                                         "Transfer-Encoding: chunked\r\n\r\n0\r\nX:",
-                                         "Content-Length: 1000000000000\r\n\r\n"),
+                                         "Transfer-Encoding: chunked\r\n\r\n0\r\nX:"),
                          [](const auto& which) { return "Kind" + std::to_string(which.index); });
 
 // What is asked next goes over another connection; meanwhile the event loop is there for others.

@@ -81,6 +81,13 @@ Bytes open_frame(core::FlowId id, wire::Transport transport, const core::Endpoin
   return delimited(frame);
 }
 
+Bytes reset_frame(core::FlowId id) {
+  wire::Frame frame;
+  frame.mutable_reset()->set_flow(id);
+  frame.mutable_reset()->set_reason(wire::REASON_CANCELLED);
+  return delimited(frame);
+}
+
 Bytes data_frame(core::FlowId id, const std::string& payload) {
   wire::Frame frame;
   frame.mutable_data()->set_flow(id);
@@ -101,10 +108,13 @@ class Client {
  public:
   explicit Client(Program& program) : program_(program) { program.write(introduction(wire::ROLE_CLIENT)); }
 
-  /// One that the rules of the program refuse.
+  /// What the rules of the program refuse. The client's own end is said as well, so that the flows are over.
   void open_denied(int count) {
     Bytes frames;
-    for (int i = 0; i < count; ++i) append(frames, open_frame(next_id(), wire::TRANSPORT_TCP, denied));
+    for (int i = 0; i < count; ++i) {
+      const auto id = next_id();
+      append(frames, open_frame(id, wire::TRANSPORT_TCP, denied) + reset_frame(id));
+    }
     program_.write(frames);
   }
   void open_udp(int count) {

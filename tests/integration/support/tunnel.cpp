@@ -80,6 +80,8 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[0].set_value(status); };
   proxy_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[1].set_value(status); };
+  // As the capture's listener is.
+  io::prepare(door_.native_handle());
   door_.non_blocking(true);
   accept();
   client_->start();
