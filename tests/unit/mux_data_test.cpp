@@ -180,11 +180,11 @@ TEST(Mux, FloodOfDatagramErrorsIsBoundedAndCounted) {
   for (std::uint16_t port = 0; port < 5000; ++port) {
     pair.proxy.mux.datagram_error(*far->flow(), endpoint("192.0.2.7", port), Reason::refused);
   }
-  EXPECT_LE(pair.proxy.budget.buffered(), 4096U);
+  EXPECT_LE(pair.proxy.budget.used(), 4096U);
   pair.run();
   EXPECT_EQ(near->datagram_errors.size() + pair.proxy.mux.counters().errors_dropped, 5000U);
   EXPECT_LE(near->datagram_errors.size(), core::DatagramErrors::most);
-  EXPECT_EQ(pair.proxy.budget.buffered(), 0U);
+  EXPECT_EQ(pair.proxy.budget.used(), 0U);
 }
 
 TEST(Mux, TheSameDatagramErrorIsToldOnceUntilItIsSent) {
