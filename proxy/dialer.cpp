@@ -5,6 +5,7 @@
 #include <boost/context/fixedsize_stack.hpp>
 
 #include "common/io/errors.hpp"
+#include "common/io/spare_memory.hpp"
 
 namespace tfunnel::proxy {
 
@@ -38,6 +39,10 @@ void Dialer::serve(core::Mux& mux, io::DataPath* path) {
 }
 
 std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
+  if (!io::has_spare_memory()) {
+    mux_->refuse(flow);
+    return nullptr;
+  }
   log_.debug("open " + flow.request.text());
   if (flow.request.transport == core::Transport::udp) return datagrams_.add(flow);
   return dial(flow);
