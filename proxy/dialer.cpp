@@ -18,14 +18,11 @@ constexpr std::size_t attempt_cost = 8U << 10;
 /// One attempt to connect. Memory for attempts counts as buffered, or a client that asks for flows to
 /// a silent host could take any amount of it for a minute.
 struct Attempt {
-  Attempt(core::Flow& flow_, core::MemoryBudget& budget_) : flow(&flow_), budget(budget_) {
-    budget.buffer(attempt_cost);
-  }
+  explicit Attempt(core::MemoryBudget& budget_) : budget(budget_) { budget.buffer(attempt_cost); }
   ~Attempt() { budget.release(attempt_cost); }
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;
 
-  core::Flow* flow;  // null when the flow was given up
   core::MemoryBudget& budget;
   asio::cancellation_signal cancel;
 };
@@ -42,17 +39,14 @@ result<tcp::socket> connect(Egress& egress, Namer* namer, Target target, io::Rel
 
 /// The whole set-up of one connection, run as a coroutine.
 void dial_flow(Egress& egress, Namer* namer, const Target& target, const std::shared_ptr<io::Relay>& relay,
-               core::Mux& mux, core::Flow*& flow, const asio::yield_context& yield) {
+               const asio::yield_context& yield) {
   auto socket = connect(egress, namer, target, *relay, yield);
-  if (flow == nullptr) return;
+  if (!relay->wants_connection()) return;
   if (!socket) {
     relay->fail(io::reason_of(socket.error()));
     return;
   }
-  error_code error;
-  const auto local = socket->local_endpoint(error);
-  mux.opened(*flow, io::from_asio(local));
-  relay->attach(std::move(*socket));
+  relay->attach_made(std::move(*socket));
 }
 
 }  // namespace
@@ -72,7 +66,7 @@ std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
   return dial(flow);
 }
 
-// The coroutine and the relay know of each other only through `attempt`: whichever ends first clears it.
+// A relay that is given up cancels the coroutine, wherever that is.
 std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   if (!mux_->budget().fits(attempt_cost)) {
     log_.about_flow(io::LogLevel::warning, "buffer_size is used up: a flow is refused",
@@ -80,20 +74,17 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
     mux_->reset(flow, core::Reason::resource_limit);
     return nullptr;
   }
-  const auto attempt = std::make_shared<Attempt>(flow, mux_->budget());
+  const auto attempt = std::make_shared<Attempt>(mux_->budget());
   const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
-  relay->bind(flow);
-  relay->on_abandoned([attempt] {
-    attempt->flow = nullptr;
-    attempt->cancel.emit(asio::cancellation_type::terminal);
-  });
+  relay->bind(flow, flow.request.destination);
+  relay->on_abandoned([attempt] { attempt->cancel.emit(asio::cancellation_type::terminal); });
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
       [this, target = Target{flow.request.source, flow.request.destination, {}}, relay,
-       attempt](asio::yield_context yield) { dial_flow(egress_, namer_, target, relay, *mux_, attempt->flow, yield); },
+       attempt](asio::yield_context yield) { dial_flow(egress_, namer_, target, relay, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay, attempt](const std::exception_ptr& failure) {
         // A flow that was given up ends its coroutine wherever that is.
-        if (!failure || attempt->flow == nullptr) return;
+        if (!failure || !relay->wants_connection()) return;
         // The unforeseen ends this flow only.
         try {
           std::rethrow_exception(failure);

@@ -42,6 +42,9 @@ class UdpCapture {
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
+  /// Reads the datagrams that wait, and then no more.
+  void last_call();
+  [[nodiscard]] bool something_waits();
 
  private:
   struct Receiver {
@@ -60,6 +63,7 @@ class UdpCapture {
   RawSender sender_;
   io::DatagramReader reader_;
   CaptureMode mode_ = CaptureMode::wait;
+  bool last_call_ = false;
   std::deque<Receiver> receivers_;  // never move: handlers refer to them
   std::unordered_map<core::Endpoint, std::shared_ptr<UdpSource>> sources_;
   io::IdleSweep sweep_;

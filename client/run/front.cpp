@@ -7,12 +7,13 @@
 #include <cstring>
 
 #include "client/run/program_process.hpp"
+#include "common/core/drain.hpp"
 
 namespace tfunnel::client {
 
 namespace {
 
-// What the client needs for its goodbye is about a second; only a fault takes longer.
+// What a goodbye takes is about a second; only a fault takes longer.
 constexpr auto patience = std::chrono::seconds(5);
 constexpr auto for_ever = std::chrono::steady_clock::time_point::max();
 
@@ -87,11 +88,12 @@ void Front::look_at_link() { linked_ = client_.is_ready(); }
 // First what runs in the namespaces, so that what it wrote last still goes out; then the client.
 void Front::end_all() {
   ending_ = true;
+  ending_since_ = Clock::now();
   init_.ask_to_end();
   end_init(Clock::now() + patience);
-  client_.ask_to_end();
-  end_client(Clock::now() + patience);
+  // Who waits with us may want to press Ctrl-C.
   terminal_.give_back();
+  end_client();
 }
 
 void Front::end_init(Clock::time_point deadline) {
@@ -101,9 +103,15 @@ void Front::end_init(Clock::time_point deadline) {
   while (init_.pid() >= 0) wait(for_ever);
 }
 
-void Front::end_client(Clock::time_point deadline) {
-  while (client_.pid() >= 0 && !hurried_ && wait(deadline)) {
+// It knows how long what the program has sent is worth waiting for.
+void Front::end_client() {
+  client_.ask_to_end();
+  while (client_.pid() >= 0 && !hurried_) wait(for_ever);
+  client_.hurry();
+  const auto deadline = Clock::now() + patience;
+  while (client_.pid() >= 0 && wait(deadline)) {
   }
+  if (client_.pid() >= 0) delivery_ = static_cast<int>(io::ExitStatus::broken);
   client_.kill();
 }
 
@@ -111,7 +119,8 @@ int Front::finish() {
   if (failure_) return *failure_;
   const int signal = asked_to_end_ != 0 ? asked_to_end_ : WIFSIGNALED(*outcome_) ? WTERMSIG(*outcome_) : 0;
   if (signal != 0) die_by(signal);
-  return WEXITSTATUS(*outcome_);
+  // The program's own trouble comes first.
+  return WEXITSTATUS(*outcome_) != 0 ? WEXITSTATUS(*outcome_) : delivery_;
 }
 
 void Front::handle_signals() {
@@ -126,7 +135,8 @@ void Front::handle(const ReceivedSignal& signal) {
   } else if (program_ > 0) {
     if (is_for_program(signal, program_)) ::kill(program_, signal.number);
   } else if (ending_) {
-    hurried_ = hurried_ || ends;
+    // Who asks twice at once (timeout(1)) means it once.
+    hurried_ = hurried_ || (ends && Clock::now() - ending_since_ >= core::Drain::Limits().same_request);
   } else if (signal.number == SIGTSTP) {
     stop_by(SIGTSTP);
   } else if (ends && !FrontSignals::is_ignored(signal.number)) {
@@ -152,12 +162,17 @@ void Front::on_end(pid_t pid, int status) {
     outcome_ = status;
   } else if (pid == client_.pid()) {
     client_.forget();
-    if (!ending_) on_client_end(status);
+    ending_ ? note_delivery(status) : on_client_end(status);
   } else if (pid == init_.pid()) {
     init_.forget();
     // Killed by somebody else, it takes the program along, whose end is seen first.
     if (!ending_ || (WIFSIGNALED(status) && !init_.was_killed())) on_init_end(status);
   }
+}
+
+void Front::note_delivery(int status) {
+  delivery_ = WIFSIGNALED(status) ? static_cast<int>(io::ExitStatus::broken) : WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) log_.error("the client was " + by_signal(status) + " before all was delivered");
 }
 
 void Front::on_client_end(int status) {

@@ -31,7 +31,7 @@ class Front {
   void look_at_report();
   void look_at_link();
   void end_all();
-  void end_client(Clock::time_point deadline);
+  void end_client();
   void end_init(Clock::time_point deadline);
   int finish();
 
@@ -41,6 +41,7 @@ class Front {
   void reap();
   void on_end(pid_t pid, int status);
   void on_client_end(int status);
+  void note_delivery(int status);
   void on_init_end(int status);
   void on_program_stop(int number);
 
@@ -53,12 +54,14 @@ class Front {
   ClientProcess client_;
   bool set_up_ = false;
   bool linked_ = false;
-  bool hurried_ = false;        // the user asked a second time
-  bool ending_ = false;         // from here on it is no news that a process ends
+  bool hurried_ = false;  // the user asked a second time
+  bool ending_ = false;   // from here on it is no news that a process ends
+  Clock::time_point ending_since_;
   int asked_to_end_ = 0;        // by this signal, before there was a program
   pid_t program_ = -1;          // while it runs
   std::optional<int> outcome_;  // of the program: a status from waitpid(2)
   std::optional<int> failure_;  // the exit status, if one of our processes ended first
+  int delivery_ = 0;            // the client's exit status at the end: what became of what the program had sent
 };
 
 }  // namespace tfunnel::client

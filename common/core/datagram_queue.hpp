@@ -42,6 +42,7 @@ class DatagramQueue {
   /// REQUIRES: front() gave an entry.
   void pop();
 
+  [[nodiscard]] std::size_t size() const { return entries_ ? entries_->size() : 0; }
   [[nodiscard]] bool empty() const { return !entries_ || entries_->empty(); }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
