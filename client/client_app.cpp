@@ -71,6 +71,11 @@ io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions&
   // The tunnel owns the session, which lives as long as the event loop.
   link = {std::shared_ptr<void>(), &tunnel.connect(nullptr)};
   link->on_ready = [&] { capture.set_mode(CaptureMode::serve); };
+  link->on_asked_to_drain = [&] { capture.set_mode(CaptureMode::wait); };
+  tunnel.on_ending([&](bool linked) {
+    if (!linked) capture.set_mode(CaptureMode::wait);
+    capture.last_call();
+  });
   return tunnel.run();
 }
 

@@ -111,7 +111,8 @@ void print_run_help(const tfunnel::app::po::options_description& description) {
                "  tfunnel run --via 'ssh -o ControlPath=none -o ServerAliveInterval=15 host tfunnel' -- curl "
                "https://example.com/\n"
                "Without --via the far end runs on this machine, which is of use with --http-proxy and the like.\n"
-               "No root is needed. The exit status is the program's.\n\n"
+               "No root is needed. The exit status is the program's. What it had sent is delivered before this ends\n"
+               "(--linger); 75 if the program's status is 0, but not all was.\n\n"
             << description;
 }
 

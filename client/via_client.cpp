@@ -1,6 +1,5 @@
 #include "client/via_client.hpp"
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
@@ -9,20 +8,16 @@
 #include "client/capture/capture.hpp"
 #include "client/links/link_group.hpp"
 #include "client/links/network_watch.hpp"
+#include "common/app/ending.hpp"
 #include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
 #include "common/app/tunnel.hpp"
+#include "common/io/deliveries.hpp"
 #include "common/io/log_timer.hpp"
 
 namespace tfunnel::client {
 
 namespace {
-
-using namespace std::chrono_literals;
-
-// How long flows that make no progress may hold up the end.
-constexpr auto finishing_patience = 1s;
-constexpr auto finishing_period = 5ms;
 
 LinkGroup::Settings group_settings(const app::CommonOptions& common, const LinkOptions& options, const Command& command,
                                    const ViaHooks& hooks) {
@@ -31,12 +26,18 @@ LinkGroup::Settings group_settings(const app::CommonOptions& common, const LinkO
   auto& session = settings.link.session;
   session.announces = false;
   session.buffer_size = std::max(session.buffer_size / static_cast<std::size_t>(options.links), least_buffer);
-  if (hooks.finishes_flows) session.grace = core::Duration::zero();
   settings.count = options.links;
   settings.link_wait = app::seconds(options.link_wait);
   settings.terminal_owner = hooks.terminal_owner;
   settings.groups = hooks.groups;
   return settings;
+}
+
+// Of the applications' signals only what is meant for us comes here: nothing is asked for twice by accident.
+app::Ending::Terms ending_terms(const app::CommonOptions& common, const ViaHooks& hooks) {
+  app::Ending::Terms terms{common.drain_limits(), "Ctrl-C"};
+  if (hooks.applications_are_gone) terms.limits.same_request = core::Duration::zero();
+  return terms;
 }
 
 class ViaClient {
@@ -46,10 +47,14 @@ class ViaClient {
         log_(common.level(), common.format(), hooks.name),
         log_timer_(context_, log_),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
-        finishing_(context_),
         links_(context_, group_settings(common, options, command, hooks),
-               {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); }}, log_),
-        network_(context_, [this](const char* what) { network_changed(what); }) {
+               {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); },
+                [this] { ending_.look_soon(); }, [this](const core::Drain::Facts& left) { on_cut(left); }},
+               log_),
+        network_(context_, [this](const char* what) { network_changed(what); }),
+        ending_(context_, ending_terms(common, hooks),
+                {[this](core::Time) { return prospects(); }, [this](io::ExitStatus status) { on_delivered(status); }},
+                log_) {
     signals_.add(SIGUSR1);
     signals_.add(SIGCHLD);
     app::ignore_sigpipe();
@@ -89,24 +94,35 @@ class ViaClient {
   void on_signal(int number) {
     if (number == SIGCHLD) return links_.check_children();
     if (number == SIGUSR1) return log_.print(links_.table());
-    const auto why = app::reason_of_signal(number);
-    if (!hooks_.finishes_flows) log_.info(why + ": ending");
-    // Asked a second time it does not wait any longer for what is on its way.
-    if (!hooks_.finishes_flows || std::exchange(ending_, true)) return links_.stop(why);
-    progress_at_ = std::chrono::steady_clock::now();
-    // What waits to be accepted gets its turn first.
-    asio::post(context_, [this, why] { finish_flows(why); });
+    if (!ending_.started()) begin_to_end(app::reason_of_signal(number));
+    if (!ending_.started() || !hooks_.applications_are_gone || number != SIGTERM) ending_.start();
   }
 
-  void finish_flows(const std::string& why) {
-    const auto now = std::chrono::steady_clock::now();
-    const auto passed = links_.bytes_passed();
-    if (std::exchange(passed_, passed) != passed) progress_at_ = now;
-    if (links_.is_quiet() || now - progress_at_ >= finishing_patience) return links_.stop(why);
-    finishing_.expires_after(finishing_period);
-    finishing_.async_wait([this, why](error_code error) {
-      if (!error) finish_flows(why);
-    });
+  void begin_to_end(const std::string& why) {
+    why_ = why;
+    if (!hooks_.applications_are_gone) {
+      log_.info(why + ": ending");
+      capture_->last_call();
+    }
+    links_.drain(hooks_.applications_are_gone ? core::LastCall::Terms::all : core::LastCall::Terms::what_was_sent);
+    ending_.start();
+  }
+
+  core::Drain::Facts prospects() {
+    auto facts = links_.prospects();
+    // Without a link for it, it waits for one.
+    if (hooks_.applications_are_gone && capture_->something_waits()) ++facts.left.connections;
+    return facts;
+  }
+
+  void on_cut(const core::Drain::Facts& left) {
+    app::Ending::say_cut(log_, left);
+    status_ = io::ExitStatus::cut;
+  }
+
+  void on_delivered(io::ExitStatus status) {
+    if (status != io::ExitStatus::ok) status_ = status;
+    links_.stop(why_);
   }
 
   void network_changed(const char* what) {
@@ -115,7 +131,8 @@ class ViaClient {
   }
 
   void end(io::ExitStatus status) {
-    status_ = status;
+    if (status != io::ExitStatus::ok) status_ = status;
+    io::Deliveries::of(context_).let_go();
     context_.stop();
   }
 
@@ -125,14 +142,12 @@ class ViaClient {
   io::Log log_;
   io::LogTimer log_timer_;
   asio::signal_set signals_;
-  asio::steady_timer finishing_;
   LinkGroup links_;
   NetworkWatch network_;
   std::optional<Capture> capture_;
-  core::Time progress_at_{};
-  std::uint64_t passed_ = 0;
+  app::Ending ending_;
+  std::string why_;
   bool was_ready_ = false;
-  bool ending_ = false;
   io::ExitStatus status_ = io::ExitStatus::ok;
 };
 

@@ -21,8 +21,9 @@ struct ViaHooks {
   /// Called once: a link is up, connections are taken, and no command asks anything on the terminal, nor may from then
   /// on. May be empty.
   std::function<void()> on_ready;
-  /// At the end, what applications had written before is let through, while it makes progress.
-  bool finishes_flows = false;
+  /// When the end is asked for, no application is left: all that they have sent counts, and nothing new comes. SIGTERM
+  /// asks for the end, any other signal for an end at once.
+  bool applications_are_gone = false;
   /// Whose terminal a command may borrow for a question, before the first link is up.
   pid_t terminal_owner = 0;
   /// Told the process groups of the commands (0: none), for who ends them should this process be killed.

@@ -19,9 +19,8 @@ constexpr std::size_t attempt_cost = 8U << 10;
 /// One attempt to connect. Its memory is charged, or a client that asks for flows to a silent host could take any
 /// amount of it for a minute.
 struct Attempt {
-  Attempt(core::Flow& flow_, core::Charge charge_) : flow(&flow_), charge(std::move(charge_)) {}
+  explicit Attempt(core::Charge charge_) : charge(std::move(charge_)) {}
 
-  core::Flow* flow;  // null when the flow was given up
   core::Charge charge;
   asio::cancellation_signal cancel;
 };
@@ -60,42 +59,36 @@ result<tcp::socket> Dialer::connect(Target target, io::Relay& relay, const asio:
   return socket;
 }
 
-/// The whole set-up of one connection, run as a coroutine. `flow` becomes null when the flow is given up.
-void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, core::Flow*& flow,
+/// The whole set-up of one connection, run as a coroutine.
+void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay,
                        const asio::yield_context& yield) {
   auto socket = connect(target, *relay, yield);
-  if (flow == nullptr) return;
+  if (!relay->wants_connection()) return;
   if (!socket) {
     relay->fail(io::reason_of(socket.error()));
     return;
   }
-  error_code error;
-  const auto local = socket->local_endpoint(error);
-  mux_->opened(*flow, io::from_asio(local));
-  relay->attach(std::move(*socket));
+  relay->attach_made(std::move(*socket));
 }
 
-// The coroutine and the relay know of each other only through `attempt`: whichever ends first clears it.
+// A relay that is given up cancels the coroutine, wherever that is.
 std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   core::Charge charge(mux_->budget().connections());
   if (!charge.resize(attempt_cost)) {
     mux_->refuse(flow);
     return nullptr;
   }
-  const auto attempt = std::make_shared<Attempt>(flow, std::move(charge));
+  const auto attempt = std::make_shared<Attempt>(std::move(charge));
   const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
-  relay->bind(flow);
-  relay->on_abandoned([attempt] {
-    attempt->flow = nullptr;
-    attempt->cancel.emit(asio::cancellation_type::terminal);
-  });
+  relay->bind(flow, flow.request.destination);
+  relay->on_abandoned([attempt] { attempt->cancel.emit(asio::cancellation_type::terminal); });
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
       [this, target = Target{flow.request.source, flow.request.destination, {}, &mux_->budget()}, relay,
-       attempt](asio::yield_context yield) { dial_flow(target, relay, attempt->flow, yield); },
+       attempt](asio::yield_context yield) { dial_flow(target, relay, yield); },
       asio::bind_cancellation_slot(attempt->cancel.slot(), [this, relay, attempt](const std::exception_ptr& failure) {
         // A flow that was given up ends its coroutine wherever that is.
-        if (!failure || attempt->flow == nullptr) return;
+        if (!failure || !relay->wants_connection()) return;
         // The unforeseen ends this flow only.
         try {
           std::rethrow_exception(failure);

@@ -28,8 +28,7 @@ class Dialer final : public core::FlowAcceptor {
  private:
   std::shared_ptr<core::FlowHandler> dial(core::Flow& flow);
   result<tcp::socket> connect(Target target, io::Relay& relay, const asio::yield_context& yield);
-  void dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, core::Flow*& flow,
-                 const asio::yield_context& yield);
+  void dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, const asio::yield_context& yield);
 
   asio::io_context& context_;
   Egress& egress_;

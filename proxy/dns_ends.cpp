@@ -118,6 +118,11 @@ void DnsEnd::on_finished() {
   if (other_) other_->on_finished();
 }
 
+void DnsEnd::on_link_end() {
+  flow_ = nullptr;
+  if (other_) other_->on_link_end();
+}
+
 core::Pulled DnsEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
   auto pulled = DatagramEnd::pull(batch, allowance, now);
   const auto used = pulled.bytes + pulled.overhead;

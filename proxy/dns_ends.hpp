@@ -36,6 +36,7 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
   void on_fin() override;
   void on_reset(core::Reason reason) override;
   void on_finished() override;
+  void on_link_end() override;
   core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
   [[nodiscard]] std::string describe() const override;
 

@@ -25,6 +25,7 @@ class GuardedDatagrams final : public core::FlowHandler {
   void on_fin() override { inner_->on_fin(); }
   void on_reset(core::Reason reason) override { inner_->on_reset(reason); }
   void on_finished() override { inner_->on_finished(); }
+  void on_link_end() override { inner_->on_link_end(); }
   void on_datagram_error(const core::Endpoint& peer, core::Reason reason) override {
     inner_->on_datagram_error(peer, reason);
   }

@@ -5,6 +5,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
+#include "common/io/socket_queues.hpp"
 
 namespace tfunnel::proxy {
 
@@ -15,7 +16,8 @@ constexpr std::size_t read_size = 32U << 10;
 
 InterceptorPump::InterceptorPump(tcp::socket application, tcp::socket destination,
                                  std::unique_ptr<Interceptor> interceptor, core::Charge charge)
-    : application_(std::move(application)),
+    : Delivery(application.get_executor().context()),
+      application_(std::move(application)),
       destination_(std::move(destination)),
       interceptor_(std::move(interceptor)),
       charge_(std::move(charge)) {
@@ -115,9 +117,29 @@ void InterceptorPump::flush(Way way) {
   receiver(way).shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-// Both ways have ended in order, and nothing is left unread, which would turn the end into a reset.
+// What the other way brings is not ours to deliver: it goes to the tunnel.
+io::Delivery::State InterceptorPump::delivery() {
+  State state;
+  const auto& way = lanes_[0];
+  if (over_ || way.shut) return state;
+  const int source = application_.native_handle();
+  const auto kept = io::bytes_unacknowledged(destination_.native_handle());
+  const bool end_waits = way.finished || way.read_all || io::end_has_come(source);
+  state.waiting = way.queue.size() + io::bytes_received(source) + kept;
+  state.left.bytes = state.waiting;
+  state.left.connections = state.waiting > 0 || end_waits ? 1 : 0;
+  return state;
+}
+
+void InterceptorPump::let_go() {
+  if (!over_ && lanes_[0].shut) close();
+}
+
+// Nothing may be left unread, which would turn the end into a reset.
 void InterceptorPump::close() {
   over_ = true;
+  io::discard_received(application_.native_handle());
+  io::discard_received(destination_.native_handle());
   io::end_gracefully(application_);
   io::end_gracefully(destination_);
   error_code ignored;

@@ -6,13 +6,16 @@
 
 #include "common/core/byte_queue.hpp"
 #include "common/core/memory_part.hpp"
+#include "common/io/deliveries.hpp"
 #include "proxy/interceptor.hpp"
 
 namespace tfunnel::proxy {
 
 /// Keeps what TCP promises: nothing is read while its receiver does not, an end is passed on as an end and behind all
 /// data, a reset as a reset. Kept alive by its own pending waits. Destroying it early resets both connections.
-class InterceptorPump final : public InterceptedFlow, public std::enable_shared_from_this<InterceptorPump> {
+class InterceptorPump final : public InterceptedFlow,
+                              public io::Delivery,
+                              public std::enable_shared_from_this<InterceptorPump> {
  public:
   /// Nothing is read for a receiver that has this much waiting.
   static constexpr std::size_t most_waiting = 64U << 10;
@@ -30,6 +33,9 @@ class InterceptorPump final : public InterceptedFlow, public std::enable_shared_
   void send(Way way, core::ByteView bytes) override;
   void finish(Way way) override;
   void reset() override;
+
+  [[nodiscard]] State delivery() override;
+  void let_go() override;
 
  private:
   /// One direction: from the socket that it is read from to the other one.

@@ -25,6 +25,9 @@ constexpr int most_in_a_row = 64;
 // What may wait for an association; more is lost, as in a router's queue.
 constexpr std::size_t most_waiting = 16;
 constexpr std::size_t largest_datagram = 65'535;
+// How long the relay may take to read what was sent to it: with the control connection it forgets the association (RFC
+// 1928, 7), and what it has not read yet.
+constexpr auto relay_reads_within = std::chrono::milliseconds(100);
 
 // Connected, so that only the relay's datagrams come in.
 error_code connect(udp::socket& socket, const udp::endpoint& relay) {
@@ -83,7 +86,7 @@ void Socks5UdpEnd::associate_in_coroutine() {
       asio::bind_cancellation_slot(attempt_->slot(), [self](const std::exception_ptr& failure) {
         self->attempt_charge_.clear();
         // A flow that was given up ends its coroutine wherever that is.
-        if (!failure || self->over()) return;
+        if (!failure || (self->over() && self->waiting_.empty())) return;
         // The unforeseen ends this flow only.
         try {
           std::rethrow_exception(failure);
@@ -96,23 +99,28 @@ void Socks5UdpEnd::associate_in_coroutine() {
 }
 
 void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
-  if (over()) return;
+  if (over() && waiting_.empty()) return;
   // All zeros: we do not know yet where our datagrams will seem to come from.
   const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
   dialling_ = true;
-  auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow_->request.text(), yield);
+  const auto flow = over() ? "udp" : flow_->request.text();
+  auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow, yield);
   dialling_ = false;
-  if (over()) return;
+  if (over() && waiting_.empty()) return;
   if (!dialled) return lose(io::reason_of(dialled.error()));
   if (const auto error = join(std::move(*dialled))) {
     around_.log.about_flow(io::LogLevel::warning, "no socket to the SOCKS5 proxy's relay: " + error.message());
     return lose(io::is_exhaustion(error) ? core::Reason::resource_limit : core::Reason::upstream_refused);
   }
-  watch_control();
-  wait_readable();
-  for (const auto& waiting : std::exchange(waiting_, {})) {
-    if (!over()) send_to_relay(waiting.peer, waiting.payload);
+  const bool was_over = over();
+  if (!was_over) {
+    watch_control();
+    wait_readable();
   }
+  for (const auto& waiting : std::exchange(waiting_, {})) {
+    if (over() == was_over) send_to_relay(waiting.peer, waiting.payload);
+  }
+  if (was_over) close_association();
 }
 
 error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
@@ -135,12 +143,13 @@ error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
 
 void Socks5UdpEnd::send_to_relay(const core::Endpoint& peer, core::ByteView payload) {
   const auto header = socks5_datagram_header(peer);
+  sent_at_ = Clock::now();
   const std::array<asio::const_buffer, 2> parts{asio::buffer(header), asio::buffer(payload.data(), payload.size())};
   error_code error;
   association_->relay.send(parts, 0, error);
   // The error of an earlier datagram is reported once by the next call, which then sent nothing.
   if (error == asio::error::connection_refused) association_->relay.send(parts, 0, error);
-  if (!error) return;
+  if (!error || over()) return;
   if (io::is_transient(error) || error == asio::error::message_size) {
     ++mux_.counters().datagrams_dropped;
   } else {
@@ -184,7 +193,14 @@ void Socks5UdpEnd::read() {
 }
 
 void Socks5UdpEnd::lose(core::Reason reason) {
-  if (over()) return;
+  if (over()) {
+    const auto lost = std::exchange(waiting_, {}).size();
+    if (lost > 0) {
+      around_.log.about_flow(io::LogLevel::warning,
+                             "cut, since there is no association: " + std::to_string(lost) + " datagrams");
+    }
+    return;
+  }
   for (const auto& waiting : std::exchange(waiting_, {})) {
     if (waiting.peer != last_peer_) undeliverable(waiting.peer, reason);
   }
@@ -195,16 +211,36 @@ void Socks5UdpEnd::lose(core::Reason reason) {
   mux_.reset(flow, reason);
 }
 
+void Socks5UdpEnd::on_reset(core::Reason reason) {
+  waiting_.clear();
+  UdpEnd::on_reset(reason);
+}
+
+void Socks5UdpEnd::on_link_end() { UdpEnd::on_reset(core::Reason::cancelled); }
+
 // What is still pending holds this object; closing lets it end. The signal must not be given when there is nothing left
 // to cancel: it still knows the last operation's socket, which is gone then.
 void Socks5UdpEnd::on_over() {
   UdpEnd::on_over();
-  waiting_.clear();
-  if (dialling_) attempt_->emit(asio::cancellation_type::terminal);
-  if (!association_) return;
+  if (dialling_ && waiting_.empty()) attempt_->emit(asio::cancellation_type::terminal);
+  if (association_) close_association();
+}
+
+void Socks5UdpEnd::close_association() {
   error_code ignored;
-  association_->relay.close(ignored);
-  association_->control.close(ignored);
+  association_->relay.cancel(ignored);
+  association_->control.cancel(ignored);
+  const auto timer = std::make_shared<asio::steady_timer>(around_.context, sent_at_ + relay_reads_within);
+  timer->async_wait([self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this()), timer](error_code) {
+    self->association_.reset();
+  });
+}
+
+io::Delivery::State Socks5UdpEnd::delivery() {
+  State state;
+  state.left.datagrams = waiting_.size() + (over() && association_ ? 1 : 0);
+  if (!state.left.none()) state.left.destination = last_peer_;
+  return state;
 }
 
 std::string Socks5UdpEnd::describe() const {

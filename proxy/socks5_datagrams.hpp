@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/io/deliveries.hpp"
 #include "proxy/socks5_client.hpp"
 #include "proxy/udp_ends.hpp"
 
@@ -16,14 +17,19 @@ namespace tfunnel::proxy {
 /// is made with the first datagram and serves all peers. What is for this host's own loopback still goes directly.
 ///
 /// If the proxy refuses or ends it, the peers in question are reported as unreachable and the flow is reset; the
-/// application's next datagram makes a new flow, and so a new association.
-class Socks5UdpEnd final : public UdpEnd {
+/// application's next datagram makes a new flow, and so a new association. What waits when the flow is over, or the
+/// link, still goes out.
+class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
  public:
   /// `client` must outlive the io_context's last handler.
   Socks5UdpEnd(const Surroundings& surroundings, Socks5Client& client, core::Mux& mux)
-      : UdpEnd(surroundings, mux), client_(client) {}
+      : UdpEnd(surroundings, mux), Delivery(surroundings.context), client_(client) {}
 
+  void on_reset(core::Reason reason) override;
+  void on_link_end() override;
   [[nodiscard]] std::string describe() const override;
+  [[nodiscard]] State delivery() override;
+  [[nodiscard]] const core::Mux* link() const override { return &mux_; }
 
  private:
   struct Association {
@@ -47,6 +53,7 @@ class Socks5UdpEnd final : public UdpEnd {
   void watch_control();
   void wait_readable();
   void read();
+  void close_association();
   /// The association cannot be made, or is gone: tells the peers, and ends the flow.
   void lose(core::Reason reason);
 
@@ -58,6 +65,7 @@ class Socks5UdpEnd final : public UdpEnd {
   std::deque<Waiting> waiting_;
   std::unique_ptr<Association> association_;
   core::Endpoint last_peer_;
+  core::Time sent_at_{};
 };
 
 class Socks5Datagrams final : public DatagramEgress {

@@ -5,6 +5,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
+#include "common/io/socket_queues.hpp"
 
 namespace tfunnel::proxy {
 
@@ -35,7 +36,14 @@ error_code SocketSide::finish() {
 
 error_code SocketSide::broken() { return socket_.is_open() ? io::pending_error(socket_) : error_code(); }
 
+std::size_t SocketSide::unread() {
+  if (!socket_.is_open()) return 0;
+  const int socket = socket_.native_handle();
+  return io::bytes_received(socket) + (io::end_has_come(socket) ? 1 : 0);
+}
+
 void SocketSide::close() {
+  io::discard_received(socket_.native_handle());
   io::end_gracefully(socket_);
   error_code ignored;
   socket_.close(ignored);
@@ -48,7 +56,8 @@ void SocketSide::abort() {
 }
 
 StreamPump::StreamPump(asio::io_context& context, std::unique_ptr<PumpSide> left, std::unique_ptr<PumpSide> right)
-    : context_(context),
+    : Delivery(context),
+      context_(context),
       left_(std::move(left)),
       right_(std::move(right)),
       inward_{.from = left_.get(), .to = right_.get(), .buffer = {}},
@@ -123,6 +132,26 @@ PumpSide::Handler StreamPump::resume(Direction& direction) {
   return [self = shared_from_this(), &direction](error_code error) {
     if (!error && !self->over_) self->run(direction);
   };
+}
+
+// What the other way brings is not ours to deliver: it goes to the tunnel.
+io::Delivery::State StreamPump::delivery() {
+  State state;
+  const auto& way = outward_;
+  if (over_ || way.done) return state;
+  const auto kept = way.to->unacknowledged();
+  const auto unread = way.eof ? 1 : way.from->unread();
+  state.waiting = unread + (way.end - way.begin) + kept;
+  state.left.bytes = state.waiting;
+  state.left.connections = state.waiting > 0 ? 1 : 0;
+  return state;
+}
+
+void StreamPump::let_go() {
+  if (over_ || !outward_.done) return;
+  over_ = true;
+  left_->close();
+  right_->close();
 }
 
 bool StreamPump::fail(error_code /*error*/) {

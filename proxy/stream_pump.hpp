@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "common/core/memory_part.hpp"
-#include "common/io/asio.hpp"
+#include "common/io/deliveries.hpp"
 
 namespace tfunnel::proxy {
 
@@ -32,7 +32,11 @@ class PumpSide {
   virtual void wait_broken(Handler handler) = 0;
   /// The error that broke it, if any.
   virtual error_code broken() = 0;
-  /// Both directions ended in order.
+  /// How much has come and was not read yet; the end counts as a byte.
+  [[nodiscard]] virtual std::size_t unread() { return 0; }
+  /// What was written and is still in the kernel's hands.
+  [[nodiscard]] virtual std::size_t unacknowledged() { return 0; }
+  /// Both directions ended in order, or nobody wants to know the rest of what comes in.
   virtual void close() = 0;
   /// Breaks the stream off: the far end sees a reset.
   virtual void abort() = 0;
@@ -50,6 +54,7 @@ class SocketSide final : public PumpSide {
   void wait_write(Handler handler) override { socket_.async_wait(tcp::socket::wait_write, std::move(handler)); }
   void wait_broken(Handler handler) override { socket_.async_wait(tcp::socket::wait_error, std::move(handler)); }
   error_code broken() override;
+  std::size_t unread() override;
   void close() override;
   void abort() override;
 
@@ -59,8 +64,8 @@ class SocketSide final : public PumpSide {
 
 /// Copies both ways until both have ended, or one side breaks: then the other is broken off as well. Holds at
 /// most one buffer a direction, and reads no more while that waits to be written, so a slow reader slows the
-/// writer down. Lives by its pending waits.
-class StreamPump : public std::enable_shared_from_this<StreamPump> {
+/// writer down. Lives by its pending waits. The left side leads to the destination.
+class StreamPump : public io::Delivery, public std::enable_shared_from_this<StreamPump> {
  public:
   /// Bytes held for each direction at most.
   static constexpr std::size_t buffer_size = 16U << 10;
@@ -70,6 +75,9 @@ class StreamPump : public std::enable_shared_from_this<StreamPump> {
   void hold(core::Charge charge) { charge_ = std::move(charge); }
   /// `first` comes before all else that the left side reads. REQUIRES: at most buffer_size bytes.
   void start(std::string_view first = {});
+
+  [[nodiscard]] State delivery() override;
+  void let_go() override;
 
  private:
   struct Direction {

@@ -9,6 +9,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
+#include "common/io/socket_queues.hpp"
 
 namespace tfunnel::proxy {
 
@@ -99,7 +100,12 @@ error_code TlsSession::finish() {
 
 error_code TlsSession::broken() { return socket_.is_open() ? io::pending_error(socket_) : error_code(); }
 
+std::size_t TlsSession::unacknowledged() {
+  return socket_.is_open() ? io::bytes_unacknowledged(socket_.native_handle()) : 0;
+}
+
 void TlsSession::close() {
+  io::discard_received(socket_.native_handle());
   io::end_gracefully(socket_);
   error_code ignored;
   socket_.close(ignored);

@@ -41,6 +41,7 @@ class TlsSession final : public PumpSide {
   void wait_write(Handler handler) override { socket_.async_wait(write_wants_, std::move(handler)); }
   void wait_broken(Handler handler) override { socket_.async_wait(tcp::socket::wait_error, std::move(handler)); }
   error_code broken() override;
+  std::size_t unacknowledged() override;
   void close() override;
   void abort() override;
 

@@ -20,6 +20,13 @@ class Capture {
     tcp_.set_mode(mode);
     udp_.set_mode(mode);
   }
+  /// The end is near: takes what waits, if there is a link for it, and then nothing more.
+  void last_call() {
+    tcp_.last_call();
+    udp_.last_call();
+  }
+  /// Connections, or datagrams, wait to be taken.
+  [[nodiscard]] bool something_waits() { return tcp_.something_waits() || udp_.something_waits(); }
 
  private:
   static LoopTest loop_test(const std::vector<std::uint16_t>& ports, const LocalAddressTest& is_local) {

@@ -1,10 +1,12 @@
 #include "client/capture/capture_tcp.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/relay.hpp"
+#include "common/io/socket_queues.hpp"
 #include "common/io/spare_memory.hpp"
 
 namespace tfunnel::client {
@@ -29,8 +31,20 @@ TcpCapture::TcpCapture(asio::io_context& context, CaptureSockets& sockets, Choos
 }
 
 void TcpCapture::set_mode(CaptureMode mode) {
+  if (last_call_) return;
   mode_ = mode;
   for (auto& listener : listeners_) accept_later(listener);
+}
+
+void TcpCapture::last_call() {
+  last_call_ = true;
+  for (auto& listener : listeners_) accept(listener);
+}
+
+bool TcpCapture::something_waits() {
+  return std::ranges::any_of(listeners_, [](auto& listener) {
+    return listener.acceptor.is_open() && io::is_readable(listener.acceptor.native_handle());
+  });
 }
 
 void TcpCapture::accept_later(Listener& listener) {
@@ -42,7 +56,8 @@ void TcpCapture::accept_later(Listener& listener) {
 }
 
 void TcpCapture::accept(Listener& listener) {
-  for (int i = 0; i < most_in_a_row && mode_ != CaptureMode::wait; ++i) {
+  bool all_taken = mode_ == CaptureMode::wait;
+  for (int i = 0; i < most_in_a_row && !all_taken; ++i) {
     const auto link = mode_ == CaptureMode::serve ? choose_() : nullptr;
     if (link && link->mux().full(core::Transport::tcp)) {
       link->mux().make_room(std::chrono::steady_clock::now());
@@ -52,15 +67,16 @@ void TcpCapture::accept(Listener& listener) {
     tcp::socket socket(context_);
     tcp::endpoint source;
     listener.acceptor.accept(socket, source, error);
-    if (io::is_transient(error)) {
-      exhausted_ = false;
-      break;
-    }
+    all_taken = io::is_transient(error);
+    if (all_taken) exhausted_ = false;
     if (io::is_exhaustion(error)) return accept_after_pause(listener, error.message());
     // Any other error belongs to the one connection that was at the front of the queue (accept(2)).
     if (!error) take_if_possible(link, std::move(socket), source);
+    all_taken = all_taken || mode_ == CaptureMode::wait;
   }
-  accept_later(listener);
+  if (!last_call_ || !all_taken) return accept_later(listener);
+  error_code ignored;
+  listener.acceptor.close(ignored);
 }
 
 // The waiting connections stay in the kernel's queue; those that exist go on meanwhile.
@@ -108,7 +124,7 @@ void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::Flow
   auto* flow = link->mux().open(request, relay);
   // Dropped here, the connection is reset.
   if (flow == nullptr) return;
-  relay->bind(*flow);
+  relay->bind(*flow, request.source);
   relay->attach(std::move(socket));
 }
 

@@ -20,6 +20,9 @@ class TcpCapture {
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
+  /// Takes the connections that wait, then closes the sockets: who comes later is refused.
+  void last_call();
+  [[nodiscard]] bool something_waits();
 
  private:
   struct Listener {
@@ -40,6 +43,7 @@ class TcpCapture {
   LoopTest comes_back_;
   const io::Log& log_;
   CaptureMode mode_ = CaptureMode::wait;
+  bool last_call_ = false;
   std::deque<Listener> listeners_;  // never move: handlers refer to them
   bool exhausted_ = false;          // said so already
 };

@@ -1,9 +1,11 @@
 #include "client/capture/capture_udp.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/socket_queues.hpp"
 
 namespace tfunnel::client {
 
@@ -44,8 +46,19 @@ UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, Choos
 }
 
 void UdpCapture::set_mode(CaptureMode mode) {
+  if (last_call_) return;
   mode_ = mode;
   for (auto& receiver : receivers_) read_later(receiver);
+}
+
+void UdpCapture::last_call() {
+  last_call_ = true;
+  for (auto& receiver : receivers_) read(receiver);
+}
+
+bool UdpCapture::something_waits() {
+  return std::ranges::any_of(receivers_,
+                             [](auto& receiver) { return io::is_readable(receiver.socket.native_handle()); });
 }
 
 void UdpCapture::read_later(Receiver& receiver) {
@@ -64,7 +77,10 @@ void UdpCapture::read(Receiver& receiver) {
   };
   for (std::size_t done = 0; done < most_in_a_row && mode_ != CaptureMode::wait;) {
     const auto count = reader_.read(receiver.socket.native_handle(), take_one);
-    if (!count && io::is_transient(count.error())) break;
+    if (!count && io::is_transient(count.error())) {
+      if (last_call_) return;
+      break;
+    }
     done += count ? *count : 1;
   }
   read_later(receiver);

@@ -49,6 +49,9 @@ class UdpCapture {
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
+  /// Reads the datagrams that wait, and then no more.
+  void last_call();
+  [[nodiscard]] bool something_waits();
 
  private:
   struct Receiver {
@@ -68,6 +71,7 @@ class UdpCapture {
   TooBigListener too_big_;
   io::DatagramReader reader_;
   CaptureMode mode_ = CaptureMode::wait;
+  bool last_call_ = false;
   std::deque<Receiver> receivers_;  // never move: handlers refer to them
   UdpSources sources_;
 };

@@ -15,13 +15,27 @@ LinkGroup::LinkGroup(asio::io_context& context, const Settings& settings, Events
 }
 
 SupervisedLink::Events LinkGroup::events_of(std::size_t number) {
-  return {[this] { note_groups(); }, [this] { on_up(); }, [this] { on_down(); },
+  return {[this] { note_groups(); },
+          [this] { on_up(); },
+          [this] { on_down(); },
           [this, number](const auto& failure) { on_failed(members_[number], failure); },
-          [this, number] { on_stopped(members_[number]); }};
+          [this, number] { on_stopped(members_[number]); },
+          [this] { events_.on_progress(); },
+          [this](const auto& left) { events_.on_cut(left); }};
 }
 
 void LinkGroup::start() {
   for (auto& member : members_) member.link->start();
+}
+
+void LinkGroup::drain(core::LastCall::Terms terms) {
+  for (auto& member : members_) member.link->drain(terms);
+}
+
+core::Drain::Facts LinkGroup::prospects() const {
+  core::Drain::Facts sum;
+  for (const auto& member : members_) sum += member.link->prospects();
+  return sum;
 }
 
 void LinkGroup::stop(const std::string& why) {
@@ -100,22 +114,6 @@ void LinkGroup::note_groups() {
   for (std::size_t i = 0; i < std::min(settings_.groups.size(), members_.size()); ++i) {
     settings_.groups[i] = members_[i].link->group();
   }
-}
-
-bool LinkGroup::is_quiet() const {
-  return std::ranges::all_of(members_, [](const auto& member) {
-    const auto session = member.link->session();
-    return !session || session->is_quiet();
-  });
-}
-
-std::uint64_t LinkGroup::bytes_passed() const {
-  std::uint64_t sum = 0;
-  for (const auto& member : members_) {
-    const auto session = member.link->session();
-    if (session) sum += session->mux().counters().bytes_sent + session->mux().counters().bytes_received;
-  }
-  return sum;
 }
 
 std::string LinkGroup::table() const {

@@ -27,12 +27,19 @@ class LinkGroup {
     std::function<void(CaptureMode)> on_mode;
     /// Once: no link could be started at first, or after stop() all are ended.
     std::function<void(io::ExitStatus)> on_end;
+    /// prospects() may have changed for the better.
+    std::function<void()> on_progress = [] {};
+    /// A link was lost that was to end anyway, and with it this much.
+    std::function<void(const core::Drain::Facts&)> on_cut = [](const auto&) {};
   };
 
   /// `log` must outlive it, and it the io_context's last handler.
   LinkGroup(asio::io_context& context, const Settings& settings, Events events, const io::Log& log);
 
   void start();
+  /// The links are to end; see io::Session.
+  void drain(core::LastCall::Terms terms);
+  [[nodiscard]] core::Drain::Facts prospects() const;
   void stop(const std::string& why);
   /// SIGCHLD came.
   void check_children();
@@ -41,9 +48,6 @@ class LinkGroup {
 
   /// See ChooseLink.
   [[nodiscard]] std::shared_ptr<io::Session> choose();
-  [[nodiscard]] bool is_quiet() const;
-  /// Payload that has passed so far over the links that are up.
-  [[nodiscard]] std::uint64_t bytes_passed() const;
   [[nodiscard]] std::string table() const;
   /// A command asks something on the terminal.
   [[nodiscard]] bool asks() const { return loan_.in_use(); }

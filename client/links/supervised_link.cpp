@@ -82,6 +82,8 @@ void SupervisedLink::open_session() {
   const auto live = std::make_shared<LiveLink>(context_, child_, settings, log_);
   session_ = {live, &live->session};
   session_->on_ready = [this] { on_ready(); };
+  session_->on_asked_to_drain = [this] { events_.on_down(); };
+  session_->on_progress = [this] { events_.on_progress(); };
   // The channel is closed in any case, though flows that still drain may hold the session for long.
   session_->on_end = [this, &channel = live->channel](io::ExitStatus status, const std::string& why) {
     channel.close();
@@ -107,11 +109,13 @@ void SupervisedLink::on_ready() {
     log_.info("link is up: connected to " + session_->peer_software());
   }
   was_up_ = true;
+  if (draining_) session_->drain(*draining_);
   events_.on_up();
 }
 
 // The session must not be destroyed from within its own callback.
 void SupervisedLink::on_session_end(io::ExitStatus status, const std::string& why) {
+  if (draining_ && !session_->left_behind().over()) events_.on_cut(session_->left_behind());
   asio::post(context_, [session = std::move(session_)] {});
   session_ = nullptr;
   ended_ = {status, why};
@@ -232,6 +236,11 @@ void SupervisedLink::nudge() {
   back_off_.forget();
   timer_.cancel();
   try_again();
+}
+
+void SupervisedLink::drain(core::LastCall::Terms terms) {
+  draining_ = terms;
+  if (up_) session_->drain(terms);
 }
 
 void SupervisedLink::stop(const std::string& why) {

@@ -42,6 +42,10 @@ class SupervisedLink {
     std::function<void(const Failure&)> on_failed;
     /// After stop(): the command has ended.
     std::function<void()> on_stopped;
+    /// See io::Session::on_progress.
+    std::function<void()> on_progress;
+    /// The link was lost when it was to end anyway, and with it this much.
+    std::function<void(const core::Drain::Facts&)> on_cut;
   };
 
   /// `log` (of our own lines), `errors` (of the command's) and `loan` must outlive it, and it the io_context's last
@@ -53,6 +57,9 @@ class SupervisedLink {
   void start();
   /// It failed at first, but another link is up: this one is tried again as if it had been lost.
   void retry();
+  /// It is to end; see io::Session. A link that comes up later is treated alike.
+  void drain(core::LastCall::Terms terms);
+  [[nodiscard]] core::Drain::Facts prospects() const { return up_ ? session_->prospects() : core::Drain::Facts(); }
   /// Says goodbye, and ends the command.
   void stop(const std::string& why);
   /// SIGCHLD came.
@@ -61,7 +68,9 @@ class SupervisedLink {
   void nudge();
 
   /// The session that new flows may use, or null.
-  [[nodiscard]] std::shared_ptr<io::Session> session() const { return up_ ? session_ : nullptr; }
+  [[nodiscard]] std::shared_ptr<io::Session> session() const {
+    return up_ && !session_->asked_to_drain() ? session_ : nullptr;
+  }
   /// The command's process group; 0: it does not run.
   [[nodiscard]] pid_t group() const { return child_.pid > 0 ? child_.pid : 0; }
 
@@ -92,6 +101,7 @@ class SupervisedLink {
   bool up_ = false;
   bool was_up_ = false;  // ever
   bool stopping_ = false;
+  std::optional<core::LastCall::Terms> draining_;
   bool resting_ = false;  // the next start is waited for
   bool lent_ = false;     // the terminal: the start waited for a person
   bool hung_ = false;     // the last restart was given up because nobody greeted

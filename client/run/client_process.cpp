@@ -51,6 +51,10 @@ void ClientProcess::ask_to_end() {
   if (pid_ >= 0) ::kill(pid_, SIGTERM);
 }
 
+void ClientProcess::hurry() {
+  if (pid_ >= 0) ::kill(pid_, SIGINT);
+}
+
 bool ClientProcess::is_ready() {
   char byte = 0;
   const bool ready = ::read(ready_.get(), &byte, 1) == 1;
@@ -73,7 +77,7 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
   const auto status = app::guarded("tfunnel run", [&] {
     ViaHooks hooks;
     hooks.name = "tfunnel run";
-    hooks.finishes_flows = true;
+    hooks.applications_are_gone = true;
     hooks.terminal_owner = owner;
     hooks.sockets = [&sockets] { return receive_sockets(std::exchange(sockets, {})); };
     hooks.is_local = is_address_of_namespace;

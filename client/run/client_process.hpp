@@ -26,8 +26,10 @@ class ClientProcess {
   [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
   bool is_ready();
 
-  /// It says goodbye to the far end, and ends.
+  /// It delivers what the program has sent, says goodbye to the far end, and ends.
   void ask_to_end();
+  /// It delivers no more.
+  void hurry();
   void kill();
   /// To be called when waitpid(2) has told its end: what may be left of its links is killed.
   void forget();

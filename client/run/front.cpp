@@ -8,12 +8,13 @@
 #include <cstring>
 
 #include "client/run/program_process.hpp"
+#include "common/core/drain.hpp"
 
 namespace tfunnel::client {
 
 namespace {
 
-// What the client needs for its goodbye is about a second; only a fault takes longer.
+// What a goodbye takes is about a second; only a fault takes longer.
 constexpr auto most_goodbye = std::chrono::seconds(5);
 // In a row: who sends them for ever must not keep us from all else.
 constexpr int most_signals = 64;
@@ -97,11 +98,12 @@ void Front::look_at_link() { linked_ = client_.is_ready(); }
 // First what runs in the namespaces, so that what it wrote last still goes out; then the client.
 void Front::end_all() {
   ending_ = true;
+  ending_since_ = Clock::now();
   init_.ask_to_end();
   end_init();
-  client_.ask_to_end();
-  end_client();
+  // Who waits with us may want to press Ctrl-C.
   terminal_.give_back();
+  end_client();
 }
 
 void Front::end_init() {
@@ -112,10 +114,15 @@ void Front::end_init() {
   while (init_.pid() >= 0) wait(for_ever);
 }
 
+// It knows how long what the program has sent is worth waiting for.
 void Front::end_client() {
+  client_.ask_to_end();
+  while (client_.pid() >= 0 && !hurried_) wait(for_ever);
+  client_.hurry();
   core::Patience patience(most_goodbye, Clock::now());
-  while (client_.pid() >= 0 && !hurried_ && wait(patience)) {
+  while (client_.pid() >= 0 && wait(patience)) {
   }
+  if (client_.pid() >= 0) delivery_ = static_cast<int>(io::ExitStatus::broken);
   client_.kill();
 }
 
@@ -126,7 +133,8 @@ int Front::finish() {
     log_.finish();
     die_by(signal);
   }
-  return WEXITSTATUS(*outcome_);
+  // The program's own trouble comes first.
+  return WEXITSTATUS(*outcome_) != 0 ? WEXITSTATUS(*outcome_) : delivery_;
 }
 
 void Front::handle_signals() {
@@ -145,7 +153,8 @@ void Front::handle(const ReceivedSignal& signal) {
   } else if (program_ > 0) {
     if (is_for_program(signal, program_)) ::kill(program_, signal.number);
   } else if (ending_) {
-    hurried_ = hurried_ || ends;
+    // Who asks twice at once (timeout(1)) means it once.
+    hurried_ = hurried_ || (ends && Clock::now() - ending_since_ >= core::Drain::Limits().same_request);
   } else if (signal.number == SIGTSTP) {
     stop_by(SIGTSTP);
   } else if (ends && !FrontSignals::is_ignored(signal.number)) {
@@ -171,12 +180,17 @@ void Front::on_end(pid_t pid, int status) {
     outcome_ = status;
   } else if (pid == client_.pid()) {
     client_.forget();
-    if (!ending_) on_client_end(status);
+    ending_ ? note_delivery(status) : on_client_end(status);
   } else if (pid == init_.pid()) {
     init_.forget();
     // Killed by somebody else, it takes the program along, whose end is seen first.
     if (!ending_ || (WIFSIGNALED(status) && !init_.was_killed())) on_init_end(status);
   }
+}
+
+void Front::note_delivery(int status) {
+  delivery_ = WIFSIGNALED(status) ? static_cast<int>(io::ExitStatus::broken) : WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) log_.error("the client was " + by_signal(status) + " before all was delivered");
 }
 
 void Front::on_client_end(int status) {

@@ -43,6 +43,7 @@ class Front {
   void reap();
   void on_end(pid_t pid, int status);
   void on_client_end(int status);
+  void note_delivery(int status);
   void on_init_end(int status);
   void on_program_stop(int number);
 
@@ -55,12 +56,14 @@ class Front {
   ClientProcess client_;
   bool set_up_ = false;
   bool linked_ = false;
-  bool hurried_ = false;        // the user asked a second time
-  bool ending_ = false;         // from here on it is no news that a process ends
+  bool hurried_ = false;  // the user asked a second time
+  bool ending_ = false;   // from here on it is no news that a process ends
+  Clock::time_point ending_since_;
   int asked_to_end_ = 0;        // by this signal, before there was a program
   pid_t program_ = -1;          // while it runs
   std::optional<int> outcome_;  // of the program: a status from waitpid(2)
   std::optional<int> failure_;  // the exit status, if one of our processes ended first
+  int delivery_ = 0;            // the client's exit status at the end: what became of what the program had sent
 };
 
 }  // namespace tfunnel::client

@@ -75,6 +75,8 @@ core::Keepalive::Limits CommonOptions::keepalive_limits() const {
   return {seconds(keepalive), seconds(keepalive_timeout)};
 }
 
+core::Drain::Limits CommonOptions::drain_limits() const { return {.linger = seconds(linger)}; }
+
 po::options_description common_description(CommonOptions& options) {
   options.udp_timeout = value_of("/proc/sys/net/netfilter/nf_conntrack_udp_timeout", options.udp_timeout);
   options.udp_timeout_stream =
@@ -97,6 +99,8 @@ po::options_description common_description(CommonOptions& options) {
   add("keepalive", number(options.keepalive), "seconds of silence before the far end is pinged; 0: never");
   add("keepalive-timeout", number(options.keepalive_timeout), "seconds of silence before the link counts as dead");
   add("greeting-timeout", number(options.greeting_timeout), "seconds to wait for the far end to start (a login)");
+  add("linger", number(options.linger),
+      "seconds without progress until what is still to be delivered at the end is given up");
   add("tty", po::bool_switch(&options.tty), "the terminal is the link (a serial line): raw mode");
   add("config", po::value<std::string>(), "read options from a file, one `name=value` a line");
   return description;
@@ -143,6 +147,7 @@ void check(const CommonOptions& options) {
   require(options.keepalive == 0 || options.keepalive_timeout > options.keepalive,
           "--keepalive-timeout must be longer than --keepalive, or no answer can come in time");
   require(options.greeting_timeout > 0, "--greeting-timeout is seconds above 0");
+  require(options.linger >= 0, "--linger is seconds, 0 or more");
 }
 
 }  // namespace tfunnel::app

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/core/drain.hpp"
 #include "common/core/keepalive.hpp"
 #include "common/core/udp_idle.hpp"
 #include "common/io/data_path.hpp"
@@ -48,12 +49,14 @@ struct CommonOptions {
   double keepalive = 20;                 // seconds; 0: off
   double keepalive_timeout = 60;         // seconds
   double greeting_timeout = 120;         // seconds
+  double linger = 60;                    // seconds
 
   [[nodiscard]] io::LogLevel level() const;
   [[nodiscard]] io::LogFormat format() const;
   [[nodiscard]] io::DataPathMode data_path_mode() const;
   [[nodiscard]] core::UdpTimeouts udp_timeouts() const;
   [[nodiscard]] core::Keepalive::Limits keepalive_limits() const;
+  [[nodiscard]] core::Drain::Limits drain_limits() const;
 };
 
 core::Duration seconds(double value);

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "common/app/process.hpp"
+#include "common/io/deliveries.hpp"
 
 namespace tfunnel::app {
 
@@ -30,6 +31,11 @@ std::unique_ptr<io::Channel> open_channel(asio::io_context& context) {
   }
 }
 
+// A far end has no terminal, as a rule.
+Ending::Terms ending_terms(const CommonOptions& options, wire::Role role) {
+  return {options.drain_limits(), role == wire::ROLE_CLIENT ? "Ctrl-C" : "SIGTERM"};
+}
+
 }  // namespace
 
 // A flow is a descriptor, more or less: what cannot have one is better refused than accepted.
@@ -52,7 +58,10 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
       terminal_(prepare_terminal(options.tty)),
       log_timer_(context_, log),
       channel_(open_channel(context_)),
-      signals_(context_, SIGTERM, SIGINT, SIGHUP) {
+      signals_(context_, SIGTERM, SIGINT, SIGHUP),
+      ending_(context_, ending_terms(options, role.role),
+              {[this](core::Time) { return session_->prospects(); }, [this](auto status) { on_delivered(status); }},
+              log) {
   signals_.add(SIGUSR1);
   ignore_sigpipe();
 }
@@ -63,11 +72,8 @@ io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
   auto settings = session_settings(options_, role_.role);
   if (terminal_) settings.link_rate = terminal_->rate();
   session_ = std::make_unique<io::Session>(context_, *channel_, settings, acceptor, log_);
-  session_->on_end = [this](io::ExitStatus status, const std::string& why) {
-    status_ = status;
-    if (!why.empty()) log_.write(status == io::ExitStatus::ok ? io::LogLevel::info : io::LogLevel::error, why);
-    context_.stop();
-  };
+  session_->on_end = [this](io::ExitStatus status, const std::string& why) { on_link_end(status, why); };
+  session_->on_progress = [this] { ending_.look_soon(); };
   return *session_;
 }
 
@@ -87,11 +93,41 @@ void Tunnel::wait_for_signal() {
 }
 
 void Tunnel::on_signal(int number) {
-  if (number == SIGUSR1) {
-    log_.print(session_->table());
-  } else if (number != SIGHUP || !role_.ignores_hangup) {
-    session_->shut_down(reason_of_signal(number));
+  if (number == SIGUSR1) return log_.print(session_->table());
+  if (number == SIGHUP && role_.ignores_hangup) return;
+  if (!ending_.started()) {
+    why_ = reason_of_signal(number);
+    log_.info(why_ + ": ending");
+    if (on_ending_) on_ending_(true);
+    session_->drain(core::LastCall::Terms::what_was_sent);
   }
+  ending_.start();
+}
+
+// Sockets may still be taking what came before.
+void Tunnel::on_link_end(io::ExitStatus status, const std::string& why) {
+  linked_ = false;
+  if (!why.empty()) log_.write(status == io::ExitStatus::ok ? io::LogLevel::info : io::LogLevel::error, why);
+  if (!session_->left_behind().over()) {
+    Ending::say_cut(log_, session_->left_behind());
+    if (status == io::ExitStatus::ok) status = io::ExitStatus::cut;
+  }
+  if (status_ == io::ExitStatus::ok) status_ = status;
+  if (is_over_) return finish();
+  if (ending_.started()) return ending_.look_soon();
+  if (on_ending_) on_ending_(false);
+  ending_.start();
+}
+
+void Tunnel::on_delivered(io::ExitStatus status) {
+  is_over_ = true;
+  if (status_ == io::ExitStatus::ok) status_ = status;
+  linked_ ? session_->shut_down(why_) : finish();
+}
+
+void Tunnel::finish() {
+  io::Deliveries::of(context_).let_go();
+  context_.stop();
 }
 
 }  // namespace tfunnel::app

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "common/app/ending.hpp"
 #include "common/app/event_loop.hpp"
 #include "common/app/options.hpp"
 #include "common/app/terminal.hpp"
@@ -31,7 +32,9 @@ class Tunnel {
 
   /// Makes the session; `acceptor` (null on the client) must outlive run().
   io::Session& connect(core::FlowAcceptor* acceptor);
-  /// Runs until the link or a signal ends it.
+  /// `handler` is called once, when a signal has asked for the end (true) or the link has ended (false): no new flows.
+  void on_ending(std::function<void(bool linked)> handler) { on_ending_ = std::move(handler); }
+  /// Runs until the link or a signal ends it, and all that was sent before is delivered.
   io::ExitStatus run();
 
   ~Tunnel();
@@ -41,6 +44,9 @@ class Tunnel {
  private:
   void wait_for_signal();
   void on_signal(int number);
+  void on_link_end(io::ExitStatus status, const std::string& why);
+  void on_delivered(io::ExitStatus status);
+  void finish();
 
   CommonOptions options_;
   Role role_;
@@ -52,6 +58,11 @@ class Tunnel {
   std::unique_ptr<io::Channel> channel_;
   asio::signal_set signals_;
   std::unique_ptr<io::Session> session_;
+  Ending ending_;
+  std::function<void(bool linked)> on_ending_;
+  std::string why_;       // the signal
+  bool linked_ = true;    // the session has not ended
+  bool is_over_ = false;  // nothing is left to wait for but the goodbye
   io::ExitStatus status_ = io::ExitStatus::ok;
 };
 

@@ -41,6 +41,7 @@ class DatagramQueue final : DatagramPool::Member {
   /// REQUIRES: front() gave an entry.
   void pop();
 
+  [[nodiscard]] std::size_t size() const { return entries_ ? entries_->size() : 0; }
   [[nodiscard]] bool empty() const { return !entries_ || entries_->empty(); }
 
  private:

@@ -12,9 +12,11 @@
 #include "common/core/credit.hpp"
 #include "common/core/datagram_errors.hpp"
 #include "common/core/datagram_queue.hpp"
+#include "common/core/last_call.hpp"
 #include "common/core/reason.hpp"
 #include "common/core/scheduler.hpp"
 #include "common/core/udp_idle.hpp"
+#include "common/core/undelivered.hpp"
 
 namespace tfunnel::core {
 
@@ -67,6 +69,16 @@ class FlowHandler {
   virtual void on_reset(Reason reason) = 0;
   /// Both directions ended in order and the flow is gone; what on_data() brought may still drain.
   virtual void on_finished() {}
+  /// The link has ended, and with it the flow. What on_data() brought may still drain if on_fin() came, too.
+  virtual void on_link_end() { on_reset(Reason::cancelled); }
+  /// The link is to end: what the application has sent by now still counts, what it sends later does not. May come
+  /// again, which changes nothing.
+  virtual void last_call(LastCall::Terms terms) { static_cast<void>(terms); }
+  /// What still counts, and is not in a batch yet. REQUIRES: last_call() was called.
+  [[nodiscard]] virtual Undelivered unsent(Time now) {
+    static_cast<void>(now);
+    return {};
+  }
   virtual void on_datagram(const Endpoint& peer, ByteView payload) {
     static_cast<void>(peer);
     static_cast<void>(payload);

@@ -212,19 +212,30 @@ std::optional<Time> Mux::deadline() const {
   return std::min(*ack, *paced_until_);
 }
 
-void Mux::abandon(Reason reason) {
+void Mux::abandon() {
   payload_flow_ = nullptr;
   payload_left_ = 0;
   while (!flows_.empty()) {
     const auto flow = std::move(flows_.begin()->second);
     flows_.erase(flows_.begin());
     flow->window.abandoned();
-    if (flow->handler) flow->handler->on_reset(reason);
+    if (flow->handler) flow->handler->on_link_end();
   }
 }
 
 void Mux::ping() {
   ping_due_ = true;
+  wake();
+}
+
+void Mux::drain(std::uint32_t number) {
+  assert(peer_drains());
+  drain_due_ = number;
+  wake();
+}
+
+void Mux::tell(const wire::Remaining& remaining) {
+  remaining_due_ = remaining;
   wake();
 }
 

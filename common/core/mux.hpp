@@ -35,6 +35,9 @@ class LinkListener {
   virtual void on_go_away(const wire::GoAway& go_away) = 0;
   /// A flow is refused because there is no memory for it.
   virtual void on_no_memory(const FlowRequest& request) { static_cast<void>(request); }
+  /// It wants to end the link, and to be told what is left to deliver.
+  virtual void on_drain(std::uint32_t number) { static_cast<void>(number); }
+  virtual void on_remaining(const wire::Remaining& remaining) { static_cast<void>(remaining); }
 };
 
 struct Counters {
@@ -98,10 +101,20 @@ class Mux {
   [[nodiscard]] std::optional<Time> deadline() const;
   /// Called whenever output may have appeared; it should cause a fill() soon, not from within.
   void on_output(std::function<void()> wake) { wake_ = std::move(wake); }
-  /// The link is gone: every flow ends with `reason`.
-  void abandon(Reason reason);
+  /// The link is gone, and every flow with it.
+  void abandon();
 
   void ping();
+  /// REQUIRES: peer_drains(). It goes before what flows have to send, so what it asks about is in batches already.
+  void drain(std::uint32_t number);
+  /// The newest answer counts.
+  void tell(const wire::Remaining& remaining);
+  /// The far end understands Drain. REQUIRES: Hello was received.
+  [[nodiscard]] bool peer_drains() const { return (peer_features_ & wire::FEATURE_DRAIN) != 0; }
+  /// Flows that the far end opens from now on are refused.
+  void accept_no_more() { accepts_ = false; }
+  /// Some flow's Open, Fin, Reset or the like is not in a batch yet.
+  [[nodiscard]] bool control_waits() const { return !control_.empty(); }
   /// Nothing follows a GoAway.
   void go_away(wire::GoAway::Code code, const std::string& message);
 
@@ -222,6 +235,7 @@ class Mux {
   MemoryBudget& budget_;
   LinkListener& listener_;
   FlowAcceptor* acceptor_;
+  bool accepts_ = true;
   std::function<void()> wake_;
   std::function<void()> on_udp_;
   Counters counters_;
@@ -245,6 +259,7 @@ class Mux {
   std::size_t peer_initial_credit_ = 0;
   std::size_t peer_max_flows_ = 0;
   std::size_t peer_max_datagram_ = default_max_datagram;
+  std::uint64_t peer_features_ = 0;
   std::size_t told_initial_credit_ = 0;
   std::size_t largest_told_credit_ = 0;
 
@@ -253,6 +268,8 @@ class Mux {
   bool ping_due_ = false;
   std::uint64_t ping_token_ = 0;
   std::optional<std::uint64_t> pong_due_;
+  std::optional<std::uint32_t> drain_due_;
+  std::optional<wire::Remaining> remaining_due_;
   std::optional<wire::GoAway> go_away_due_;
   bool gone_away_ = false;
 

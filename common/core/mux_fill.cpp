@@ -10,7 +10,8 @@ namespace tfunnel::core {
 
 bool Mux::has_output() const {
   if (gone_away_) return false;
-  return hello_due_ || ping_due_ || pong_due_ || go_away_due_ || !control_.empty() || !scheduler_.empty();
+  return hello_due_ || ping_due_ || pong_due_ || drain_due_ || remaining_due_ || go_away_due_ || !control_.empty() ||
+         !scheduler_.empty();
 }
 
 void Mux::fill(Batch& batch, Time now) {
@@ -70,6 +71,7 @@ bool Mux::fill_link_control(Batch& batch) {
     hello.set_initial_credit(static_cast<std::uint32_t>(initial));
     hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
     hello.set_max_datagram(max_datagram_payload);
+    hello.set_features(wire::FEATURE_DRAIN);
     if (!emit(batch, frame)) return false;
     hello_due_ = false;
     told_initial_credit_ = largest_told_credit_ = initial;
@@ -92,6 +94,16 @@ bool Mux::fill_link_control(Batch& batch) {
     frame.mutable_ping()->set_token(++ping_token_);
     if (!emit(batch, frame)) return false;
     ping_due_ = false;
+  }
+  if (drain_due_) {
+    frame.mutable_drain()->set_number(*drain_due_);
+    if (!emit(batch, frame)) return false;
+    drain_due_.reset();
+  }
+  if (remaining_due_) {
+    *frame.mutable_remaining() = *remaining_due_;
+    if (!emit(batch, frame)) return false;
+    remaining_due_.reset();
   }
   if (go_away_due_) {
     *frame.mutable_go_away() = *go_away_due_;

@@ -125,6 +125,8 @@ error_code Mux::on_frame(const wire::Frame& frame, Time now) {
       return {};
     case wire::Frame::kGoAway: listener_.on_go_away(frame.go_away()); return {};
     case wire::Frame::kAck: return on_ack(frame.ack(), now);
+    case wire::Frame::kDrain: listener_.on_drain(frame.drain().number()); return {};
+    case wire::Frame::kRemaining: listener_.on_remaining(frame.remaining()); return {};
     default: return {};  // a Pong carries nothing that we need; unknown frames are a newer peer's.
   }
 }
@@ -137,6 +139,7 @@ error_code Mux::on_hello(const wire::Hello& hello) {
   peer_max_flows_ = hello.max_flows();
   const std::size_t max_datagram = hello.max_datagram() > 0 ? hello.max_datagram() : default_max_datagram;
   peer_max_datagram_ = std::min(max_datagram, max_datagram_payload);
+  peer_features_ = hello.features();
   listener_.on_hello(hello);
   return {};
 }
@@ -177,9 +180,9 @@ error_code Mux::on_open(const wire::Open& open) {
     refuse(flow);
     return {};
   }
-  auto handler = accept(flow);
+  auto handler = accepts_ ? accept(flow) : nullptr;
   if (!handler) {
-    if (!flow.reset_due) reset(flow, Reason::denied);
+    if (!flow.reset_due) reset(flow, accepts_ ? Reason::denied : Reason::cancelled);
   } else if (!flow.reset_due) {
     flow.handler = std::move(handler);
     enter_ring(flow);

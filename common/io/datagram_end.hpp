@@ -25,6 +25,7 @@ class DatagramEnd : public core::FlowHandler {
 
   void on_fin() override;
   void on_reset(core::Reason reason) override;
+  [[nodiscard]] core::Undelivered unsent(core::Time) override { return {.datagrams = queue_.size()}; }
   core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
 
  protected:

@@ -2,6 +2,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
+#include "common/io/socket_queues.hpp"
 
 namespace tfunnel::io {
 
@@ -13,7 +14,19 @@ constexpr std::size_t least_move = 16U << 10;
 }  // namespace
 
 Relay::Relay(asio::io_context& context, core::Mux& mux, DataPath* path, const Log& log)
-    : mux_(mux), path_(path), log_(log), socket_(context), backlog_(mux.budget(), path) {}
+    : Delivery(context), mux_(mux), path_(path), log_(log), socket_(context), backlog_(mux.budget(), path) {}
+
+void Relay::bind(core::Flow& flow, const core::Endpoint& peer) {
+  flow_ = &flow;
+  peer_ = peer;
+}
+
+void Relay::attach_made(tcp::socket socket) {
+  error_code error;
+  const auto local = socket.local_endpoint(error);
+  if (flow_ != nullptr) mux_.opened(*flow_, from_asio(local));
+  attach(std::move(socket));
+}
 
 void Relay::attach(tcp::socket socket) {
   socket_ = std::move(socket);
@@ -22,21 +35,39 @@ void Relay::attach(tcp::socket socket) {
   on_early_ = nullptr;
   error_code ignored;
   socket_.non_blocking(true, ignored);
-  wait_readable();
+  if (!eof_read_) wait_readable();
   flush();
 }
 
 void Relay::fail(core::Reason reason) {
-  if (flow_ == nullptr) return;
+  if (flow_ == nullptr) {
+    if (wants_connection()) {
+      log_.warning("cut, since no connection could be made: " + delivery().left.text(),
+                   {{"reason", std::string(core::name(reason))}});
+    }
+    return give_up();
+  }
   log_.about_flow(LogLevel::info, "flow failed: " + flow_->request.text(),
                   {{"reason", std::string(core::name(reason))}});
   // reset() may release the last owner but the caller.
   auto& flow = *std::exchange(flow_, nullptr);
+  give_up();
   mux_.reset(flow, reason);
+}
+
+// The attempt has ended by itself: there is nothing to be cancelled.
+void Relay::give_up() {
+  over_ = true;
+  on_abandoned_ = nullptr;
+  backlog_.clear();
 }
 
 core::Pulled Relay::pull(core::Batch& batch, std::size_t allowance, core::Time) {
   if (read_waiting_ || eof_read_ || !socket_.is_open()) return {};
+  if (last_call_) {
+    allowance = std::min(allowance, last_call_->allowance());
+    if (allowance == 0) return {};
+  }
   if (bulk_ && path_ != nullptr && allowance >= least_move) return pull_moving(batch, allowance);
   return pull_copying(batch, allowance);
 }
@@ -73,6 +104,7 @@ void Relay::after_read(std::size_t count, std::size_t most) {
   woken_ = false;
   // What was cut short (the last of the credit) does not tell how much the application sends.
   bulk_ = count >= least_move || (bulk_ && count == most);
+  if (last_call_) last_call_->read(count);
   // Unread data may hide a reset from a flow that has no credit to read it.
   if (count == flow_->send_credit) watch_errors();
 }
@@ -202,13 +234,18 @@ void Relay::on_fin() {
 // The end is passed on only behind all data, and the socket is given up when both directions ended.
 void Relay::after_drain() {
   if (!attached_ || !fin_received_ || !backlog_.empty() || !socket_.is_open()) return;
+  if (eof_read_) return close_in_order();
   error_code error;
-  if (!eof_read_) {
-    socket_.shutdown(tcp::socket::shutdown_send, error);
-    return;
-  }
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+}
+
+// What the kernel still holds of our bytes goes out behind us, unless there is something unread.
+void Relay::close_in_order() {
+  over_ = true;
+  discard_received(socket_.native_handle());
   end_gracefully(socket_);
-  socket_.close(error);
+  error_code ignored;
+  socket_.close(ignored);
 }
 
 void Relay::on_reset(core::Reason reason) {
@@ -226,6 +263,44 @@ void Relay::on_finished() {
   backlog_.outlive_window();
 }
 
+// A stream that was cut in the middle is reset, never ended. One that came whole is delivered; what its receiver says
+// from now on has nowhere to go.
+void Relay::on_link_end() {
+  if (!fin_received_) return on_reset(core::Reason::cancelled);
+  flow_ = nullptr;
+  eof_read_ = true;
+  watch_errors();
+  after_drain();
+}
+
+void Relay::last_call(core::LastCall::Terms terms) {
+  if (last_call_ || eof_read_ || !attached_ || !socket_.is_open()) return;
+  last_call_ = std::make_unique<core::LastCall>(terms, bytes_received(socket_.native_handle()));
+}
+
+core::Undelivered Relay::unsent(core::Time now) {
+  if (!last_call_ || eof_read_ || !socket_.is_open()) return {};
+  const int socket = socket_.native_handle();
+  const auto waiting = bytes_received(socket);
+  if (last_call_->look(now, waiting, end_has_come(socket))) return {};
+  // It may have stopped where more counts after all.
+  if (flow_ != nullptr && !read_waiting_) mux_.ready(*flow_);
+  return {.bytes = waiting, .connections = 1};
+}
+
+Delivery::State Relay::delivery() {
+  State state;
+  if (over_) return state;
+  const auto kept = attached_ && socket_.is_open() ? bytes_unacknowledged(socket_.native_handle()) : 0;
+  // What the kernel holds is lost by a reset, which is how all but a whole stream ends.
+  state.left.bytes = backlog_.size() + (fin_received_ ? 0 : kept);
+  const bool end_waits = fin_received_ && (!attached_ || !backlog_.empty());
+  if (state.left.bytes > 0 || end_waits) state.left.connections = 1;
+  if (!state.left.none()) state.left.destination = peer_;
+  state.waiting = backlog_.size() + kept;
+  return state;
+}
+
 void Relay::break_off(error_code error) {
   if (flow_ != nullptr) {
     log_.debug("flow broken off: " + flow_->request.text(), {{"error", error.message()}});
@@ -236,6 +311,7 @@ void Relay::break_off(error_code error) {
 
 // Closing resets the connection, since prepare() asked for that.
 void Relay::drop() {
+  over_ = true;
   backlog_.clear();
   error_code ignored;
   socket_.close(ignored);

@@ -7,6 +7,7 @@
 #include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/backlog.hpp"
+#include "common/io/deliveries.hpp"
 #include "common/io/log.hpp"
 
 namespace tfunnel::io {
@@ -16,8 +17,9 @@ namespace tfunnel::io {
 /// has credit for it), so the link never waits.
 ///
 /// Kept alive by the mux while the flow exists, and by its own pending waits afterwards, while it
-/// delivers what is left. Destroying it with its socket open resets the connection.
-class Relay final : public core::FlowHandler, public std::enable_shared_from_this<Relay> {
+/// delivers what is left: also if the link ends when all has come, the end behind it included. Destroying it with its
+/// socket open resets the connection.
+class Relay final : public core::FlowHandler, public Delivery, public std::enable_shared_from_this<Relay> {
  public:
   /// `mux`, `path` and `log` must outlive the io_context's last handler, or see hold(). Without a path all data is
   /// copied.
@@ -25,11 +27,15 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
 
   /// Keeps `owner`, of mux and path, alive as long as this relay: a socket may still take data when its link is over.
   void hold(std::shared_ptr<const void> owner) { owner_ = std::move(owner); }
-  /// The flow that this relay serves. REQUIRES: before anything else.
-  void bind(core::Flow& flow) { flow_ = &flow; }
+  /// The flow that this relay serves, and who is at the other end of its socket. REQUIRES: before anything else.
+  void bind(core::Flow& flow, const core::Endpoint& peer);
   /// The connection is there: what waited for it is written, and its data may go. REQUIRES: prepare()
   /// was called for it, or for its listener.
   void attach(tcp::socket socket);
+  /// The same for a connection that was made for the far end, which is told.
+  void attach_made(tcp::socket socket);
+  /// A connection is still wanted: for the flow, or for what came of it before the link ended.
+  [[nodiscard]] bool wants_connection() const { return !attached_ && !over_; }
   /// The connection cannot be made: the flow ends with `reason`.
   void fail(core::Reason reason);
   /// Called if the flow ends before attach(), so that the attempt can be given up.
@@ -51,8 +57,14 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   void on_fin() override;
   void on_reset(core::Reason reason) override;
   void on_finished() override;
+  void on_link_end() override;
+  void last_call(core::LastCall::Terms terms) override;
+  [[nodiscard]] core::Undelivered unsent(core::Time now) override;
   core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
   [[nodiscard]] std::string describe() const override;
+
+  [[nodiscard]] State delivery() override;
+  [[nodiscard]] const core::Mux* link() const override { return &mux_; }
 
  private:
   core::Pulled pull_copying(core::Batch& batch, std::size_t allowance);
@@ -72,6 +84,8 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   /// Whether payload is moved into the socket itself.
   [[nodiscard]] bool goes_straight() const { return backlog_.empty() && !diverted_; }
   void after_drain();
+  void close_in_order();
+  void give_up();
   void break_off(error_code error);
   void drop();
 
@@ -82,7 +96,9 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   tcp::socket socket_;
   /// Null when the flow is over.
   core::Flow* flow_ = nullptr;
+  core::Endpoint peer_;
   Backlog backlog_;
+  std::unique_ptr<core::LastCall> last_call_;  // once the link is to end
   std::function<void()> on_abandoned_;
   std::function<void()> on_early_;
   bool attached_ = false;
@@ -94,6 +110,7 @@ class Relay final : public core::FlowHandler, public std::enable_shared_from_thi
   bool error_watched_ = false;
   bool eof_read_ = false;      // the application sends no more
   bool fin_received_ = false;  // the far end sends no more
+  bool over_ = false;          // the socket was given up
 };
 
 }  // namespace tfunnel::io

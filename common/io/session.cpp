@@ -33,13 +33,16 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       greeting_patience_(settings.greeting_timeout, Clock::now()),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context),
-      grace_(context) {
+      farewell_(context, mux_, settings.role) {
   link_ = std::make_shared<Link>(
       context_, channel, mux_, path_,
       Link::Events{[this](core::ByteView bytes) { return on_bytes(bytes); },
                    [this](error_code error) { on_link_error(error); }, [this] { keepalive_.wrote(Clock::now()); },
                    [this] { keepalive_.heard(Clock::now()); }});
   mux_.on_output([this] { link_->wake(); });
+  farewell_.on_news([this] {
+    if (on_progress) on_progress();
+  });
 }
 
 Session::~Session() { link_->stop(); }
@@ -118,8 +121,16 @@ void Session::on_no_memory(const core::FlowRequest& request) {
   log_.about_flow(LogLevel::warning, "buffer_size is used up: a flow is refused", {{"flow", request.text()}});
 }
 
+void Session::on_drain(std::uint32_t number) {
+  const bool first = !farewell_.asked();
+  farewell_.on_drain(number);
+  if (first && on_asked_to_drain) on_asked_to_drain();
+}
+
 void Session::on_link_error(error_code error) {
   if (leaving_) return end(*leaving_, why_leaving_);
+  // The far end may have been told to end as well, and what carries the link, too (Ctrl-C).
+  if (farewell_.begun() && farewell_.look(Clock::now()).over()) return end(ExitStatus::ok, "");
   const auto who = std::string(far_name(settings_.role));
   const bool eof = error == asio::error::eof || error.value() == EPIPE || error.value() == ECONNRESET;
   const auto how = eof ? std::string("ended") : "failed: " + error.message();
@@ -164,15 +175,17 @@ void Session::check_keepalive() {
   watch_keepalive();
 }
 
+void Session::drain(core::LastCall::Terms terms) {
+  if (hello_received_ && !ended_ && !leaving_ && !farewell_.begun()) farewell_.begin(terms);
+}
+
+core::Drain::Facts Session::prospects() {
+  return farewell_.begun() && !ended_ && !leaving_ ? farewell_.look(Clock::now()) : core::Drain::Facts();
+}
+
+// Called twice, it must not cut the goodbye, which is short anyway.
 void Session::shut_down(const std::string& why) {
-  // A second signal (a process group's, a service manager's) must not cut the goodbye, which is short anyway.
-  if (ended_ || leaving_ || std::exchange(shutting_down_, true)) return;
-  if (settings_.announces) log_.info(why + ": ending");
-  // What applications wrote just before may still stand in their sockets: give it its turn.
-  grace_.expires_after(settings_.grace);
-  grace_.async_wait([this, why](error_code error) {
-    if (!error && !leaving_ && !ended_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why, "");
-  });
+  if (!ended_ && !leaving_) leave(ExitStatus::ok, wire::GoAway::CODE_SHUTDOWN, why, "");
 }
 
 void Session::probe() {
@@ -180,12 +193,6 @@ void Session::probe() {
   keepalive_.probe(Clock::now(), settings_.probe_timeout);
   if (keepalive_.enabled()) mux_.ping();
   watch_keepalive();
-}
-
-bool Session::is_quiet() const {
-  bool quiet = true;
-  mux_.for_each_flow([&](const core::Flow& flow) { quiet = quiet && flow.request.transport != core::Transport::tcp; });
-  return quiet;
 }
 
 // The GoAway goes behind what is in the batch already; flows stop being asked for more.
@@ -204,10 +211,11 @@ void Session::end(ExitStatus status, const std::string& why) {
   if (ended_) return;
   ended_ = true;
   timer_.cancel();
-  grace_.cancel();
   sweep_.stop();
   link_->stop();
-  mux_.abandon(core::Reason::cancelled);
+  if (!leaving_ && hello_received_) left_behind_ = farewell_.left_behind(Clock::now());
+  farewell_.end();
+  mux_.abandon();
   if (on_end) on_end(status, why);
 }
 

@@ -10,6 +10,7 @@
 #include "common/core/mux.hpp"
 #include "common/io/channel.hpp"
 #include "common/io/exit_status.hpp"
+#include "common/io/farewell.hpp"
 #include "common/io/idle_sweep.hpp"
 #include "common/io/link.hpp"
 #include "common/io/log.hpp"
@@ -28,10 +29,9 @@ class Session final : private core::LinkListener {
     double link_rate = 0;  // bytes a second that the link carries at most, if something tells
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
-    core::Duration grace = std::chrono::milliseconds(50);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
     core::Duration probe_timeout = std::chrono::seconds(5);
-    bool announces = true;  // log lines when the far end has greeted, and about shut_down()
+    bool announces = true;  // a log line when the far end has greeted
   };
 
   /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.
@@ -41,17 +41,29 @@ class Session final : private core::LinkListener {
 
   /// Called once: when the far end has greeted.
   std::function<void()> on_ready;
-  /// Called once, last: all flows have been ended. `why` is for the log, empty if shut_down() was asked for. The
-  /// session must not be destroyed from within.
+  /// Called once, last: the link is over. Flows have been ended, but for what sockets still have to take of those that
+  /// came whole (see Deliveries). `why` is for the log, empty if shut_down() was asked for. The session must not be
+  /// destroyed from within.
   std::function<void(ExitStatus, const std::string& why)> on_end;
+  /// Called when prospects() may have changed for the better.
+  std::function<void()> on_progress;
+  /// Called once: the far end wants to end, and takes no more flows.
+  std::function<void()> on_asked_to_drain;
 
   void start();
-  /// Lets what was written drain briefly, says goodbye, and ends with `ok`, all within about a second.
+  /// The link is to end once all is delivered; prospects() tells how far that is. Without effect before on_ready, and
+  /// when it has been called.
+  void drain(core::LastCall::Terms terms);
+  /// What has to be waited for before shut_down(), if drain() was called.
+  [[nodiscard]] core::Drain::Facts prospects();
+  [[nodiscard]] bool asked_to_drain() const { return farewell_.asked(); }
+  /// Says goodbye, and ends with `ok`, all within about a second.
   void shut_down(const std::string& why);
+  /// What applications had sent when the link ended, and did not get over it; nothing after shut_down(), whose caller
+  /// knows. REQUIRES: on_end was called.
+  [[nodiscard]] const core::Drain::Facts& left_behind() const { return left_behind_; }
   /// Something happened that may have broken the link (a network change): it ends soon unless the far end answers.
   void probe();
-  /// No connection is left that data could still be on its way for.
-  [[nodiscard]] bool is_quiet() const;
   /// What the far end calls itself; REQUIRES: on_ready was called.
   [[nodiscard]] const std::string& peer_software() const { return peer_software_; }
   /// The table of flows and counters, for a person.
@@ -67,6 +79,8 @@ class Session final : private core::LinkListener {
   void on_hello(const wire::Hello& hello) override;
   void on_go_away(const wire::GoAway& go_away) override;
   void on_no_memory(const core::FlowRequest& request) override;
+  void on_drain(std::uint32_t number) override;
+  void on_remaining(const wire::Remaining& remaining) override { farewell_.on_remaining(remaining); }
   std::size_t on_bytes(core::ByteView bytes);
   std::size_t search_greeting(core::ByteView bytes);
   std::size_t receive(core::ByteView bytes);
@@ -89,8 +103,8 @@ class Session final : private core::LinkListener {
   core::Patience greeting_patience_;
   core::Keepalive keepalive_;
   asio::steady_timer timer_;
-  asio::steady_timer grace_;
-  bool shutting_down_ = false;
+  Farewell farewell_;
+  core::Drain::Facts left_behind_;
   std::optional<ExitStatus> leaving_;
   std::string why_leaving_;
   std::string peer_software_;

@@ -71,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     end.mux.fill(batch, Time());
     if (end.mux.flow_count() > 16) std::abort();
   }
-  end.mux.abandon(Reason::cancelled);
+  end.mux.abandon();
   if (end.live != 0 || end.mux.flow_count() != 0) std::abort();
   return 0;
 }

@@ -74,8 +74,8 @@ TEST(MuxCut, LinkCutAfterAnyByteEndsEveryFlowExactlyOnce) {
   for (std::size_t bytes = 0; bytes <= needed; ++bytes) {
     MuxPair pair;
     live(pair, bytes);
-    pair.client.mux.abandon(Reason::cancelled);
-    pair.proxy.mux.abandon(Reason::cancelled);
+    pair.client.mux.abandon();
+    pair.proxy.mux.abandon();
     expect_each_ended_once(pair, bytes);
   }
 }

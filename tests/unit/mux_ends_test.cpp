@@ -207,7 +207,7 @@ TEST(MuxEnds, LostLinkEndsEveryFlowOnce) {
   pair.connect(udp_request());
   pair.client.open(tcp_request());  // its Open is not even sent
   pair.client.ends[0]->finish();
-  for (auto* side : {&pair.client, &pair.proxy}) side->mux.abandon(Reason::cancelled);
+  for (auto* side : {&pair.client, &pair.proxy}) side->mux.abandon();
   for (const auto& end : pair.client.ends) EXPECT_TRUE(end->reset_with(Reason::cancelled));
   expect_empty(pair);
 }
@@ -218,7 +218,7 @@ TEST(MuxEnds, LinkLostInTheMiddleOfAPayload) {
   near->send(pattern(1000));
   const auto bytes = pair.client.fill();
   ASSERT_FALSE(pair.proxy.receive(core::ByteView(bytes).first(500)));
-  pair.proxy.mux.abandon(Reason::cancelled);
+  pair.proxy.mux.abandon();
   EXPECT_TRUE(far->reset_with(Reason::cancelled));
   EXPECT_EQ(far->received.size() < 500, true);
 }

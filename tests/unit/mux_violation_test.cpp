@@ -159,7 +159,7 @@ TEST_P(MuxViolation, GivesItsError) {
     ASSERT_FALSE(error) << "frame " << i << ": " << error.message();
   }
   EXPECT_EQ(proxy.receive(delimited(violation.frames.back())), violation.error);
-  proxy.mux.abandon(core::Reason::cancelled);
+  proxy.mux.abandon();
   for (const auto& end : proxy.ends) EXPECT_EQ(end->ends(), 1U);
 }
 
@@ -206,7 +206,7 @@ TEST(MuxViolations, RandomFramesNeverCrash) {
       if (random.one_in(4)) proxy.fill();
       if (random.one_in(6) && !proxy.ends.empty() && proxy.ends.back()->flow() != nullptr) proxy.ends.back()->finish();
     }
-    proxy.mux.abandon(core::Reason::cancelled);
+    proxy.mux.abandon();
     for (const auto& end : proxy.ends) ASSERT_EQ(end->ends(), 1U);
   }
 }

@@ -38,7 +38,7 @@ Bytes datagram_frame(core::FlowId flow, const core::Endpoint& peer, const Bytes&
 
 /// The bytes of a flow's Data, header and payload in any form that the parser may report them.
 std::vector<wire::Frame> one_of_each_control_frame() {
-  std::vector<wire::Frame> frames(12);
+  std::vector<wire::Frame> frames(14);
   frames[0].mutable_hello()->set_software("x");
   frames[0].mutable_hello()->set_initial_credit(65536);
   frames[1].mutable_open()->set_flow(1);
@@ -52,6 +52,8 @@ std::vector<wire::Frame> one_of_each_control_frame() {
   frames[8].mutable_pong()->set_token(1);
   frames[9].mutable_ack()->set_bytes(1);
   frames[10].mutable_go_away()->set_message("over");
+  frames[11].mutable_drain()->set_number(3);
+  frames[12].mutable_remaining()->set_bytes(1ULL << 40);
   return frames;  // the last one is empty
 }
 

@@ -156,7 +156,7 @@ void Tunnel::add(tcp::socket socket) {
   auto* flow =
       client_->mux().open({core::Transport::tcp, io::from_asio(source), destinations_.at(source.port())}, relay);
   ASSERT_NE(flow, nullptr);
-  relay->bind(*flow);
+  relay->bind(*flow, io::from_asio(source));
   io::prepare(socket.native_handle());
   relay->attach(std::move(socket));
 }
