@@ -89,10 +89,13 @@ TEST_P(Udp, SilentFlowEndsAtBothEndsAndGivesItsSocketBack) {
   const auto before = open_descriptors();
   send(server.local(), bytes_of("x"));
   receive(server);
-  EXPECT_EQ(open_descriptors(), before + 1);
+  // The flow's socket, and with the first one of all what DatagramReader keeps.
+  const auto meanwhile = open_descriptors();
+  EXPECT_GT(meanwhile, before);
+  EXPECT_LE(meanwhile, before + 2);
   EXPECT_TRUE(eventually([&] { return tunnel.client_flows() + tunnel.proxy_flows() == 0; }));
   EXPECT_TRUE(tunnel.call([&] { return application->ended(); }));
-  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(open_descriptors(), meanwhile - 1);
 }
 
 TEST_P(Udp, BurstIsDeliveredOrDroppedButNeverBlocks) {
