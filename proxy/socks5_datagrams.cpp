@@ -211,6 +211,12 @@ void Socks5UdpEnd::lose(core::Reason reason) {
   mux_.reset(flow, reason);
 }
 
+// Who ends a flow has been silent for so long that what waits is of no use.
+void Socks5UdpEnd::on_fin() {
+  waiting_.clear();
+  UdpEnd::on_fin();
+}
+
 void Socks5UdpEnd::on_reset(core::Reason reason) {
   waiting_.clear();
   UdpEnd::on_reset(reason);

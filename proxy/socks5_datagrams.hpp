@@ -17,14 +17,15 @@ namespace tfunnel::proxy {
 /// is made with the first datagram and serves all peers. What is for this host's own loopback still goes directly.
 ///
 /// If the proxy refuses or ends it, the peers in question are reported as unreachable and the flow is reset; the
-/// application's next datagram makes a new flow, and so a new association. What waits when the flow is over, or the
-/// link, still goes out.
+/// application's next datagram makes a new flow, and so a new association. What waits when the link ends still goes
+/// out.
 class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
  public:
   /// `client` must outlive the io_context's last handler.
   Socks5UdpEnd(const Surroundings& surroundings, Socks5Client& client, core::Mux& mux)
       : UdpEnd(surroundings, mux), Delivery(surroundings.context), client_(client) {}
 
+  void on_fin() override;
   void on_reset(core::Reason reason) override;
   void on_link_end() override;
   [[nodiscard]] std::string describe() const override;

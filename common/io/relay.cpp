@@ -55,10 +55,9 @@ void Relay::fail(core::Reason reason) {
   mux_.reset(flow, reason);
 }
 
-// The attempt has ended by itself: there is nothing to be cancelled.
+// Does not cancel the attempt, which may be what calls this.
 void Relay::give_up() {
   over_ = true;
-  on_abandoned_ = nullptr;
   backlog_.clear();
 }
 
