@@ -42,8 +42,8 @@ void Relay::attach(tcp::socket socket) {
 void Relay::fail(core::Reason reason) {
   if (flow_ == nullptr) {
     if (wants_connection()) {
-      log_.warning("cut, since no connection could be made: " + delivery().left.text(),
-                   {{"reason", std::string(core::name(reason))}});
+      log_.about_flow(LogLevel::warning, "cut, since no connection could be made: " + delivery().left.text(),
+                      {{"reason", std::string(core::name(reason))}});
     }
     return give_up();
   }
