@@ -1,5 +1,7 @@
 #include "common/core/datagram_queue.hpp"
 
+#include <algorithm>
+
 namespace tfunnel::core {
 
 namespace {
@@ -7,8 +9,16 @@ namespace {
 constexpr std::size_t entry_cost = 96;
 // And what a queue costs that is not empty.
 constexpr std::size_t queue_cost = 640;
+// For one that is being sent, the acknowledgement that lets the next one go, that one, and a late acknowledgement.
+constexpr int frames_to_wait = 4;
+// Whoever asked has asked again by then.
+constexpr Duration oldest = std::chrono::seconds(4);
 std::size_t cost(std::size_t payload) { return payload + entry_cost; }
 }  // namespace
+
+Duration DatagramQueue::age_limit(Duration frame_time) {
+  return std::clamp<Duration>(frames_to_wait * std::min(frame_time, oldest), max_age, oldest);
+}
 
 void DatagramQueue::clear() {
   entries_.reset();
@@ -33,8 +43,8 @@ void DatagramQueue::push(Time now, const Endpoint& peer, ByteView payload) {
   pool_.resized(*this, bytes_);
 }
 
-DatagramQueue::Entry* DatagramQueue::front(Time now) {
-  while (!empty() && now - entries_->front().arrived > max_age) drop();
+DatagramQueue::Entry* DatagramQueue::front(Time now, Duration limit) {
+  while (!empty() && now - entries_->front().arrived > limit) drop();
   return empty() ? nullptr : &entries_->front();
 }
 

@@ -21,6 +21,9 @@ class DatagramQueue final : DatagramPool::Member {
  public:
   /// Old enough to be dropped on its way to the link: above the jitter that real-time programs tolerate anyway.
   static constexpr Duration max_age = std::chrono::milliseconds(150);
+  /// The same where a frame takes `frame_time` on the link: waiting for a few of them is nobody's flood there, and no
+  /// datagram would get through beside an upload if that made it old.
+  static Duration age_limit(Duration frame_time);
   static constexpr std::size_t max_bytes = 2U << 20;
 
   /// `dropped` counts what is dropped, for whatever reason. Both are used as long as something waits.
@@ -36,8 +39,8 @@ class DatagramQueue final : DatagramPool::Member {
     Endpoint peer;
     std::vector<std::uint8_t> payload;
   };
-  /// The oldest datagram that is still young enough, or null. It is valid until the next push() to any queue.
-  Entry* front(Time now);
+  /// The oldest datagram that is not older than `limit`, or null. It is valid until the next push() to any queue.
+  Entry* front(Time now, Duration limit = max_age);
   /// REQUIRES: front() gave an entry.
   void pop();
 

@@ -113,7 +113,10 @@ void Pacer::sent(Time now, std::size_t bytes, bool limited_by_us) {
 }
 
 bool Pacer::acknowledged(Time now, std::uint64_t total, Duration far_time) {
-  if (total > sent_) return false;
+  if (total > sent_ + most_ahead_) return false;
+  // Seen at the latest when nothing else is on its way.
+  if (total > sent_ + ahead_) ahead_ = total - sent_;
+  total -= std::min(total, ahead_);
   if (total <= delivered_) return true;
   delivered_ = total;
   delivered_at_ = far_time;
@@ -306,6 +309,12 @@ std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
 std::size_t Pacer::frame_limit() const {
   if (rate_ > 0) return frame_at(rate_);
   return hint_ > 0 ? frame_at(hint_) : queue_there_ < slow_line_queue ? usual_frame : least_frame;
+}
+
+Duration Pacer::time_of_frame() const {
+  const double rate = rate_ > 0 ? rate_ : hint_;
+  if (rate <= 0) return Duration::zero();
+  return std::chrono::duration_cast<Duration>(Seconds(static_cast<double>(frame_limit()) / std::max(rate, 1.0)));
 }
 
 }  // namespace tfunnel::core

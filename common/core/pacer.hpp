@@ -27,8 +27,11 @@ class Pacer {
   /// `bytes` more were handed to the link. `limited_by_us`: there was nothing more to send, so that
   /// the rate says nothing of the link.
   void sent(Time now, std::size_t bytes, bool limited_by_us);
+  /// `bytes` went out that the far end may count or not, depending on where it began to listen. They have no part in
+  /// what is in flight.
+  void sent_aside(std::size_t bytes) { most_ahead_ += bytes; }
   /// The far end had consumed `total` bytes since the start of the link when its clock, of any origin,
-  /// showed `far_time`. False: more than were sent.
+  /// showed `far_time`. False: more than were sent, those aside included.
   [[nodiscard]] bool acknowledged(Time now, std::uint64_t total, Duration far_time);
 
   /// Bytes that may be in flight at most. Grows with time while acknowledgements are awaited.
@@ -38,6 +41,8 @@ class Pacer {
   [[nodiscard]] std::size_t in_flight() const { return static_cast<std::size_t>(sent_ - delivered_); }
   /// The largest frame that does not become a queue by itself.
   [[nodiscard]] std::size_t frame_limit() const;
+  /// How long such a frame takes on the link; zero as long as nothing is known about that.
+  [[nodiscard]] Duration time_of_frame() const;
 
   /// Bytes a second; 0 before the first measurement.
   [[nodiscard]] double rate() const { return rate_; }
@@ -76,6 +81,8 @@ class Pacer {
   std::deque<Flight> flights_;
   std::uint64_t sent_ = 0;
   std::uint64_t delivered_ = 0;
+  std::uint64_t most_ahead_ = 0;  // bytes sent aside
+  std::uint64_t ahead_ = 0;       // how many of them the far end counts, as far as it is known
   Duration delivered_at_{};
   // Where the measurement of what is sent next starts: the last delivery, or the end of a pause.
   std::uint64_t base_ = 0;

@@ -39,7 +39,8 @@ void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::Byte
 
 core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {
   core::Pulled pulled;
-  auto* entry = queue_.front(now);
+  const auto limit = core::DatagramQueue::age_limit(mux_.pacer().time_of_frame());
+  auto* entry = queue_.front(now, limit);
   while (entry != nullptr) {
     const auto cost = entry->payload.size() + core::max_datagram_header;
     if (pulled.bytes + pulled.overhead + cost > allowance) {
@@ -53,7 +54,7 @@ core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::
     pulled.bytes += entry->payload.size();
     pulled.overhead += core::max_datagram_header;
     queue_.pop();
-    entry = queue_.front(now);
+    entry = queue_.front(now, limit);
   }
   pulled.more = entry != nullptr;
   return pulled;

@@ -63,6 +63,21 @@ TEST_F(DatagramQueueTest, OldDatagramsAreDroppedAndCountedYoungOnesGo) {
   EXPECT_EQ(dropped_, 2U);
 }
 
+TEST_F(DatagramQueueTest, WhereAFrameTakesLongADatagramMayWaitForAFewOfThem) {
+  EXPECT_EQ(DatagramQueue::age_limit(0ms), DatagramQueue::max_age);
+  EXPECT_EQ(DatagramQueue::age_limit(2ms), DatagramQueue::max_age);
+  // 128 bytes at 2,400 baud
+  const auto limit = DatagramQueue::age_limit(533ms);
+  EXPECT_GE(limit, 3 * 533ms);
+  EXPECT_LE(DatagramQueue::age_limit(1h), 5s) << "nobody waits for an answer that long";
+  DatagramPool pool(1U << 20);
+  DatagramQueue queue(pool, dropped_);
+  queue.push(start, peer, bytes_of("one"));
+  EXPECT_NE(queue.front(start + 1s, limit), nullptr);
+  EXPECT_EQ(queue.front(start + 1h, limit), nullptr);
+  EXPECT_EQ(dropped_, 1U);
+}
+
 TEST_F(DatagramQueueTest, FloodKeepsTheNewestAndStaysBounded) {
   DatagramPool pool(128U << 20);
   DatagramQueue queue(pool, dropped_);

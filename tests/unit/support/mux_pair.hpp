@@ -78,6 +78,7 @@ class Side final : core::LinkListener, core::FlowAcceptor {
     std::size_t max_flows = 65'536;
     bool accepts = true;
     std::string software = "test";
+    double link_rate = 0;
   };
   explicit Side(wire::Role role) : Side(role, Terms()) {}
   Side(wire::Role role, const Terms& terms);
@@ -128,6 +129,9 @@ core::FlowRequest tcp_request(std::uint16_t source_port = 1000);
 core::FlowRequest udp_request(std::uint16_t source_port = 1000);
 
 struct MuxPair {
+  struct Strangers {};
+  /// Neither has said anything.
+  explicit MuxPair(Strangers) {}
   MuxPair() : MuxPair(Side::Terms(), Side::Terms()) {}
   MuxPair(const Side::Terms& client_terms, const Side::Terms& proxy_terms);
 
@@ -138,8 +142,8 @@ struct MuxPair {
   /// Opens a flow and brings it to the far side; the pair of its ends, the client's first.
   std::pair<std::shared_ptr<End>, std::shared_ptr<End>> connect(const core::FlowRequest& request = tcp_request());
 
-  Side client;
-  Side proxy;
+  Side client{wire::ROLE_CLIENT};
+  Side proxy{wire::ROLE_PROXY};
 };
 
 }  // namespace tfunnel::test
