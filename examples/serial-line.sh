@@ -24,8 +24,8 @@ over() {
   exec "$@" --tty <&5 >&5 5>&-
 }
 
-# A line swallows what is sent before somebody listens, and tfunnel greets only once. So both sides
-# send a dot a second until they hear one; tfunnel skips the dots that are left.
+# The other side may start days later, and tfunnel waits two minutes for it (--greeting-timeout). So both sides
+# send a dot a second until they hear something; tfunnel skips the dots that are left.
 meet() {
   local heard=
   until [[ $heard ]]; do

@@ -18,7 +18,19 @@ GreetingBytes greeting(std::uint16_t version) {
   return bytes;
 }
 
-GreetingSearch::GreetingSearch() : coroutine_([this](Coroutine::pull_type& bytes) { search(bytes); }) {}
+GreetingSearch::GreetingSearch() : coroutine_(new_search()) {}
+
+GreetingSearch::Coroutine::push_type GreetingSearch::new_search() {
+  return Coroutine::push_type([this](Coroutine::pull_type& bytes) { search(bytes); });
+}
+
+void GreetingSearch::go_on() {
+  assert(verdict_ == Verdict::found);
+  const auto found = greeting(version_);
+  noise_.append(reinterpret_cast<const char*>(found.data()), found.size());
+  verdict_ = noise_.size() < max_noise ? Verdict::searching : Verdict::not_found;
+  coroutine_ = new_search();
+}
 
 std::size_t GreetingSearch::feed(ByteView bytes) {
   assert(verdict_ == Verdict::searching);
@@ -56,6 +68,19 @@ bool GreetingSearch::match_fixed_part(Coroutine::pull_type& bytes) {
       noise_.push_back(static_cast<char>(byte));
     }
   }
+}
+
+Greeter greeter(ByteView behind, wire::Role own) {
+  const auto parsed = parse_frame(behind);
+  if (!parsed) return Greeter::nobody;
+  if (std::holds_alternative<NeedMore>(*parsed)) {
+    return behind.size() > max_control_size ? Greeter::nobody : Greeter::unknown_yet;
+  }
+  const auto* control = std::get_if<ControlFrame>(&*parsed);
+  if (control == nullptr || !control->frame.has_hello()) return Greeter::nobody;
+  const auto role = control->frame.hello().role();
+  if (role == own) return Greeter::ourselves;
+  return role == wire::ROLE_CLIENT || role == wire::ROLE_PROXY ? Greeter::far_end : Greeter::nobody;
 }
 
 std::string printable(std::string_view bytes, std::size_t limit) {

@@ -36,6 +36,9 @@ class GreetingSearch {
   /// Takes bytes until there is a verdict; returns how many were taken. What follows the greeting
   /// is left alone. REQUIRES: verdict() is `searching`.
   std::size_t feed(ByteView bytes);
+  /// The greeting that was found was not the far end's: it counts as noise, and the search goes on behind it unless
+  /// there was too much of that. REQUIRES: verdict() is `found`.
+  void go_on();
 
   [[nodiscard]] Verdict verdict() const { return verdict_; }
   /// The far end's version, once found.
@@ -45,6 +48,7 @@ class GreetingSearch {
 
  private:
   using Coroutine = boost::coroutines2::coroutine<std::uint8_t>;
+  Coroutine::push_type new_search();
   void search(Coroutine::pull_type& bytes);
   bool match_fixed_part(Coroutine::pull_type& bytes);
 
@@ -53,6 +57,13 @@ class GreetingSearch {
   std::string noise_;
   Coroutine::push_type coroutine_;
 };
+
+/// What the bytes behind a greeting say about whose it is.
+enum class Greeter { unknown_yet, far_end, ourselves, nobody };
+
+/// Where the far end's terminal may still echo, or have lost a part, a greeting is taken for the far end's only if a
+/// Hello of the other role than `own` follows. What comes back of our own may be cut short by the far end's.
+Greeter greeter(ByteView behind, wire::Role own);
 
 /// Bytes for a log line: printable ASCII as it is, the rest escaped, cut after `limit` bytes.
 std::string printable(std::string_view bytes, std::size_t limit = 80);

@@ -223,6 +223,12 @@ void Mux::abandon() {
   }
 }
 
+void Mux::repeat_greeting() {
+  if (hello_due_) return;
+  repeat_due_ = true;
+  wake();
+}
+
 void Mux::ping() {
   ping_due_ = true;
   wake();

@@ -104,6 +104,10 @@ class Mux {
   /// The link is gone, and every flow with it.
   void abandon();
 
+  /// Says greeting and Hello once more, before all else that is due, in a frame that a far end skips which has heard
+  /// them, and in which one that still searches finds them. No effect before Hello went out.
+  /// REQUIRES: the far end's Hello was not received, or this is the first call after it and nothing was sent since.
+  void repeat_greeting();
   void ping();
   /// REQUIRES: peer_drains(). It goes before what flows have to send, so what it asks about is in batches already.
   void drain(std::uint32_t number);
@@ -168,9 +172,9 @@ class Mux {
   [[nodiscard]] std::size_t flow_count() const { return flows_.size(); }
   void for_each_flow(const std::function<void(const Flow&)>& visit) const;
 
+  [[nodiscard]] const Pacer& pacer() const { return pacer_; }
   /// For tests: the id before the first one that open() will use.
   void start_ids_after(FlowId last) { last_local_id_ = last; }
-  [[nodiscard]] const Pacer& pacer() const { return pacer_; }
 
  private:
   using Error = boost::system::error_code;
@@ -205,6 +209,8 @@ class Mux {
 
   // mux_fill.cpp
   bool emit(Batch& batch, const wire::Frame& frame, const Flow* flow = nullptr);
+  [[nodiscard]] wire::Hello own_hello(std::size_t initial_credit) const;
+  void fill_repeated_greeting(Batch& batch);
   void fill_frames(Batch& batch, Time now);
   void fill_ack(Batch& batch, Time now);
   bool fill_link_control(Batch& batch);
@@ -265,6 +271,7 @@ class Mux {
 
   // Link-level frames that are due.
   bool hello_due_ = true;
+  bool repeat_due_ = false;
   bool ping_due_ = false;
   std::uint64_t ping_token_ = 0;
   std::optional<std::uint64_t> pong_due_;

@@ -4,17 +4,19 @@
 #include <limits>
 
 #include "common/core/frame_rules.hpp"
+#include "common/core/greeting.hpp"
 #include "common/core/mux.hpp"
 
 namespace tfunnel::core {
 
 bool Mux::has_output() const {
   if (gone_away_) return false;
-  return hello_due_ || ping_due_ || pong_due_ || drain_due_ || remaining_due_ || go_away_due_ || !control_.empty() ||
-         !scheduler_.empty();
+  return hello_due_ || repeat_due_ || ping_due_ || pong_due_ || drain_due_ || remaining_due_ || go_away_due_ ||
+         !control_.empty() || !scheduler_.empty();
 }
 
 void Mux::fill(Batch& batch, Time now) {
+  fill_repeated_greeting(batch);
   batch_before_ = batch.size();
   batch.limit_datagrams(peer_max_datagram_);
   paced_ = false;
@@ -53,6 +55,34 @@ void Mux::fill_ack(Batch& batch, Time now) {
   emit(batch, frame);
 }
 
+wire::Hello Mux::own_hello(std::size_t initial_credit) const {
+  wire::Hello hello;
+  hello.set_software(settings_.software);
+  hello.set_role(settings_.role);
+  hello.set_initial_credit(static_cast<std::uint32_t>(initial_credit));
+  hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
+  hello.set_max_datagram(max_datagram_payload);
+  hello.set_features(wire::FEATURE_DRAIN);
+  return hello;
+}
+
+/// The Hello ends the frame, so whoever began to listen at this greeting goes on with the next frame, as all others do.
+/// He has not counted what came before, and the pacer must not wait for it: nothing but Hello was counted until now.
+void Mux::fill_repeated_greeting(Batch& batch) {
+  if (!repeat_due_ || gone_away_) return;
+  wire::Frame hello;
+  *hello.mutable_hello() = own_hello(told_initial_credit_);
+  const auto start = greeting();
+  std::vector<std::uint8_t> bytes(start.begin(), start.end());
+  append_frame(bytes, hello);
+  wire::Frame frame;
+  frame.mutable_repeated_greeting()->assign(bytes.begin(), bytes.end());
+  const auto before = batch.size();
+  if (!emit(batch, frame)) return;
+  repeat_due_ = false;
+  pacer_.sent_aside(batch.size() - before);
+}
+
 void Mux::fill_frames(Batch& batch, Time now) {
   if (gone_away_ || !fill_link_control(batch)) return;
   while (fill_flow_control(batch)) {
@@ -65,13 +95,7 @@ bool Mux::fill_link_control(Batch& batch) {
   wire::Frame frame;
   const auto initial = budget_.initial_credit();
   if (hello_due_) {
-    auto& hello = *frame.mutable_hello();
-    hello.set_software(settings_.software);
-    hello.set_role(settings_.role);
-    hello.set_initial_credit(static_cast<std::uint32_t>(initial));
-    hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
-    hello.set_max_datagram(max_datagram_payload);
-    hello.set_features(wire::FEATURE_DRAIN);
+    *frame.mutable_hello() = own_hello(initial);
     if (!emit(batch, frame)) return false;
     hello_due_ = false;
     told_initial_credit_ = largest_told_credit_ = initial;

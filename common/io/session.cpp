@@ -1,5 +1,6 @@
 #include "common/io/session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/io/flow_table.hpp"
@@ -10,6 +11,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Verdict = core::GreetingSearch::Verdict;
+using Greeter = core::Greeter;
+
+// A person waits, and a slow line must not be full of greetings when the far end comes.
+constexpr std::chrono::milliseconds repeat_interval{1000};
+constexpr double repeat_bytes = 300;
+
+std::chrono::milliseconds repeat_after(double link_rate) {
+  if (link_rate <= 0) return repeat_interval;
+  return std::max(repeat_interval, std::chrono::milliseconds(static_cast<int>(1000 * repeat_bytes / link_rate)));
+}
 
 const char* far_name(wire::Role role) { return role == wire::ROLE_CLIENT ? "the far end" : "the client"; }
 
@@ -33,6 +44,7 @@ Session::Session(asio::io_context& context, Channel& channel, const Settings& se
       greeting_patience_(settings.greeting_timeout, Clock::now()),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context),
+      repeat_timer_(context),
       farewell_(context, mux_, settings.role) {
   link_ = std::make_shared<Link>(
       context_, channel, mux_, path_,
@@ -51,6 +63,7 @@ void Session::start() {
   link_->prepend(core::greeting());
   link_->start();
   watch_greeting();
+  if (settings_.repeats_greeting) repeat_greeting();
 }
 
 void Session::watch_greeting() {
@@ -58,33 +71,65 @@ void Session::watch_greeting() {
   timer_.async_wait([this](error_code error) {
     if (error || hello_received_ || ended_) return;
     if (!greeting_patience_.is_over(Clock::now()) || link_->input_waiting()) return watch_greeting();
-    end(ExitStatus::link_lost,
-        std::string(far_name(settings_.role)) + " has not greeted in time; it said " + quoted(greeting_.noise()));
+    const std::string echo =
+        echoed_ ? ". Our own greeting came back: the line echoes, or the same command is on both sides of it" : "";
+    end(ExitStatus::link_lost, std::string(far_name(settings_.role)) + " has not greeted in time; it said " +
+                                   quoted(greeting_.noise()) + echo);
+  });
+}
+
+// What still waits would only be said twice.
+void Session::repeat_greeting() {
+  repeat_timer_.expires_after(repeat_after(settings_.link_rate));
+  repeat_timer_.async_wait([this](error_code error) {
+    if (error || greeted_ || ended_ || leaving_) return;
+    if (!link_->output_waiting()) mux_.repeat_greeting();
+    repeat_greeting();
   });
 }
 
 std::size_t Session::on_bytes(core::ByteView bytes) {
   keepalive_.heard(Clock::now());
   if (ended_ || leaving_) return bytes.size();
-  return greeting_.verdict() == Verdict::found ? receive(bytes) : search_greeting(bytes);
+  return greeted_ ? receive(bytes) : search_greeting(bytes);
 }
 
 std::size_t Session::search_greeting(core::ByteView bytes) {
-  const auto used = greeting_.feed(bytes);
-  if (greeting_.verdict() == Verdict::searching) return used;
+  for (std::size_t used = 0;;) {
+    if (greeting_.verdict() == Verdict::searching) used += greeting_.feed(bytes.subspan(used));
+    if (greeting_.verdict() == Verdict::searching) return used;
+    if (!check_greeting()) return bytes.size();
+    const auto behind = bytes.subspan(used);
+    switch (settings_.repeats_greeting ? core::greeter(behind, settings_.role) : Greeter::far_end) {
+      case Greeter::unknown_yet: return used;
+      case Greeter::far_end: on_greeting(); return used + receive(behind);
+      case Greeter::ourselves: echoed_ = true; break;
+      case Greeter::nobody: break;
+    }
+    greeting_.go_on();
+  }
+}
+
+/// False: it was none, or one of another version, and the link has ended.
+bool Session::check_greeting() {
   const auto who = std::string(far_name(settings_.role));
   if (greeting_.verdict() == Verdict::not_found) {
     end(ExitStatus::protocol, who + " is no tfunnel; it said " + quoted(greeting_.noise()));
-    return bytes.size();
+    return false;
   }
+  if (greeting_.version() == core::protocol_version) return true;
+  end(ExitStatus::protocol, who + " speaks protocol version " + std::to_string(greeting_.version()) +
+                                ", this program version " + std::to_string(core::protocol_version) +
+                                "; install the same release at both ends");
+  return false;
+}
+
+// It may have been heard from only just now, and have missed all that was said before.
+void Session::on_greeting() {
+  greeted_ = true;
   if (!greeting_.noise().empty()) log_.info("skipped before the greeting: " + quoted(greeting_.noise()));
-  if (greeting_.version() != core::protocol_version) {
-    end(ExitStatus::protocol, who + " speaks protocol version " + std::to_string(greeting_.version()) +
-                                  ", this program version " + std::to_string(core::protocol_version) +
-                                  "; install the same release at both ends");
-    return bytes.size();
-  }
-  return used + receive(bytes.subspan(used));
+  if (settings_.repeats_greeting) mux_.repeat_greeting();
+  repeat_timer_.cancel();
 }
 
 std::size_t Session::receive(core::ByteView bytes) {
@@ -134,7 +179,7 @@ void Session::on_link_error(error_code error) {
   const auto who = std::string(far_name(settings_.role));
   const bool eof = error == asio::error::eof || error.value() == EPIPE || error.value() == ECONNRESET;
   const auto how = eof ? std::string("ended") : "failed: " + error.message();
-  if (greeting_.verdict() == Verdict::found) return end(ExitStatus::link_lost, "the link " + how);
+  if (greeted_) return end(ExitStatus::link_lost, "the link " + how);
   if (!greeting_.noise().empty()) {
     return end(ExitStatus::protocol,
                who + " is no tfunnel; it said " + quoted(greeting_.noise()) + " and the link " + how);
@@ -211,6 +256,7 @@ void Session::end(ExitStatus status, const std::string& why) {
   if (ended_) return;
   ended_ = true;
   timer_.cancel();
+  repeat_timer_.cancel();
   sweep_.stop();
   link_->stop();
   if (!leaving_ && hello_received_) left_behind_ = farewell_.left_behind(Clock::now());

@@ -27,6 +27,8 @@ class Session final : private core::LinkListener {
     std::size_t max_flows = 65'536;
     core::UdpTimeouts udp_timeouts;
     double link_rate = 0;  // bytes a second that the link carries at most, if something tells
+    // What is said too early may be lost, spoilt or echoed (the far end's terminal is not raw yet): greet until heard.
+    bool repeats_greeting = false;
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
@@ -83,9 +85,12 @@ class Session final : private core::LinkListener {
   void on_remaining(const wire::Remaining& remaining) override { farewell_.on_remaining(remaining); }
   std::size_t on_bytes(core::ByteView bytes);
   std::size_t search_greeting(core::ByteView bytes);
+  bool check_greeting();
+  void on_greeting();
   std::size_t receive(core::ByteView bytes);
   void on_link_error(error_code error);
   void watch_greeting();
+  void repeat_greeting();
   void watch_keepalive();
   void check_keepalive();
   void leave(ExitStatus status, GoAwayCode code, const std::string& message, const std::string& why);
@@ -103,11 +108,14 @@ class Session final : private core::LinkListener {
   core::Patience greeting_patience_;
   core::Keepalive keepalive_;
   asio::steady_timer timer_;
+  asio::steady_timer repeat_timer_;
   Farewell farewell_;
   core::Drain::Facts left_behind_;
   std::optional<ExitStatus> leaving_;
   std::string why_leaving_;
   std::string peer_software_;
+  bool greeted_ = false;  // by the far end
+  bool echoed_ = false;   // our own greeting came back
   bool hello_received_ = false;
   bool ended_ = false;
 };

@@ -16,6 +16,15 @@ Bytes greeting_bytes(std::uint16_t version = core::protocol_version) {
   return {greeting.begin(), greeting.end()};
 }
 
+Bytes hello_bytes(wire::Role role) {
+  wire::Frame frame;
+  frame.mutable_hello()->set_software("test");
+  frame.mutable_hello()->set_role(role);
+  Bytes bytes;
+  core::append_frame(bytes, frame);
+  return bytes;
+}
+
 /// Feeds `bytes` in pieces of `piece` bytes until there is a verdict; returns how many were taken.
 std::size_t feed(GreetingSearch& search, const Bytes& bytes, std::size_t piece = SIZE_MAX) {
   std::size_t taken = 0;
@@ -95,6 +104,51 @@ TEST(Greeting, TranslatedLineEndsAreNoGreeting) {
   GreetingSearch search;
   feed(search, bytes);
   EXPECT_EQ(search.verdict(), Verdict::searching);
+}
+
+TEST(Greeting, SearchGoesOnBehindOneThatWasNotTheFarEnds) {
+  const auto echo = greeting_bytes();
+  const auto cut = bytes_of("cut short");
+  GreetingSearch search;
+  EXPECT_EQ(feed(search, echo, 1), echo.size());
+  search.go_on();
+  EXPECT_EQ(search.verdict(), Verdict::searching);
+  EXPECT_EQ(feed(search, cut + greeting_bytes() + bytes_of("frames"), 3), cut.size() + echo.size());
+  EXPECT_EQ(search.verdict(), Verdict::found);
+  EXPECT_EQ(bytes_of(search.noise()), echo + cut);
+}
+
+TEST(Greeting, EndlessEchoEndsTheSearchWithBoundedMemory) {
+  GreetingSearch search;
+  for (std::size_t n = 0; n < 2 * core::max_noise && search.verdict() != Verdict::not_found; n += 16) {
+    feed(search, greeting_bytes());
+    if (search.verdict() == Verdict::found) search.go_on();
+  }
+  EXPECT_EQ(search.verdict(), Verdict::not_found);
+  EXPECT_LE(search.noise().size(), core::max_noise + 32);
+}
+
+TEST(Greeting, OnlyTheOtherRolesHelloBehindItIsTheFarEnds) {
+  using core::Greeter;
+  const auto ours = hello_bytes(wire::ROLE_CLIENT);
+  const auto theirs = hello_bytes(wire::ROLE_PROXY);
+  EXPECT_EQ(core::greeter(theirs + bytes_of("more"), wire::ROLE_CLIENT), Greeter::far_end);
+  EXPECT_EQ(core::greeter(ours + bytes_of("more"), wire::ROLE_CLIENT), Greeter::ourselves);
+  for (std::size_t n = 0; n < theirs.size(); ++n) {
+    EXPECT_EQ(core::greeter(core::ByteView(theirs).first(n), wire::ROLE_CLIENT), Greeter::unknown_yet) << n;
+  }
+  EXPECT_EQ(core::greeter(Bytes(64, 0xff), wire::ROLE_CLIENT), Greeter::nobody);
+  EXPECT_EQ(core::greeter(Bytes(64, 0), wire::ROLE_CLIENT), Greeter::nobody);
+}
+
+TEST(Greeting, EchoThatTheFarEndsGreetingCutsShortIsNoFarEnd) {
+  const auto ours = hello_bytes(wire::ROLE_CLIENT);
+  const auto theirs = greeting_bytes() + hello_bytes(wire::ROLE_PROXY) + Bytes(ours.size(), 0);
+  for (std::size_t n = 0; n < ours.size(); ++n) {
+    const Bytes cut(ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(n));
+    const auto who = core::greeter(cut + theirs, wire::ROLE_CLIENT);
+    EXPECT_TRUE(who == core::Greeter::nobody || who == core::Greeter::ourselves) << n;
+  }
 }
 
 TEST(Printable, LogLinesStayOneLineOfAscii) {
