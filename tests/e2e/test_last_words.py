@@ -261,7 +261,7 @@ def test_far_end_alone_delivers_what_came_whole(lab, start_tunnel):
     with listen(lab.far, topology.FAR[4]) as listener:
         whole = lab.client.connect(topology.FAR[4], PORT)
         with accept(listener) as of_whole:
-            whole.sendall(bytes(30_000))
+            whole.sendall(bytes(45_000))
             whole.close()
             part = lab.client.connect(topology.FAR[4], PORT)
             with accept(listener) as of_part:
@@ -269,7 +269,7 @@ def test_far_end_alone_delivers_what_came_whole(lab, start_tunnel):
                 # So little is sent at once, and the link keeps order: with this all of the other has come, too.
                 assert of_part.recv(1) == b"x"
                 tunnel.client.kill()
-                assert read_all(of_whole) == 30_000
+                assert read_all(of_whole) == 45_000
                 with pytest.raises(ConnectionResetError):
                     read_all(of_part)
     assert tunnel.proxy.wait(20) == 69, tunnel.log()
