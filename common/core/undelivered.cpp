@@ -19,9 +19,11 @@ std::uint64_t weight(const Undelivered& one) {
 }  // namespace
 
 Undelivered& Undelivered::operator+=(const Undelivered& other) {
-  const bool others = weight(other) > weight(*this);
-  share = std::max(weight(other), weight(*this));
-  if (others) destination = other.destination;
+  const auto own = weight(*this);
+  const auto others = weight(other);
+  const bool same = destination == other.destination;
+  if (others > own) destination = other.destination;
+  share = same ? own + others : std::max(own, others);
   bytes += other.bytes;
   connections += other.connections;
   datagrams += other.datagrams;

@@ -155,6 +155,14 @@ TEST(Undelivered, SumKnowsWhereMostOfItGoes) {
   EXPECT_EQ(sum.text(), "1030 bytes of 3 connections, most of it to 192.0.2.2:2");
 }
 
+TEST(Undelivered, OneDestinationIsAllOfIt) {
+  const auto to = endpoint("192.0.2.1", 1);
+  Undelivered sum;
+  sum += {.bytes = 10, .connections = 1, .destination = to};
+  sum += {.bytes = 1000, .destination = to};
+  EXPECT_EQ(sum.text(), "1010 bytes to 192.0.2.1:1");
+}
+
 TEST(Undelivered, IsToldInWords) {
   const auto to = endpoint("192.0.2.1", 80);
   EXPECT_EQ((Undelivered{.bytes = 5, .connections = 1, .destination = to}.text()), "5 bytes to 192.0.2.1:80");
