@@ -55,10 +55,10 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
     : options_(options),
       role_(role),
       log_(log),
+      signals_(context_, SIGTERM, SIGINT, SIGHUP),
       terminal_(prepare_terminal(options.tty)),
       log_timer_(context_, log),
       channel_(open_channel(context_)),
-      signals_(context_, SIGTERM, SIGINT, SIGHUP),
       ending_(context_, ending_terms(options, role.role),
               {[this](core::Time) { return session_->prospects(); }, [this](auto status) { on_delivered(status); }},
               log) {

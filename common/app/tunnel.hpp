@@ -51,12 +51,13 @@ class Tunnel {
   CommonOptions options_;
   Role role_;
   const io::Log& log_;
+  EventLoop context_{1};
+  // Before the terminal: a signal that kills must not leave it raw.
+  asio::signal_set signals_;
   // The terminal is restored after the channel has put the descriptors' flags back.
   std::unique_ptr<RawTerminal> terminal_;
-  EventLoop context_{1};
   io::LogTimer log_timer_;
   std::unique_ptr<io::Channel> channel_;
-  asio::signal_set signals_;
   std::unique_ptr<io::Session> session_;
   Ending ending_;
   std::function<void(bool linked)> on_ending_;
