@@ -255,6 +255,11 @@ def test_second_sigterm_ends_the_waiting(lab, start_tunnel):
             assert tunnel.client.wait(20) == CUT
 
 
+def far_end_has_heard_an_end(tunnel):
+    tunnel.proxy.signal(signal.SIGUSR1)
+    return "[far end ended]" in tunnel.proxy.log()
+
+
 def test_far_end_alone_delivers_what_came_whole(lab, start_tunnel):
     """The client is gone without a word: what came with its end arrives with its end, what did not is reset."""
     tunnel = start_tunnel()
@@ -263,10 +268,10 @@ def test_far_end_alone_delivers_what_came_whole(lab, start_tunnel):
         with accept(listener) as of_whole:
             whole.sendall(bytes(45_000))
             whole.close()
+            netlab.wait_until(lambda: far_end_has_heard_an_end(tunnel), interval=0.1, what="the end at the far end")
             part = lab.client.connect(topology.FAR[4], PORT)
             with accept(listener) as of_part:
                 part.sendall(b"x")
-                # So little is sent at once, and the link keeps order: with this all of the other has come, too.
                 assert of_part.recv(1) == b"x"
                 tunnel.client.kill()
                 assert read_all(of_whole) == 45_000

@@ -305,7 +305,7 @@ def test_dead_ssh_master_does_not_hold_up_the_link(lab, commands, via):
     cut_off = tunnel.far_pids()
     connection = lab.client.run(["ss", "-Htn", "dport", "=", f":{topology.SSH_PORT}"]).stdout.split()
     port = connection[3].rsplit(":", 1)[1]
-    lab.far.nft(f"table inet dead {{ chain input {{ type filter hook input priority 0; tcp sport {port} drop; }} }}")
+    lab.far.nft(f"table inet dead {{ chain input {{\ntype filter hook input priority 0\ntcp sport {port} drop\n}}\n}}")
     lab.client.ip(*NETWORK_CHANGES["address"])
     tunnel.wait_for_log(supervised.LOST)
     tunnel.wait_for_log("ssh without a ControlMaster", 20)
