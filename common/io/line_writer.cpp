@@ -9,8 +9,8 @@
 #include <climits>
 
 #include "common/io/errors.hpp"
-#include "common/io/stream_path.hpp"
 #include "common/io/readiness.hpp"
+#include "common/io/stream_path.hpp"
 
 namespace tfunnel::io {
 
