@@ -178,10 +178,12 @@ TEST_F(SlowSteps, TunnelThatEndsMeanwhileLeavesNothingBehind) {
       };
       return std::make_shared<Context>(begun);
     };
+    // One of its own: the attempt goes on when the application is gone, and may call once more.
+    ScriptedProxy upstream;
     std::optional<ProxyPeer> peer;  // outlives the tunnel, which would call again if it ended
-    Tunnel tunnel(over_pipes, through({upstream_.url()}, patience, make));
+    Tunnel tunnel(over_pipes, through({upstream.url()}, patience, make));
     auto near = tunnel.connect(destination);
-    peer.emplace(upstream_.accept());
+    peer.emplace(upstream.accept());
     peer->request();
     peer->send(asks_ntlm);
     EXPECT_EQ(begun.get_future().wait_for(patience), std::future_status::ready);
