@@ -59,7 +59,10 @@ class ViaClient {
     signals_.add(SIGCHLD);
     app::ignore_sigpipe();
   }
-  ~ViaClient() { context_.destroy_handlers(); }
+  ~ViaClient() {
+    app::hear_no_more_signals();
+    context_.destroy_handlers();
+  }
   ViaClient(const ViaClient&) = delete;
   ViaClient& operator=(const ViaClient&) = delete;
 

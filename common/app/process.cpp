@@ -18,6 +18,13 @@ std::size_t raise_descriptor_limit() {
 
 void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
 
+void hear_no_more_signals() {
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&ending, number);
+  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+}
+
 std::string reason_of_signal(int number) {
   return number == SIGINT ? "interrupted" : number == SIGHUP ? "hung up" : "terminated";
 }

@@ -66,7 +66,10 @@ Tunnel::Tunnel(const CommonOptions& options, Role role, const io::Log& log)
   ignore_sigpipe();
 }
 
-Tunnel::~Tunnel() { context_.destroy_handlers(); }
+Tunnel::~Tunnel() {
+  hear_no_more_signals();
+  context_.destroy_handlers();
+}
 
 io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
   auto settings = session_settings(options_, role_.role);

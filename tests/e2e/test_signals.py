@@ -22,6 +22,16 @@ def test_termination_ends_both_with_0(lab, tunnel, end, number):
         assert tunnel.statuses() == (0, 0)
 
 
+@pytest.mark.parametrize("end", ["client", "proxy"])
+def test_asking_again_and_again_does_not_change_the_status(lab, tunnel, end):
+    with some_flow(lab) as flow:
+        assert traffic_talk.echoes(flow)
+        process = getattr(tunnel, end)
+        while process.running():
+            process.signal(signal.SIGTERM)
+        assert tunnel.statuses() == (0, 0)
+
+
 def test_what_was_written_before_sigterm_arrives(lab, start_tunnel):
     tunnel = start_tunnel()
     address = (topology.FAR[4], 7500)
