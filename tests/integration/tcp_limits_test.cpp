@@ -83,11 +83,14 @@ TEST(TcpLimits, FlowIsNotResetForWhatOthersHoard) {
   auto modest = tunnel.connect(slow.endpoint());
   EXPECT_TRUE(eventually([&] { return tunnel.proxy_flows() == 1; }));
   std::vector<Socket> hoarders;
+  std::vector<bool> sent;  // false: the reset was there before, and the kernel tells of it once
   for (int i = 0; i < 120; ++i) {
     hoarders.push_back(tunnel.connect(busy.endpoint()));
-    hoarders.back().send(pattern(16'000));
+    sent.push_back(hoarders.back().send(pattern(16'000)));
   }
-  for (std::size_t i = 100; i < hoarders.size(); ++i) EXPECT_EQ(hoarders[i].wait_end(), Ending::reset);
+  for (std::size_t i = 100; i < hoarders.size(); ++i) {
+    EXPECT_TRUE(!sent[i] || hoarders[i].wait_end() == Ending::reset) << i;
+  }
   EXPECT_TRUE(modest.send(pattern(1'000)));
   modest.half_close();
   slow.make_room();
