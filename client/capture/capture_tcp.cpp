@@ -5,8 +5,8 @@
 
 #include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/readiness.hpp"
 #include "common/io/relay.hpp"
-#include "common/io/socket_queues.hpp"
 #include "common/io/spare_memory.hpp"
 
 namespace tfunnel::client {

@@ -5,7 +5,7 @@
 
 #include "client/capture/adopt.hpp"
 #include "common/io/errors.hpp"
-#include "common/io/socket_queues.hpp"
+#include "common/io/readiness.hpp"
 
 namespace tfunnel::client {
 

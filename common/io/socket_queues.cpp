@@ -1,6 +1,5 @@
 #include "common/io/socket_queues.hpp"
 
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -11,11 +10,6 @@ namespace tfunnel::io {
 std::size_t bytes_received(int socket) {
   int count = 0;
   return ::ioctl(socket, FIONREAD, &count) == 0 && count > 0 ? static_cast<std::size_t>(count) : 0;
-}
-
-bool is_readable(int socket) {
-  pollfd entry{socket, POLLIN, 0};
-  return ::poll(&entry, 1, 0) == 1;
 }
 
 // A sender that never rests must not keep us here.

@@ -11,8 +11,6 @@ std::size_t bytes_received(int socket);
 std::size_t bytes_unacknowledged(int socket);
 /// The other side sends no more than what has come. False if that cannot be seen yet.
 bool end_has_come(int socket);
-/// Reading, or accepting, would not block.
-bool is_readable(int socket);
 /// Reads what has come, for nobody: a socket that is closed with unread data takes back what it has not sent yet.
 void discard_received(int socket);
 
