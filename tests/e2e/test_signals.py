@@ -23,13 +23,14 @@ def test_termination_ends_both_with_0(lab, tunnel, end, number):
 
 
 @pytest.mark.parametrize("end", ["client", "proxy"])
-def test_asking_again_and_again_does_not_change_the_status(lab, tunnel, end):
+def test_asking_again_and_again_kills_nobody(lab, tunnel, end):
+    """It may cut short what the end waits for, which has a status of its own."""
     with some_flow(lab) as flow:
         assert traffic_talk.echoes(flow)
         process = getattr(tunnel, end)
         while process.running():
             process.signal(signal.SIGTERM)
-        assert tunnel.statuses() == (0, 0)
+        assert -signal.SIGTERM not in tunnel.statuses()
 
 
 def test_what_was_written_before_sigterm_arrives(lab, start_tunnel):
