@@ -43,8 +43,7 @@ def test_burst_is_dropped_by_age(lab, tunnel, stopped):
             sock.sendto(b"young", PEER)
             assert sock.recv(100) == b"young"
     assert netlab.resident_kib(tunnel.client_pid) - before < MAX_GROWTH_KIB
-    tunnel.client.signal(signal.SIGUSR1)
-    tunnel.client.wait_for_log("(?i)drop")
+    tunnel.client.wait_for_table("(?i)drop")
 
 
 def test_flows_go_on_after_a_pause(lab, tunnel, stopped):

@@ -5,6 +5,7 @@ The receivers read nothing before the tunnel says that it waits for them: so not
 is, and what is left when an end is asked for is most of the data."""
 
 import contextlib
+import re
 import signal
 import socket
 import struct
@@ -255,11 +256,6 @@ def test_second_sigterm_ends_the_waiting(lab, start_tunnel):
             assert tunnel.client.wait(20) == CUT
 
 
-def far_end_has_heard_an_end(tunnel):
-    tunnel.proxy.signal(signal.SIGUSR1)
-    return "[far end ended]" in tunnel.proxy.log()
-
-
 def test_far_end_alone_delivers_what_came_whole(lab, start_tunnel):
     """The client is gone without a word: what came with its end arrives with its end, what did not is reset."""
     tunnel = start_tunnel()
@@ -268,7 +264,7 @@ def test_far_end_alone_delivers_what_came_whole(lab, start_tunnel):
         with accept(listener) as of_whole:
             whole.sendall(bytes(45_000))
             whole.close()
-            netlab.wait_until(lambda: far_end_has_heard_an_end(tunnel), interval=0.1, what="the end at the far end")
+            tunnel.proxy.wait_for_table(re.escape("[far end ended]"))
             part = lab.client.connect(topology.FAR[4], PORT)
             with accept(listener) as of_part:
                 part.sendall(b"x")

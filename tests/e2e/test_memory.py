@@ -100,5 +100,4 @@ def test_what_was_refused_is_possible_again_afterwards(lab, server, far_end):
     peer.send(raw_peer.frame(raw_peer.RESET, raw_peer.number(1, 1001), raw_peer.number(2, 9)))
     peer.send(raw_peer.frame(raw_peer.PING, raw_peer.number(1, 1)))
     netlab.wait_until(lambda: peer.counts.get(raw_peer.PONG), what="the answer to a ping")
-    process.signal(netlab.signal.SIGUSR1)
-    process.wait_for_log(r"buffered: 0 of")
+    process.wait_for_table(r"buffered: 0 of")

@@ -82,6 +82,5 @@ def test_giving_way_is_counted(lab, nameserver, start_tunnel, family):
     tunnel = start_tunnel(proxy_prefix=LIMIT)
     for _ in range(MANY):
         ask(lab, nameserver)
-    tunnel.proxy.signal(netlab.signal.SIGUSR1)
-    told = tunnel.wait_for_log(r"UDP flows that gave way to others: (\d+)")
+    told = tunnel.proxy.wait_for_table(r"UDP flows that gave way to others: (\d+)")
     assert int(told.group(1)) > 0

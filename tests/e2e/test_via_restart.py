@@ -404,8 +404,7 @@ def test_flow_ids_of_different_links_do_not_mix(lab, via):
         lab.traffic(lab.client, "flows", "--count", 20)
         for flow in flows:
             flow.close()
-    tunnel.client.signal(signal.SIGUSR1)
-    tunnel.wait_for_log("buffered: 0 of")
+    tunnel.client.wait_for_table("buffered: 0 of")
 
 
 LINKS = 64

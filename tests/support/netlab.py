@@ -64,6 +64,18 @@ class Process:
             lambda: found.search(self.log()), timeout, f"{pattern!r} in the log of {self.name}"
         )
 
+    def wait_for_table(self, pattern, timeout=10.0):
+        """Asks for the table of flows (SIGUSR1) until it says that: what ended here may not have ended there yet."""
+        found = re.compile(pattern)
+
+        def says_so():
+            before = len(self.log())
+            self.signal(signal.SIGUSR1)
+            wait_until(lambda: "buffered:" in self.log()[before:], what=f"the table of {self.name}")
+            return found.search(self.log(), before)
+
+        return wait_until(says_so, timeout, f"{pattern!r} in the table of {self.name}", interval=0.1)
+
     def running(self):
         return self.popen.poll() is None
 
