@@ -16,18 +16,38 @@ namespace {
 // A connection may take several: through a SOCKS5 proxy, or with an interceptor in it.
 constexpr int most_at_once = 4;
 
+struct Descriptors {
+  rlim_t left = 0;  // of those that are not kept
+  rlim_t kept = 0;  // for what cannot wait until a flow gave way
+};
+
 /// The system gives out the lowest number that is free, so the next one tells how many are in use.
-bool few_are_left() {
+Descriptors ask_system() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
-  const auto kept = std::clamp<rlim_t>(limit.rlim_cur / 16, 16, 1024);
+  constexpr rlim_t plenty = 1U << 20;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {plenty, plenty};
+  const auto most = std::min<rlim_t>(limit.rlim_cur, plenty);  // RLIM_INFINITY is the greatest number
+  const auto kept = std::clamp<rlim_t>(most / 16, 16, 1024);
   const int next = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-  if (next < 0) return errno == EMFILE;
+  if (next < 0) return {errno == EMFILE ? 0 : plenty, kept};
   ::close(next);
-  return static_cast<rlim_t>(next) + kept >= limit.rlim_cur;
+  const auto used = static_cast<rlim_t>(next) + kept;
+  return {used < most ? most - used : 0, kept};
 }
 
 }  // namespace
+
+// Numbers are free here and there, so what is left is an estimate: the next connections are let through unasked only
+// as far as they take less than half of it, and little of what is kept.
+bool DescriptorReserve::few_are_left() {
+  if (promised_ > 0) {
+    --promised_;
+    return false;
+  }
+  const auto now = ask_system();
+  promised_ = static_cast<int>(std::min(now.left / 2, now.kept / 4) / most_at_once);
+  return now.left == 0;
+}
 
 bool DescriptorReserve::spare(const core::Flow* but) {
   return mux_ != nullptr &&

@@ -32,8 +32,10 @@ class DescriptorReserve {
   static constexpr int most_tries = 8;
 
   bool spare(const core::Flow* but);
+  bool few_are_left();
 
   core::Mux* mux_ = nullptr;
+  int promised_ = 0;  // calls of refill() before the system is asked again
 };
 
 }  // namespace tfunnel::proxy

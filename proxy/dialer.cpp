@@ -5,7 +5,6 @@
 #include <boost/context/fixedsize_stack.hpp>
 
 #include "common/io/errors.hpp"
-#include "common/io/spare_memory.hpp"
 
 namespace tfunnel::proxy {
 
@@ -38,7 +37,7 @@ void Dialer::serve(core::Mux& mux, io::DataPath* path) {
 }
 
 std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
-  if (!io::has_spare_memory()) {
+  if (!spare_memory_.for_a_flow()) {
     mux_->refuse(flow);
     return nullptr;
   }

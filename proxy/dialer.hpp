@@ -6,6 +6,7 @@
 #include "common/core/mux.hpp"
 #include "common/io/log.hpp"
 #include "common/io/relay.hpp"
+#include "common/io/spare_memory.hpp"
 #include "proxy/descriptor_reserve.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/namer.hpp"
@@ -36,6 +37,7 @@ class Dialer final : public core::FlowAcceptor {
   DescriptorReserve& reserve_;
   const io::Log& log_;
   Namer* namer_;
+  io::SpareMemory spare_memory_;
   core::Mux* mux_ = nullptr;
   io::DataPath* path_ = nullptr;
 };

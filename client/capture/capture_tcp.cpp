@@ -7,7 +7,6 @@
 #include "common/io/errors.hpp"
 #include "common/io/readiness.hpp"
 #include "common/io/relay.hpp"
-#include "common/io/spare_memory.hpp"
 
 namespace tfunnel::client {
 
@@ -92,7 +91,7 @@ void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) 
 void TcpCapture::take_if_possible(const std::shared_ptr<io::Session>& link, tcp::socket socket,
                                   const tcp::endpoint& source) {
   try {
-    if (!io::has_spare_memory()) throw std::bad_alloc();
+    if (!spare_memory_.for_a_flow()) throw std::bad_alloc();
     take(link, std::move(socket), source);
   } catch (const std::bad_alloc&) {
     log_.about_flow(io::LogLevel::warning, "out of memory: a connection is refused");

@@ -8,6 +8,7 @@
 #include "client/capture/link_choice.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
+#include "common/io/spare_memory.hpp"
 
 namespace tfunnel::client {
 
@@ -42,6 +43,7 @@ class TcpCapture {
   ChooseLink choose_;
   LoopTest comes_back_;
   const io::Log& log_;
+  io::SpareMemory spare_memory_;
   CaptureMode mode_ = CaptureMode::wait;
   bool last_call_ = false;
   std::deque<Listener> listeners_;  // never move: handlers refer to them

@@ -1,5 +1,7 @@
 #include "common/io/relay.hpp"
 
+#include <utility>
+
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
 #include "common/io/socket_queues.hpp"
@@ -241,7 +243,7 @@ void Relay::after_drain() {
 // What the kernel still holds of our bytes goes out behind us, unless there is something unread.
 void Relay::close_in_order() {
   over_ = true;
-  discard_received(socket_.native_handle());
+  if (unread_) discard_received(socket_.native_handle());
   end_gracefully(socket_);
   error_code ignored;
   socket_.close(ignored);
@@ -267,7 +269,7 @@ void Relay::on_finished() {
 void Relay::on_link_end() {
   if (!fin_received_) return on_reset(core::Reason::cancelled);
   flow_ = nullptr;
-  eof_read_ = true;
+  unread_ = !std::exchange(eof_read_, true);
   watch_errors();
   after_drain();
 }

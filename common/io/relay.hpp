@@ -108,7 +108,8 @@ class Relay final : public core::FlowHandler, public Delivery, public std::enabl
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   bool error_watched_ = false;
-  bool eof_read_ = false;      // the application sends no more
+  bool eof_read_ = false;      // the application sends no more, or nobody wants it any more
+  bool unread_ = false;        // nobody wants it, so it may still send
   bool fin_received_ = false;  // the far end sends no more
   bool over_ = false;          // the socket was given up
 };

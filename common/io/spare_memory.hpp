@@ -3,8 +3,15 @@
 
 namespace tfunnel::io {
 
-/// False: there is so little left, under a limit of the process (RLIMIT_AS, RLIMIT_DATA) or of the system, that no new
-/// flow should be begun: what the flows that exist need next, a few bytes each, must not fail. Costs two system calls.
-bool has_spare_memory();
+class SpareMemory {
+ public:
+  /// To be asked before each new flow. False: there is so little left, under a limit of the process (RLIMIT_AS,
+  /// RLIMIT_DATA) or of the system, that it should not be begun: what the flows that exist need next, a few bytes each,
+  /// must not fail. The system itself is asked once for some flows, with room for all of them.
+  [[nodiscard]] bool for_a_flow();
+
+ private:
+  int promised_ = 0;  // flows that may still begin before the system is asked again
+};
 
 }  // namespace tfunnel::io
