@@ -1,6 +1,7 @@
 #include "common/core/host_name.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace tfunnel::core {
 
@@ -11,7 +12,7 @@ constexpr std::size_t longest_label = 63;
 
 // Not <cctype>: what counts as a letter must not depend on a locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_inner(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-'; }
+bool is_inner(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_'; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -26,6 +27,14 @@ bool ends_in_number(std::string_view name) {
   return std::ranges::all_of(last, is_digit) || last.starts_with("0x");
 }
 
+/// Beside localhost, what Debian and Red Hat write into /etc/hosts.
+bool is_of_the_machine_itself(std::string_view name) {
+  constexpr std::array<std::string_view, 8> names{
+      "localhost",  "localhost.localdomain",   "ip6-localhost", "ip6-loopback",
+      "localhost4", "localhost4.localdomain4", "localhost6",    "localhost6.localdomain6"};
+  return std::ranges::find(names, name) != names.end() || name.ends_with(".localhost");
+}
+
 }  // namespace
 
 std::optional<std::string> host_name(std::string_view text) {
@@ -38,7 +47,7 @@ std::optional<std::string> host_name(std::string_view text) {
     if (!is_label(std::string_view(name).substr(at, end - at))) return std::nullopt;
     at = end + 1;
   }
-  if (ends_in_number(name) || name == "localhost" || name.ends_with(".localhost")) return std::nullopt;
+  if (ends_in_number(name) || is_of_the_machine_itself(name)) return std::nullopt;
   return name;
 }
 

@@ -14,6 +14,8 @@ TEST(HostName, IsLowerCaseWithoutTheFinalDot) {
   EXPECT_EQ(host_name("wiki"), "wiki");
   EXPECT_EQ(host_name("xn--bcher-kva.example"), "xn--bcher-kva.example");
   EXPECT_EQ(host_name("3com.com"), "3com.com");
+  EXPECT_EQ(host_name("My_App.example"), "my_app.example") << "no standard has it, everybody else does";
+  EXPECT_EQ(host_name("_a_.b_.example"), "_a_.b_.example");
 }
 
 TEST(HostName, AddressesAreNone) {
@@ -26,12 +28,15 @@ TEST(HostName, TheMachineThatLooksItUpIsNone) {
   EXPECT_EQ(host_name("localhost"), std::nullopt);
   EXPECT_EQ(host_name("LOCALHOST."), std::nullopt);
   EXPECT_EQ(host_name("evil.localhost"), std::nullopt);
+  for (const auto* text : {"localhost.localdomain", "ip6-localhost", "ip6-loopback", "localhost4",
+                           "LocalHost6.localdomain6", "localhost4.localdomain4"})
+    EXPECT_EQ(host_name(text), std::nullopt) << text;
   EXPECT_EQ(host_name("localhost.example.com"), "localhost.example.com");
 }
 
 TEST(HostName, NothingThatCouldEndARequestLineGetsThrough) {
-  for (const auto* text : {"", ".", "..", "a..b", ".a", "a b", "a\r\nHost: b", "a/b", "a:80", "user@host",
-                           "a_b.example", "-a.example", "a-.example", "a*.example", "b\xc3\xbc.example"})
+  for (const auto* text : {"", ".", "..", "a..b", ".a", "a b", "a\r\nHost: b", "a/b", "a:80", "user@host", "-a.example",
+                           "a-.example", "a*.example", "b\xc3\xbc.example"})
     EXPECT_EQ(host_name(text), std::nullopt) << text;
   EXPECT_EQ(host_name(std::string_view("a\0b", 3)), std::nullopt);
 }
