@@ -10,11 +10,13 @@ class FlowSniffer {
  public:
   /// Takes bytes until there is a verdict. REQUIRES: verdict() is `searching`.
   void feed(ByteView bytes);
-  [[nodiscard]] Sniffed verdict() const { return sniffer_ ? sniffer_->verdict() : Sniffed::searching; }
-  /// Once found; see the two searches.
-  [[nodiscard]] const std::string& name() const { return sniffer_->name(); }
+  /// See the two searches.
+  [[nodiscard]] const Finding& finding() const { return sniffer_ ? sniffer_->finding() : nothing_yet_; }
+  [[nodiscard]] Sniffed verdict() const { return finding().verdict; }
+  [[nodiscard]] const std::string& name() const { return finding().name; }
 
  private:
+  Finding nothing_yet_{Sniffed::searching, {}};
   std::optional<NameSniffer> sniffer_;  // made when the first byte is there: a coroutine costs a stack
 };
 

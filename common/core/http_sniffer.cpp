@@ -1,8 +1,7 @@
 #include "common/core/http_sniffer.hpp"
 
 #include <algorithm>
-
-#include "common/core/host_name.hpp"
+#include <optional>
 
 namespace tfunnel::core {
 
@@ -36,6 +35,8 @@ std::optional<std::string> read_line(ByteSource& bytes) {
   return line;
 }
 
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+
 std::string_view trimmed(std::string_view text) {
   const auto first = std::min(text.find_first_not_of(" \t"), text.size());
   return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
@@ -46,24 +47,45 @@ bool is_host_field(std::string_view name) {
   return std::ranges::equal(name, host, [](char a, char b) { return (a | 0x20) == b; });
 }
 
-/// "name" or "name:port"; brackets around an IPv6 address are no part of a host name and end here as well.
-std::optional<std::string> name_in(std::string_view value) {
-  return host_name(value.substr(0, std::min(value.find(':'), value.size())));
+bool is_number(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Of "name", "name:port", "192.0.2.1" or "[2001:db8::1]:port".
+Finding read_host(std::string_view value) {
+  const auto host_end = value.starts_with('[') ? value.find(']') : 0;
+  if (host_end == std::string_view::npos) return {};
+  const auto colon = std::min(value.find(':', host_end), value.size());
+  if (!is_number(value.substr(std::min(colon + 1, value.size())))) return {};
+  return finding_of(value.substr(0, colon));
+}
+
+/// Is `line`, what follows the method, for the server itself? In requests to a proxy the target is a URL or, of
+/// CONNECT, an authority.
+bool is_for_the_server(std::string_view line) {
+  const bool is_http = line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
+  return is_http && (line.starts_with('/') || line.starts_with("* "));
 }
 
 }  // namespace
 
-std::optional<std::string> find_http_host(ByteSource& bytes) {
-  if (!read_method(bytes)) return std::nullopt;
+Finding find_http_host(ByteSource& bytes) {
+  if (!read_method(bytes)) return {};
   const auto request = read_line(bytes);
-  if (!request || !(request->ends_with(" HTTP/1.1") || request->ends_with(" HTTP/1.0"))) return std::nullopt;
-  while (const auto line = read_line(bytes)) {
+  if (!request || !is_for_the_server(*request)) return {};
+  std::optional<Finding> host;
+  for (;;) {
+    const auto line = read_line(bytes);
+    if (!line) return {};
+    if (line->empty()) return host.value_or(Finding());
     const auto colon = line->find(':');
-    if (colon == std::string::npos) break;  // also the empty line at the end
+    if (colon == std::string::npos || colon == 0 || is_space(line->front())) return {};
     const std::string_view field(*line);
-    if (is_host_field(field.substr(0, colon))) return name_in(trimmed(field.substr(colon + 1)));
+    if (!is_host_field(field.substr(0, colon))) continue;
+    auto found = read_host(trimmed(field.substr(colon + 1)));
+    if (host && *host != found) return {};
+    host = std::move(found);
   }
-  return std::nullopt;
 }
 
 }  // namespace tfunnel::core

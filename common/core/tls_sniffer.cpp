@@ -1,7 +1,5 @@
 #include "common/core/tls_sniffer.hpp"
 
-#include "common/core/host_name.hpp"
-
 namespace tfunnel::core {
 
 namespace {
@@ -90,10 +88,10 @@ std::string read_hello(HandshakeReader& hello) {
 
 }  // namespace
 
-std::optional<std::string> find_tls_server_name(ByteSource& bytes) {
+Finding find_tls_server_name(ByteSource& bytes) {
   HandshakeReader hello(bytes);
-  auto name = host_name(read_hello(hello));
-  return hello.good() ? name : std::nullopt;
+  const auto name = read_hello(hello);
+  return hello.good() ? finding_of(name) : Finding();
 }
 
 }  // namespace tfunnel::core

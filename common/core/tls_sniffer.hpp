@@ -6,7 +6,8 @@
 namespace tfunnel::core {
 
 /// Looks for the server_name extension (RFC 6066, 3), the ClientHello in any number of records (RFC 8446, 5.1); a
-/// NameSniffer's search. A name that is no host name counts as none.
-std::optional<std::string> find_tls_server_name(ByteSource& bytes);
+/// NameSniffer's search. With Encrypted ClientHello it is the outer name, that of the server which can decrypt the
+/// inner one.
+Finding find_tls_server_name(ByteSource& bytes);
 
 }  // namespace tfunnel::core
