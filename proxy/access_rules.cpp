@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "proxy/metadata_names.hpp"
+
 namespace tfunnel::proxy {
 
 namespace {
@@ -106,6 +108,14 @@ AccessRules::Decision AccessRules::decide(const core::Endpoint& destination,
   }
   if (guard != nullptr) return {false, std::string("no --allow names this ") + guard->what + " address"};
   if (any_allow_) return {false, "no --allow matches"};
+  return {};
+}
+
+AccessRules::Decision AccessRules::decide(std::string_view name, std::uint16_t port) const {
+  for (const auto& address : addresses_of_metadata(name)) {
+    auto decision = decide(core::Endpoint{address, port});
+    if (!decision.allowed) return {false, std::string(name) + " is " + address.text() + ": " + decision.why};
+  }
   return {};
 }
 

@@ -59,6 +59,10 @@ class AccessRules {
   /// `alias`: another name of the same destination, whose --deny rules hold for it too.
   [[nodiscard]] Decision decide(const core::Endpoint& destination,
                                 const std::optional<core::Address>& alias = std::nullopt) const;
+  /// The same for a destination that an upstream is asked for by `name`. The well-known names of metadata services
+  /// stand for their addresses, whatever their case and with or without a dot at the end, and so does an address given
+  /// as a name. Rules know no other names.
+  [[nodiscard]] Decision decide(std::string_view name, std::uint16_t port) const;
   [[nodiscard]] bool empty() const { return rules_.empty(); }
 
  private:

@@ -1,6 +1,7 @@
 #include "proxy/connect_dialogue.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "common/core/greeting.hpp"
 #include "proxy/base64.hpp"
@@ -23,6 +24,13 @@ core::Reason reason_of_status(unsigned status) {
     case 504: return core::Reason::timed_out;
     default: return core::Reason::upstream_refused;
   }
+}
+
+/// Is what the proxy refuses the destination as we called it? It may not find the name, may not reach what that leads
+/// it to, or forbid it. What is wrong with the request, its sender or the proxy itself is so under any name.
+bool may_concern_name(unsigned status) {
+  constexpr std::array<unsigned, 15> others{101, 401, 405, 407, 408, 411, 413, 414, 417, 426, 429, 431, 501, 505, 511};
+  return std::ranges::find(others, status) == others.end();
 }
 
 /// What a person should know besides the status.
@@ -79,6 +87,7 @@ ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
   if (head.status == proxy_authentication_required) return on_challenge(head);
   auto words = "refused: " + std::to_string(head.status) + " " + head.phrase;
   if (!head.detail.empty()) words += " (" + head.detail + ")";
+  concerns_name_ = may_concern_name(head.status);
   return fail(reason_of_status(head.status), words + hint(head.status));
 }
 

@@ -48,6 +48,8 @@ class ConnectDialogue {
   /// After `failed`: what the application learns, and what the log says.
   [[nodiscard]] core::Reason reason() const { return reason_; }
   [[nodiscard]] const std::string& message() const { return message_; }
+  /// May the same destination fare better under another name, or by its address?
+  [[nodiscard]] bool concerns_name() const { return concerns_name_; }
 
  private:
   Next on_challenge(const ResponseHead& head);
@@ -79,6 +81,7 @@ class ConnectDialogue {
   int interims_ = 0;
   core::Reason reason_ = core::Reason::unspecified;
   std::string message_;
+  bool concerns_name_ = false;
 };
 
 }  // namespace tfunnel::proxy

@@ -47,11 +47,21 @@ std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
 }
 
 result<tcp::socket> Dialer::connect(Target target, io::Relay& relay, const asio::yield_context& yield) {
-  if (namer_ != nullptr && egress_.wants_name(target)) {
-    auto name = namer_->find(target, relay, yield);
-    if (!name) return name.error();
-    target.name = std::move(*name);
-  }
+  if (namer_ == nullptr || !egress_.wants_name(target)) return connect_once(target, yield);
+  auto naming = namer_->find(target, relay, yield);
+  if (!naming) return naming.error();
+  target.name = naming->first;
+  target.asks_again = naming->second.has_value();
+  auto socket = connect_once(target, yield);
+  if (socket || socket.error() != refused_as_called()) return socket;
+  target.name = *naming->second;
+  target.asks_again = false;
+  socket = connect_once(target, yield);
+  if (socket) namer_->second_worked(target, *naming);
+  return socket;
+}
+
+result<tcp::socket> Dialer::connect_once(const Target& target, const asio::yield_context& yield) {
   reserve_.refill();
   auto socket = egress_.connect(target, yield);
   if (!socket && reserve_.relieve(socket.error())) socket = egress_.connect(target, yield);

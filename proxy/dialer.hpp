@@ -28,7 +28,9 @@ class Dialer final : public core::FlowAcceptor {
 
  private:
   std::shared_ptr<core::FlowHandler> dial(core::Flow& flow);
+  /// By name or address, whichever the upstream can do with.
   result<tcp::socket> connect(Target target, io::Relay& relay, const asio::yield_context& yield);
+  result<tcp::socket> connect_once(const Target& target, const asio::yield_context& yield);
   void dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, const asio::yield_context& yield);
 
   asio::io_context& context_;

@@ -19,7 +19,15 @@ struct Target {
   core::Endpoint destination;
   std::string name;  // the destination's host name, where one is known, for upstreams that want names
   core::MemoryBudget* memory = nullptr;  // what is kept for it beside the coroutine is charged there; null: nowhere
+  /// If an upstream refuses the destination in a way that may concern what it was called (its name, or its address
+  /// where it has no name), the flow asks once more, by the other: connect() then gives refused_as_called().
+  bool asks_again = false;
 };
+
+/// Only for a Target that asks again.
+error_code refused_as_called();
+/// Goes behind what the upstream said, for the log.
+const char* next_try(bool was_named);
 
 /// Room for `bytes` of what is kept for `target`; none: there is no memory for it, and it is to be refused with
 /// no_buffer_space.

@@ -69,7 +69,7 @@ class HttpConnectEgress::Handshake {
       if (error) return give_up(error, response);
       switch (take_steps(judge(response))) {
         case Next::established: return attempt_.connection->release(yield_);
-        case Next::failed: return fail(dialogue_.reason(), dialogue_.message());
+        case Next::failed: return refused();
         default: break;
       }
       if (const auto failed = make_ready(response)) return failed;
@@ -158,10 +158,23 @@ class HttpConnectEgress::Handshake {
     return fail(core::Reason::upstream_refused, "could not be reached again: " + why);
   }
 
+  error_code refused() {
+    if (attempt_.target.asks_again && dialogue_.concerns_name()) return fail_as_called(dialogue_.message());
+    return fail(dialogue_.reason(), dialogue_.message());
+  }
+
+  error_code fail_as_called(const std::string& message) {
+    fail(core::Reason::upstream_refused, message + next_try(!attempt_.target.name.empty()));
+    return refused_as_called();
+  }
+
   error_code give_up(error_code error, const HttpResponse& response) {
     if (attempt_.expired) return fail_timed_out();
     if (error == asio::error::operation_aborted) return error;
     const auto said = "\"" + core::printable(response.raw()) + "\"";
+    const bool left = error == asio::error::eof || error == asio::error::connection_reset;
+    if (left && response.raw().empty() && attempt_.target.asks_again)
+      return fail_as_called("closed the connection without an answer");
     if (error == asio::error::eof) {
       return fail(core::Reason::upstream_refused, response.raw().empty()
                                                       ? "closed the connection without an answer"

@@ -1,6 +1,7 @@
 // Whether a destination may be reached, and what it is called on either side.
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "proxy/access_rules.hpp"
@@ -23,6 +24,12 @@ class Gate {
   };
   /// `destination` is what the application asked for.
   [[nodiscard]] Admission admit(const core::Endpoint& destination) const;
+
+  /// Whether an upstream may be asked for `name`, whose address was admitted: an upstream looks it up itself, and what
+  /// stands in a flow's first bytes or in a DNS answer is anybody's choice.
+  [[nodiscard]] AccessRules::Decision admit_name(std::string_view name, std::uint16_t port) const {
+    return rules_.decide(name, port);
+  }
 
   /// What the application knows a datagram's sender by; none if it may not hear from it.
   [[nodiscard]] std::optional<core::Endpoint> shown(const core::Endpoint& sender) const;

@@ -1,4 +1,4 @@
-// Which name an address was last looked up by.
+// Which names an address was looked up by.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -26,10 +26,17 @@ class NameTable {
   NameTable() : NameTable(Limits()) {}
   explicit NameTable(const Limits& limits) : limits_(limits) {}
 
+  struct Known {
+    std::string name;
+    /// Others were answered with the address as well. Who owns a name may let it lead to any address, also to one that
+    /// is another's: then a connection to that address need not be meant for the name.
+    bool shared = false;
+  };
+
   /// `address` was given as an answer for `name`, a host_name(), good for `time_to_live`. The latest name counts:
-  /// it is the one that a connection made next is meant for.
+  /// it is the one that a connection made next is most likely meant for.
   void learn(const core::Address& address, const std::string& name, core::Duration time_to_live, core::Time now);
-  [[nodiscard]] std::optional<std::string> find(const core::Address& address, core::Time now) const;
+  [[nodiscard]] std::optional<Known> find(const core::Address& address, core::Time now) const;
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
@@ -38,6 +45,7 @@ class NameTable {
     core::Address address;
     std::string name;
     core::Time until;
+    core::Time others_until;  // of the names that it had before
   };
   using Entries = std::list<Entry>;
   struct Hash {

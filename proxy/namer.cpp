@@ -19,22 +19,36 @@ bool client_speaks_first(std::uint16_t port) {
   return std::ranges::binary_search(ports, port);
 }
 
-result<std::string> Namer::find(const Target& target, io::Relay& relay, asio::yield_context yield) {
-  if (settings_.mode == NameMode::never) return std::string();
-  if (auto known = table_.find(target.destination.address, Clock::now())) return std::move(*known);
-  auto sniffed = sniff(relay, patience(target), yield);
-  if (yield.cancelled() != asio::cancellation_type::none) return error_code(asio::error::operation_aborted);
-  if (sniffed.empty() && settings_.mode == NameMode::always) return error_code(asio::error::no_permission);
-  return sniffed;
+Naming choose_name(const core::Finding& said, const std::optional<NameTable::Known>& known, bool always) {
+  if (said.verdict == core::Sniffed::found) return {said.name, always ? std::nullopt : std::optional<std::string>("")};
+  if (!known) return {};
+  if (always) return {known->name};
+  const bool doubtful = known->shared || said.verdict == core::Sniffed::address;
+  return doubtful ? Naming{"", known->name} : Naming{known->name, ""};
 }
 
-core::Duration Namer::patience(const Target& target) const {
-  if (settings_.mode == NameMode::always) return settings_.wait_always;
+result<Naming> Namer::find(const Target& target, io::Relay& relay, asio::yield_context yield) {
+  if (settings_.mode == NameMode::never) return Naming();
+  const bool always = settings_.mode == NameMode::always;
+  const auto known = table_.find(target.destination.address, Clock::now());
+  const auto said = sniff(relay, patience(target, known.has_value()), yield);
+  if (yield.cancelled() != asio::cancellation_type::none) return error_code(asio::error::operation_aborted);
+  auto naming = memory_.arranged(target.destination, choose_name(said, known, always), Clock::now());
+  if (always && naming.first.empty()) return error_code(asio::error::no_permission);
+  return naming;
+}
+
+void Namer::second_worked(const Target& target, const Naming& naming) {
+  memory_.second_worked(target.destination, naming, Clock::now());
+}
+
+core::Duration Namer::patience(const Target& target, bool is_known) const {
+  if (settings_.mode == NameMode::always && !is_known) return settings_.wait_always;
   return client_speaks_first(target.destination.port) ? settings_.wait : core::Duration::zero();
 }
 
 // The relay may call after this function has returned, so the two share the timer.
-std::string Namer::sniff(io::Relay& relay, core::Duration patience, const asio::yield_context& yield) {
+core::Finding Namer::sniff(io::Relay& relay, core::Duration patience, const asio::yield_context& yield) {
   const auto timer = std::make_shared<asio::steady_timer>(context_);
   const auto end = Clock::now() + patience;
   relay.on_early([timer] { timer->cancel(); });
@@ -52,7 +66,7 @@ std::string Namer::sniff(io::Relay& relay, core::Duration patience, const asio::
     if (yield.cancelled() != asio::cancellation_type::none) break;
   }
   relay.on_early(nullptr);
-  return sniffer.verdict() == core::Sniffed::found ? sniffer.name() : std::string();
+  return sniffer.finding();
 }
 
 }  // namespace tfunnel::proxy

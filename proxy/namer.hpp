@@ -4,15 +4,21 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
+#include <optional>
+
+#include "common/core/name_sniffer.hpp"
 #include "common/io/relay.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/name_table.hpp"
+#include "proxy/naming_memory.hpp"
 
 namespace tfunnel::proxy {
 
 enum class NameMode { automatic, always, never };
 
-/// Looks a name up: first in the DNS answers that passed, else in what the application sends first (TLS or HTTP).
+/// Finds names: first in what the application itself sends first (TLS or HTTP), which nobody else could have written,
+/// then in the DNS answers that passed. An address is a name's second; and where a name is doubtful, because the
+/// application means the address or because several names share it, the address comes first.
 class Namer {
  public:
   struct Settings {
@@ -20,7 +26,7 @@ class Namer {
     /// How long the first bytes are waited for on a port where the application speaks first. They usually come right
     /// behind the Open; a connection made in advance, without a word, is what the limit is for.
     core::Duration wait = std::chrono::milliseconds(300);
-    /// The same if a flow without a name is refused, on any port.
+    /// The same if a flow without a name is refused and no DNS answer gave one, on any port.
     core::Duration wait_always = std::chrono::seconds(5);
   };
 
@@ -28,18 +34,24 @@ class Namer {
   Namer(asio::io_context& context, const NameTable& table, const Settings& settings)
       : context_(context), table_(table), settings_(settings) {}
 
-  /// The name, empty if there is none and that is no fault. `relay` holds what came before the connection is made.
-  /// Errors: no_permission if a name is required and there is none; operation_aborted if the flow was given up.
-  result<std::string> find(const Target& target, io::Relay& relay, asio::yield_context yield);
+  /// `relay` holds what came before the connection is made. Errors: no_permission if a name is required and there is
+  /// none; operation_aborted if the flow was given up.
+  result<Naming> find(const Target& target, io::Relay& relay, asio::yield_context yield);
+  /// The upstream refused the first of what find() gave and took the second: for some time that comes first.
+  void second_worked(const Target& target, const Naming& naming);
 
  private:
-  [[nodiscard]] core::Duration patience(const Target& target) const;
-  std::string sniff(io::Relay& relay, core::Duration patience, const asio::yield_context& yield);
+  [[nodiscard]] core::Duration patience(const Target& target, bool is_known) const;
+  core::Finding sniff(io::Relay& relay, core::Duration patience, const asio::yield_context& yield);
 
   asio::io_context& context_;
   const NameTable& table_;
   Settings settings_;
+  NamingMemory memory_;
 };
+
+/// What to ask for if the application said `said` and the address is `known` from DNS; of names only if `always`.
+[[nodiscard]] Naming choose_name(const core::Finding& said, const std::optional<NameTable::Known>& known, bool always);
 
 /// Ports of protocols in which the client speaks first and says a name: HTTP, and TLS from the first byte on.
 [[nodiscard]] bool client_speaks_first(std::uint16_t port);

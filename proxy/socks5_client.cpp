@@ -9,8 +9,13 @@
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
 #include "proxy/deadline.hpp"
+#include "proxy/egress.hpp"
 
 namespace tfunnel::proxy {
+
+namespace {
+const boost::system::error_category& socks5_category() { return make_error_code(Socks5Error::refused).category(); }
+}  // namespace
 
 /// What the deadline may still touch when the coroutine is on its way out.
 struct Socks5Client::Attempt {
@@ -33,7 +38,7 @@ std::string Socks5Proxy::text() const {
 }
 
 result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const Socks5Address& destination,
-                                                 const std::string& flow, asio::yield_context yield) {
+                                                 const std::string& flow, asio::yield_context yield, bool asks_again) {
   const auto attempt = std::make_shared<Attempt>(context_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
   Socks5Handshake handshake(command, destination, proxy_.credentials);
@@ -42,6 +47,13 @@ result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const So
   if (!error) error = converse(*attempt, handshake, yield);
   if (deadline.expired()) error = asio::error::timed_out;
   if (!error && !handshake.outcome()) error = handshake.outcome().error();
+  if (asks_again && handshake.requested() && error.category() == socks5_category()) {
+    const auto said = static_cast<Socks5Error>(error.value());
+    if (may_concern_name(said)) {
+      log_failure(io::LogLevel::info, error.message() + next_try(!destination.name.empty()), flow);
+      return refused_as_called();
+    }
+  }
   if (error) return fault(error, !connect_error, flow);
   return Dialled{std::move(attempt->socket), *handshake.outcome()};
 }
@@ -83,7 +95,7 @@ error_code Socks5Client::fault(error_code error, bool reached, const std::string
   if (error == asio::error::operation_aborted) return error;
   auto reason = core::Reason::upstream_refused;
   auto level = io::LogLevel::warning;
-  if (error.category() == make_error_code(Socks5Error::refused).category()) {
+  if (error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
     reason = reason_of(said);
     if (!concerns_proxy(said)) level = io::LogLevel::info;
@@ -93,13 +105,16 @@ error_code Socks5Client::fault(error_code error, bool reached, const std::string
     reason = core::Reason::resource_limit;
   }
   if (reached) {
-    log_.about_flow(level, "the SOCKS5 proxy failed a flow: " + error.message(),
-                    {{"proxy", proxy_.text()}, {"flow", flow}});
+    log_failure(level, error.message(), flow);
   } else {
     log_.about_flow(level, "cannot reach the SOCKS5 proxy: " + error.message(),
                     {{"proxy", proxy_.text()}, {"flow", flow}});
   }
   return io::error_of(reason);
+}
+
+void Socks5Client::log_failure(io::LogLevel level, const std::string& what, const std::string& flow) {
+  log_.about_flow(level, "the SOCKS5 proxy failed a flow: " + what, {{"proxy", proxy_.text()}, {"flow", flow}});
 }
 
 }  // namespace tfunnel::proxy

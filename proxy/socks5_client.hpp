@@ -34,9 +34,10 @@ class Socks5Client {
     Socks5Address bound;  // what the proxy bound
   };
   /// Runs inside a coroutine. Errors: a core::Reason (io::error_of), and a line in the log that says what the proxy
-  /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line.
+  /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line. If `asks_again`, an answer that
+  /// may concern the name is refused_as_called().
   result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const std::string& flow,
-                       asio::yield_context yield);
+                       asio::yield_context yield, bool asks_again = false);
 
  private:
   struct Attempt;
@@ -44,6 +45,7 @@ class Socks5Client {
   error_code converse(Attempt& attempt, Socks5Handshake& handshake, asio::yield_context yield);
   /// Logs what went wrong and gives what the application shall learn.
   error_code fault(error_code error, bool reached, const std::string& flow);
+  void log_failure(io::LogLevel level, const std::string& what, const std::string& flow);
 
   asio::io_context& context_;
   Socks5Proxy proxy_;

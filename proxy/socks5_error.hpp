@@ -37,6 +37,9 @@ core::Reason reason_of(Socks5Error error);
 /// Is it a fault of the proxy or of how it is used, rather than of one destination?
 bool concerns_proxy(Socks5Error error);
 
+/// As the answer to a request: may the same destination fare better under another name, or by its address?
+bool may_concern_name(Socks5Error error);
+
 }  // namespace tfunnel::proxy
 
 template <>

@@ -67,6 +67,7 @@ Socks5Handshake::Error Socks5Handshake::authenticate(Steps::push_type& pause) {
 }
 
 boost::system::result<Socks5Address> Socks5Handshake::request(Steps::push_type& pause) {
+  requested_ = true;
   const std::string head{version, static_cast<char>(command_), 0};
   const auto& answer = exchange(pause, head + socks5_encode(destination_), 4);
   const auto kind = answer[3];

@@ -48,6 +48,8 @@ class Socks5Handshake {
   /// Takes at most wanted() bytes and returns how many. REQUIRES: running().
   std::size_t feed(core::ByteView bytes);
 
+  /// The request was sent: what is wrong from now on may have to do with the destination.
+  [[nodiscard]] bool requested() const { return requested_; }
   /// The address that the proxy bound, or why there is none. REQUIRES: not running().
   [[nodiscard]] const boost::system::result<Socks5Address>& outcome() const { return outcome_; }
 
@@ -68,6 +70,7 @@ class Socks5Handshake {
   std::string to_send_;
   std::string input_;
   std::size_t wanted_ = 0;
+  bool requested_ = false;
   boost::system::result<Socks5Address> outcome_ = Error(Socks5Error::closed_early);
   Steps::pull_type steps_;
 };

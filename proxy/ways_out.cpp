@@ -20,7 +20,7 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
   if (wishes.upstream.socks5) go_through_socks5(context, wishes, log);
   if (!datagrams_) datagrams_ = std::make_unique<UdpEnds>(around_);
   Egress& others = choice_ ? *choice_ : upstream_ ? *upstream_ : direct_;
-  streams_.emplace(wishes.gate, to_loopback_, others);
+  streams_.emplace(wishes.gate, to_loopback_, others, log);
 }
 
 void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log) {

@@ -22,8 +22,8 @@ class Names : public testing::Test {
     tunnel_.emplace(over_pipes, terms);
     return *tunnel_;
   }
-  std::string asked_name() {
-    const auto target = upstream.asked();
+  std::string asked_name(std::size_t number = 1) {
+    const auto target = upstream.asked(number);
     return target ? "name:" + target->name : "nobody connected";
   }
 
@@ -56,6 +56,52 @@ TEST_F(Names, HostOfHttpIsHandedOn) {
   auto socket = start().connect(endpoint("203.0.113.5", 80));
   socket.send(bytes_of("GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n"));
   EXPECT_EQ(asked_name(), "name:www.example.com");
+}
+
+TEST_F(Names, RequestToAProxyIsNotWhereTheFlowGoes) {
+  start();
+  std::size_t flows = 0;
+  for (const auto* line : {"GET http://a.example/ HTTP/1.1", "CONNECT a.example:443 HTTP/1.1"}) {
+    auto socket = tunnel_->connect(endpoint("203.0.113.5", 8080));
+    socket.send(bytes_of(std::string(line) + "\r\nHost: a.example\r\n\r\n"));
+    EXPECT_EQ(asked_name(++flows), "name:") << line;
+  }
+}
+
+TEST_F(Names, MetadataServiceIsNotReachedUnderItsName) {
+  start();
+  for (const auto* name : {"metadata.google.internal", "Metadata.Google.Internal.", "instance-data.ec2.internal",
+                           "metadata.azure.internal"}) {
+    auto http = tunnel_->connect(endpoint("203.0.113.5", 80));
+    http.send(bytes_of("GET / HTTP/1.1\r\nHost: " + std::string(name) + ":80\r\n\r\n"));
+    EXPECT_EQ(http.wait_end(), Ending::reset) << name;
+    auto tls = tunnel_->connect(https);
+    tls.send(tls_records(client_hello(name)));
+    EXPECT_EQ(tls.wait_end(), Ending::reset) << name;
+  }
+  EXPECT_EQ(upstream.count(), 0U);
+}
+
+TEST_F(Names, NameThatTheUpstreamCannotUseGivesWayToTheAddressWithAllBytes) {
+  upstream.refuse(Upstream::Refuses::names);
+  auto socket = start().connect(https);
+  const auto hello = tls_records(client_hello("alias.example"), 100);
+  socket.send(hello);
+  auto accepted = server.accept();
+  EXPECT_EQ(asked_name(1), "name:alias.example");
+  EXPECT_EQ(asked_name(2), "name:");
+  EXPECT_EQ(upstream.asked(2)->destination, https);
+  EXPECT_EQ(accepted.receive(hello.size()), hello);
+  socket.send(bytes_of("more"));
+  EXPECT_EQ(accepted.receive(4), bytes_of("more"));
+}
+
+TEST_F(Names, AlwaysNeverAsksForTheAddress) {
+  upstream.refuse(Upstream::Refuses::names);
+  auto socket = start("always").connect(https);
+  socket.send(tls_records(client_hello("alias.example")));
+  EXPECT_EQ(socket.wait_end(), Ending::reset);
+  EXPECT_EQ(upstream.count(), 1U);
 }
 
 TEST_F(Names, AnswerThatPassedNamesItsAddresses) {
@@ -128,13 +174,13 @@ TEST_F(Names, FlowThatIsGivenUpWhileANameIsAwaitedLeavesNothing) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-/// An upstream's datagrams (as SOCKS5 has them): each query is answered by whoever `answers` names.
+/// An upstream's datagrams (as SOCKS5 has them): each query is answered by whoever `answers` names, with one address.
 class EchoingNameserver final : public proxy::DatagramEgress {
  public:
   struct End final : io::DatagramEnd {
     End(core::Mux& mux, const EchoingNameserver& owner_) : DatagramEnd(mux), owner(owner_) {}
     void on_datagram(const core::Endpoint& /*peer*/, core::ByteView query) override {
-      const std::vector<DnsRecord> records{{"www.example.com", type_a, 9, {203, 0, 113, 5}}};
+      const std::vector<DnsRecord> records{{owner.name, type_a, 9, {203, 0, 113, 5}}};
       enqueue(std::chrono::steady_clock::now(), owner.answers, dns_answer(Bytes(query.begin(), query.end()), records));
     }
     const EchoingNameserver& owner;
@@ -146,6 +192,7 @@ class EchoingNameserver final : public proxy::DatagramEgress {
     return end;
   }
   core::Endpoint answers = endpoint("192.0.2.53", 53);
+  std::string name;  // that is asked for next
 
  private:
   core::Mux* mux_ = nullptr;
@@ -153,14 +200,22 @@ class EchoingNameserver final : public proxy::DatagramEgress {
 
 class NamesFromDatagrams : public Names {
  protected:
-  void ask(const core::Endpoint& peer) {
+  void start_with_nameserver(const std::string& mode = "auto") {
     Tunnel::Terms terms;
     terms.upstream = &upstream;
     terms.upstream_datagrams = &nameserver;
+    terms.names.proxy_names = mode;
     tunnel_.emplace(over_pipes, terms);
+  }
+  void look_up(const std::string& name, const core::Endpoint& peer = endpoint("192.0.2.53", 53)) {
     const auto application = tunnel_->udp_application();
-    tunnel_->call([&] { application->send(peer, dns_query("www.example.com")); });
+    nameserver.name = name;
+    tunnel_->call([&] { application->send(peer, dns_query(name)); });
     ASSERT_TRUE(eventually([&] { return tunnel_->call([&] { return !application->datagrams.empty(); }); }));
+  }
+  void ask(const core::Endpoint& peer) {
+    start_with_nameserver();
+    look_up("www.example.com", peer);
     socket = tunnel_->connect(smtp);
   }
   EchoingNameserver nameserver;
@@ -181,6 +236,58 @@ TEST_F(NamesFromDatagrams, OtherPortsAreNoDns) {
   nameserver.answers = endpoint("192.0.2.53", 5353);
   ask(nameserver.answers);
   EXPECT_EQ(asked_name(), "name:");
+}
+
+// Whoever owns a name may let it lead to somebody else's address.
+TEST_F(NamesFromDatagrams, FlowsOwnNameCountsMoreThanALearntOne) {
+  start_with_nameserver();
+  look_up("bank.example");
+  look_up("evil.example");
+  socket = tunnel_->connect(https);
+  socket.send(tls_records(client_hello("bank.example")));
+  EXPECT_EQ(asked_name(1), "name:bank.example");
+  auto http = tunnel_->connect(endpoint("203.0.113.5", 80));
+  http.send(bytes_of("GET / HTTP/1.1\r\nHost: bank.example\r\n\r\n"));
+  EXPECT_EQ(asked_name(2), "name:bank.example");
+}
+
+TEST_F(NamesFromDatagrams, OwnNameOfAFlowThatWasKnownToDnsIsWaitedFor) {
+  start_with_nameserver("always");
+  look_up("evil.example");
+  socket = tunnel_->connect(https);
+  const auto hello = tls_records(client_hello("bank.example"));
+  socket.send(core::ByteView(hello).first(20));
+  tunnel_->call([] {});
+  socket.send(core::ByteView(hello).subspan(20));
+  EXPECT_EQ(asked_name(), "name:bank.example");
+}
+
+TEST_F(NamesFromDatagrams, ApplicationThatMeansTheAddressGetsIt) {
+  start_with_nameserver();
+  look_up("evil.example");
+  socket = tunnel_->connect(endpoint("203.0.113.5", 80));
+  socket.send(bytes_of("GET / HTTP/1.1\r\nHost: 203.0.113.5\r\n\r\n"));
+  EXPECT_EQ(asked_name(), "name:");
+}
+
+TEST_F(NamesFromDatagrams, AddressOfTwoNamesIsAskedForItselfAndTheNameOnlyIfThatIsRefused) {
+  start_with_nameserver();
+  look_up("bank.example");
+  look_up("evil.example");
+  socket = tunnel_->connect(smtp);
+  EXPECT_EQ(asked_name(1), "name:");
+  upstream.refuse(Upstream::Refuses::addresses);
+  auto second = tunnel_->connect(smtp);
+  EXPECT_EQ(asked_name(2), "name:");
+  EXPECT_EQ(asked_name(3), "name:evil.example");
+}
+
+TEST_F(NamesFromDatagrams, MetadataNameOfDnsIsDeniedToo) {
+  start_with_nameserver();
+  look_up("METADATA.google.internal");
+  socket = tunnel_->connect(smtp);
+  EXPECT_EQ(socket.wait_end(), Ending::reset);
+  EXPECT_EQ(upstream.count(), 0U);
 }
 
 }  // namespace

@@ -120,6 +120,23 @@ TEST(AccessRules, LinkLocalAndMetadataAreDeniedUnlessNamed) {
   EXPECT_FALSE(allows({"-169.254.169.254", "+169.254.0.0/16"}, "169.254.169.254"));
 }
 
+TEST(AccessRules, MetadataNamesAreDeniedLikeTheirAddresses) {
+  const auto allows_name = [](const std::vector<std::string>& texts, std::string_view name, std::uint16_t port = 80) {
+    return rules(texts).decide(name, port).allowed;
+  };
+  for (const auto* name : {"metadata.google.internal", "MetaData.Google.Internal.", "instance-data.ec2.internal",
+                           "metadata.azure.internal", "169.254.169.254", "fd00:ec2::254", "127.0.0.1", "::1"}) {
+    EXPECT_FALSE(allows_name({}, name)) << name;
+    EXPECT_FALSE(allows_name({"+*"}, name)) << name;
+    EXPECT_TRUE(allows_name({"+169.254.169.254", "+fd20:ce::254", "+fd00:ec2::254", "+127.0.0.1", "+::1"}, name));
+    EXPECT_FALSE(allows_name({"+169.254.169.254:81", "+*"}, name)) << name;
+  }
+  for (const auto* name : {"www.example.com", "192.0.2.1", "metadata.example"}) EXPECT_TRUE(allows_name({}, name));
+  EXPECT_FALSE(allows_name({"-192.0.2.0/24"}, "192.0.2.1")) << "an address given as a name is an address";
+  EXPECT_EQ(rules({}).decide("metadata.google.internal", 80).why,
+            "metadata.google.internal is 169.254.169.254: no --allow names this link-local address");
+}
+
 TEST(AccessRules, TheRuleThatDeniesIsNamed) {
   EXPECT_EQ(rules({"-10.0.0.0/8:22"}).decide(endpoint("10.1.1.1", 22)).why, "--deny 10.0.0.0/8:22");
   EXPECT_EQ(rules({"+10.0.0.0/8"}).decide(endpoint("11.1.1.1", 22)).why, "no --allow matches");

@@ -38,7 +38,8 @@ std::optional<std::string> learnt(const Bytes& stream, std::size_t piece, Way wa
   interceptor->on_end(passed, way);
   EXPECT_EQ(way == Way::to_application ? passed.down : passed.up, stream);
   EXPECT_EQ(passed.ends, 1);
-  return table.find(address, std::chrono::steady_clock::now());
+  const auto known = table.find(address, std::chrono::steady_clock::now());
+  return known ? std::optional(known->name) : std::nullopt;
 }
 
 TEST(DnsLearner, AnswersAreLearntInAnyPiecesAndPassUnchanged) {

@@ -15,6 +15,10 @@ using proxy::NameTable;
 
 const core::Time start{1h};
 core::Address address(const std::string& text) { return *core::Address::parse(text); }
+std::string name_of(const NameTable& table, const std::string& text, core::Time now = start) {
+  const auto known = table.find(address(text), now);
+  return known ? known->name : "";
+}
 Bytes content(const std::string& text) {
   const auto parsed = address(text);
   return bytes_of(parsed.wire());
@@ -23,25 +27,42 @@ Bytes content(const std::string& text) {
 TEST(NameTable, NameIsForgottenWhenItsTimeIsOver) {
   NameTable table({.least = 1min, .most = 1h});
   table.learn(address("192.0.2.1"), "a.example", 10min, start);
-  EXPECT_EQ(table.find(address("192.0.2.1"), start + 10min - 1s), "a.example");
-  EXPECT_EQ(table.find(address("192.0.2.1"), start + 10min), std::nullopt);
-  EXPECT_EQ(table.find(address("192.0.2.2"), start), std::nullopt);
+  EXPECT_EQ(name_of(table, "192.0.2.1", start + 10min - 1s), "a.example");
+  EXPECT_EQ(name_of(table, "192.0.2.1", start + 10min), "");
+  EXPECT_EQ(name_of(table, "192.0.2.2"), "");
 }
 
 TEST(NameTable, TimesAreKeptBetweenSaneLimits) {
   NameTable table({.least = 1min, .most = 1h});
   table.learn(address("192.0.2.1"), "zero.example", 0s, start);
   table.learn(address("192.0.2.2"), "week.example", 24h * 7, start);
-  EXPECT_EQ(table.find(address("192.0.2.1"), start + 59s), "zero.example");
-  EXPECT_EQ(table.find(address("192.0.2.2"), start + 1h), std::nullopt);
+  EXPECT_EQ(name_of(table, "192.0.2.1", start + 59s), "zero.example");
+  EXPECT_EQ(name_of(table, "192.0.2.2", start + 1h), "");
 }
 
 TEST(NameTable, LatestNameOfAnAddressCounts) {
   NameTable table;
   table.learn(address("2001:db8::1"), "old.example", 1h, start);
   table.learn(address("2001:db8::1"), "new.example", 1h, start + 1s);
-  EXPECT_EQ(table.find(address("2001:db8::1"), start + 2s), "new.example");
+  EXPECT_EQ(name_of(table, "2001:db8::1", start + 2s), "new.example");
   EXPECT_EQ(table.size(), 1U);
+}
+
+TEST(NameTable, AddressIsSharedForAsLongAsAnotherNameIsGood) {
+  const auto shared = [](const NameTable& table, core::Time now) {
+    const auto known = table.find(address("192.0.2.1"), now);
+    return known && known->shared;
+  };
+  NameTable table({.least = 1min, .most = 1h});
+  table.learn(address("192.0.2.1"), "bank.example", 10min, start);
+  table.learn(address("192.0.2.1"), "bank.example", 10min, start);
+  EXPECT_FALSE(shared(table, start)) << "the same name again";
+  table.learn(address("192.0.2.1"), "evil.example", 30min, start);
+  EXPECT_TRUE(shared(table, start + 10min - 1s));
+  EXPECT_FALSE(shared(table, start + 10min));
+  table.learn(address("192.0.2.1"), "bank.example", 60min, start + 20min);
+  EXPECT_TRUE(shared(table, start + 30min - 1s)) << "whichever came last";
+  EXPECT_FALSE(shared(table, start + 30min));
 }
 
 TEST(NameTable, FullTableForgetsTheOldestFirst) {
@@ -50,9 +71,9 @@ TEST(NameTable, FullTableForgetsTheOldestFirst) {
   table.learn(address("192.0.2.1"), "again.example", 1h, start);
   table.learn(address("192.0.2.4"), "d.example", 1h, start);
   EXPECT_EQ(table.size(), 3U);
-  EXPECT_EQ(table.find(address("192.0.2.2"), start), std::nullopt);
-  EXPECT_EQ(table.find(address("192.0.2.1"), start), "again.example");
-  EXPECT_EQ(table.find(address("192.0.2.4"), start), "d.example");
+  EXPECT_EQ(name_of(table, "192.0.2.2"), "");
+  EXPECT_EQ(name_of(table, "192.0.2.1"), "again.example");
+  EXPECT_EQ(name_of(table, "192.0.2.4"), "d.example");
 }
 
 TEST(DnsNames, AliasesLeadToTheNameThatWasAskedFor) {
@@ -63,15 +84,15 @@ TEST(DnsNames, AliasesLeadToTheNameThatWasAskedFor) {
                                                 {"y.cdn.example", type_a, 300, content("192.0.2.7")},
                                                 {"y.cdn.example", type_a, 300, content("192.0.2.8")}});
   learn_names(table, answer, start);
-  EXPECT_EQ(table.find(address("192.0.2.7"), start), "www.example.com");
-  EXPECT_EQ(table.find(address("192.0.2.8"), start), "www.example.com");
+  EXPECT_EQ(name_of(table, "192.0.2.7"), "www.example.com");
+  EXPECT_EQ(name_of(table, "192.0.2.8"), "www.example.com");
 }
 
 TEST(DnsNames, Ipv6AnswersAreLearntToo) {
   NameTable table;
   const auto query = dns_query("six.example", type_aaaa);
   learn_names(table, dns_answer(query, {{"six.example", type_aaaa, 30, content("2001:db8::9")}}), start);
-  EXPECT_EQ(table.find(address("2001:db8::9"), start + 1min), "six.example");
+  EXPECT_EQ(name_of(table, "2001:db8::9", start + 1min), "six.example");
 }
 
 TEST(DnsNames, WhatIsNoAnswerTeachesNothing) {
@@ -79,7 +100,6 @@ TEST(DnsNames, WhatIsNoAnswerTeachesNothing) {
   const std::vector<DnsRecord> records{{"a.example", type_a, 300, content("192.0.2.7")}};
   learn_names(table, dns_answer(dns_query("a.example"), records, 3), start);   // NXDOMAIN
   learn_names(table, dns_answer(dns_query("10.0.0.1"), records), start);       // no host name
-  learn_names(table, dns_answer(dns_query("_sip._tcp"), records), start);      // nor this
   learn_names(table, dns_answer(dns_query("a.example", 15), records), start);  // MX
   auto query = dns_answer(dns_query("a.example"), records);
   query[2] &= 0x7f;
@@ -99,7 +119,7 @@ TEST(DnsNames, BrokenAnswersAreHarmless) {
     learn_names(table, Bytes(bytes), start);
   }
   learn_names(table, good, start);
-  EXPECT_EQ(table.find(address("192.0.2.7"), start), "a.example");
+  EXPECT_EQ(name_of(table, "192.0.2.7"), "a.example");
 }
 
 TEST(ServerOrder, DeadFirstServerDoesNotDelayEveryQuery) {

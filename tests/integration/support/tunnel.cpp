@@ -63,7 +63,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       direct_(context_, terms.connect_timeout),
       socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_),
       socks5_(socks5_client_),
-      egress_(gate_, direct_, terms.socks5 ? static_cast<proxy::Egress&>(socks5_) : direct_),
+      egress_(gate_, direct_, chosen(terms), log_),
       datagrams_(std::in_place, around(detour_.get())),
       socks5_datagrams_(std::in_place, around(nullptr), socks5_client_),
       services_(std::in_place, context_, way_out(terms), terms.names, reserve_, terms.interceptors, log_),
@@ -94,13 +94,20 @@ proxy::UdpEnd::Surroundings Tunnel::around(proxy::DatagramDetour* detour) {
   return {context_, batches_, gate_, log_, reserve_, nullptr, detour};
 }
 
+proxy::Egress& Tunnel::chosen(const Terms& terms) {
+  if (terms.socks5) return socks5_;
+  if (own_upstream_) return *own_upstream_;
+  if (terms.upstream != nullptr) return *terms.upstream;
+  return direct_;
+}
+
 proxy::WayOut Tunnel::way_out(const Terms& terms) {
   if (terms.socks5) return {egress_, *socks5_datagrams_, true, true};
-  if (own_upstream_) return {*own_upstream_, *datagrams_, true, true};
+  if (own_upstream_) return {egress_, *datagrams_, true, true};
   if (terms.upstream == nullptr) return {egress_, *datagrams_};
   proxy::DatagramEgress& own = *datagrams_;
   auto& datagrams = terms.upstream_datagrams != nullptr ? *terms.upstream_datagrams : own;
-  return {*terms.upstream, datagrams, terms.carries_datagrams, true};
+  return {egress_, datagrams, terms.carries_datagrams, true};
 }
 
 // The loop first runs dry, since the ends of flows refer to their mux until they are gone; the ways out hold some.

@@ -110,6 +110,7 @@ class Tunnel {
 
  private:
   proxy::UdpEnd::Surroundings around(proxy::DatagramDetour* detour);
+  proxy::Egress& chosen(const Terms& terms);
   proxy::WayOut way_out(const Terms& terms);
   void accept();
   void add(tcp::socket socket);

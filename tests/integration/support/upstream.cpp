@@ -2,7 +2,14 @@
 
 #include <boost/asio/executor.hpp>
 
+#include "common/io/errors.hpp"
+
 namespace tfunnel::test {
+
+void Upstream::refuse(Refuses what) {
+  const std::lock_guard lock(mutex_);
+  refused_ = what;
+}
 
 void Upstream::lead_to(const core::Endpoint& server) {
   const std::lock_guard lock(mutex_);
@@ -15,6 +22,8 @@ result<tcp::socket> Upstream::connect(const proxy::Target& target, asio::yield_c
     const std::lock_guard lock(mutex_);
     asked_.push_back(target);
     there.destination = server_;
+    if (refused_ == (target.name.empty() ? Refuses::addresses : Refuses::names))
+      return target.asks_again ? proxy::refused_as_called() : io::error_of(core::Reason::upstream_refused);
   }
   error_code error;
   tcp::socket socket(yield.get_executor());

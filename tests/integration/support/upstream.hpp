@@ -14,6 +14,9 @@ class Upstream final : public proxy::Egress {
  public:
   explicit Upstream(const core::Endpoint& server) : server_(server) {}
 
+  /// What it refuses from now on: targets with a name, those without, or none.
+  enum class Refuses { nothing, names, addresses };
+  void refuse(Refuses what);
   /// Where the next connection goes.
   void lead_to(const core::Endpoint& server);
   result<tcp::socket> connect(const proxy::Target& target, asio::yield_context yield) override;
@@ -27,6 +30,7 @@ class Upstream final : public proxy::Egress {
   // The test's thread asks while the event loop's writes.
   std::mutex mutex_;
   core::Endpoint server_;
+  Refuses refused_ = Refuses::nothing;
   std::vector<proxy::Target> asked_;
 };
 
