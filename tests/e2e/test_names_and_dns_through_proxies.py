@@ -123,13 +123,13 @@ def test_never_leaves_the_address_and_the_refusal_is_told(lab, start_tunnel, cer
 
 @FAMILIES
 def test_host_that_only_the_server_knows_is_reached_by_its_address(lab, start_tunnel, certificates, family):
-    """squid cannot find the name, and says 503."""
+    """squid cannot find the name, and says 500 or 503."""
     squid = start_squid(lab, "http_access allow CONNECT\n")
     upstreams.web_server(lab, f"{certificates}/other.pem")
     start_tunnel(proxy_args=SQUID)
     command = ["curl", "-sS", "-m", "60", "--noproxy", "*", "--resolve", f"alias.other.invalid:80:{topology.FAR[family]}"]
     assert lab.client.run([*command, "http://alias.other.invalid/"], check=False).stdout == "port 80\n"
-    wait_for_connect(squid, "alias.other.invalid:80", "NONE_NONE/503")
+    wait_for_connect(squid, "alias.other.invalid:80", r"\w+/50\d")
     wait_for_connect(squid, f"[{topology.FAR[6]}]:80" if family == 6 else f"{topology.FAR[4]}:80")
 
 
