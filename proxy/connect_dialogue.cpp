@@ -26,11 +26,10 @@ core::Reason reason_of_status(unsigned status) {
   }
 }
 
-/// Is what the proxy refuses the destination as we called it? It may not find the name, may not reach what that leads
-/// it to, or forbid it. What is wrong with the request, its sender or the proxy itself is so under any name.
-bool may_concern_name(unsigned status) {
+AskAgain ask_again_after(unsigned status) {
   constexpr std::array<unsigned, 15> others{101, 401, 405, 407, 408, 411, 413, 414, 417, 426, 429, 431, 501, 505, 511};
-  return std::ranges::find(others, status) == others.end();
+  if (status == 403) return AskAgain::if_forbidden;
+  return std::ranges::find(others, status) == others.end() ? AskAgain::if_refused : AskAgain::never;
 }
 
 /// What a person should know besides the status.
@@ -87,7 +86,7 @@ ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
   if (head.status == proxy_authentication_required) return on_challenge(head);
   auto words = "refused: " + std::to_string(head.status) + " " + head.phrase;
   if (!head.detail.empty()) words += " (" + head.detail + ")";
-  concerns_name_ = may_concern_name(head.status);
+  asks_again_ = ask_again_after(head.status);
   return fail(reason_of_status(head.status), words + hint(head.status));
 }
 

@@ -48,8 +48,7 @@ class ConnectDialogue {
   /// After `failed`: what the application learns, and what the log says.
   [[nodiscard]] core::Reason reason() const { return reason_; }
   [[nodiscard]] const std::string& message() const { return message_; }
-  /// May the same destination fare better under another name, or by its address?
-  [[nodiscard]] bool concerns_name() const { return concerns_name_; }
+  [[nodiscard]] AskAgain asks_again() const { return asks_again_; }
 
  private:
   Next on_challenge(const ResponseHead& head);
@@ -81,7 +80,7 @@ class ConnectDialogue {
   int interims_ = 0;
   core::Reason reason_ = core::Reason::unspecified;
   std::string message_;
-  bool concerns_name_ = false;
+  AskAgain asks_again_ = AskAgain::never;
 };
 
 }  // namespace tfunnel::proxy

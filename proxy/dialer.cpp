@@ -51,11 +51,11 @@ result<tcp::socket> Dialer::connect(Target target, io::Relay& relay, const asio:
   auto naming = namer_->find(target, relay, yield);
   if (!naming) return naming.error();
   target.name = naming->first;
-  target.asks_again = naming->second.has_value();
+  if (naming->second) target.asks_again = naming->doubtful ? AskAgain::if_forbidden : AskAgain::if_refused;
   auto socket = connect_once(target, yield);
   if (socket || socket.error() != refused_as_called()) return socket;
   target.name = *naming->second;
-  target.asks_again = false;
+  target.asks_again = AskAgain::never;
   socket = connect_once(target, yield);
   if (socket) namer_->second_worked(target, *naming);
   return socket;

@@ -10,6 +10,7 @@
 
 #include "common/core/mux.hpp"
 #include "common/io/asio.hpp"
+#include "proxy/ask_again.hpp"
 
 namespace tfunnel::proxy {
 
@@ -18,10 +19,8 @@ struct Target {
   core::Endpoint source;  // the application's, as the client saw it
   core::Endpoint destination;
   std::string name;  // the destination's host name, where one is known, for upstreams that want names
-  core::MemoryBudget* memory = nullptr;  // what is kept for it beside the coroutine is charged there; null: nowhere
-  /// If an upstream refuses the destination in a way that may concern what it was called (its name, or its address
-  /// where it has no name), the flow asks once more, by the other: connect() then gives refused_as_called().
-  bool asks_again = false;
+  core::MemoryBudget* memory = nullptr;   // what is kept for it beside the coroutine is charged there; null: nowhere
+  AskAgain asks_again = AskAgain::never;  // connect() then gives refused_as_called()
 };
 
 /// Only for a Target that asks again.

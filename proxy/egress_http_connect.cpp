@@ -159,7 +159,7 @@ class HttpConnectEgress::Handshake {
   }
 
   error_code refused() {
-    if (attempt_.target.asks_again && dialogue_.concerns_name()) return fail_as_called(dialogue_.message());
+    if (asks_again(attempt_.target.asks_again, dialogue_.asks_again())) return fail_as_called(dialogue_.message());
     return fail(dialogue_.reason(), dialogue_.message());
   }
 
@@ -173,7 +173,7 @@ class HttpConnectEgress::Handshake {
     if (error == asio::error::operation_aborted) return error;
     const auto said = "\"" + core::printable(response.raw()) + "\"";
     const bool left = error == asio::error::eof || error == asio::error::connection_reset;
-    if (left && response.raw().empty() && attempt_.target.asks_again)
+    if (left && response.raw().empty() && attempt_.target.asks_again == AskAgain::if_refused)
       return fail_as_called("closed the connection without an answer");
     if (error == asio::error::eof) {
       return fail(core::Reason::upstream_refused, response.raw().empty()

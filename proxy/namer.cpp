@@ -23,8 +23,8 @@ Naming choose_name(const core::Finding& said, const std::optional<NameTable::Kno
   if (said.verdict == core::Sniffed::found) return {said.name, always ? std::nullopt : std::optional<std::string>("")};
   if (!known) return {};
   if (always) return {known->name};
-  const bool doubtful = known->shared || said.verdict == core::Sniffed::address;
-  return doubtful ? Naming{"", known->name} : Naming{known->name, ""};
+  if (said.verdict == core::Sniffed::address) return {};
+  return known->shared ? Naming{"", known->name, true} : Naming{known->name, ""};
 }
 
 result<Naming> Namer::find(const Target& target, io::Relay& relay, asio::yield_context yield) {

@@ -17,8 +17,9 @@ namespace tfunnel::proxy {
 enum class NameMode { automatic, always, never };
 
 /// Finds names: first in what the application itself sends first (TLS or HTTP), which nobody else could have written,
-/// then in the DNS answers that passed. An address is a name's second; and where a name is doubtful, because the
-/// application means the address or because several names share it, the address comes first.
+/// then in the DNS answers that passed, unless it means the address. An address is a name's second. Where several names
+/// of DNS answers share an address, it is asked for itself, and by the latest name only if an upstream forbids
+/// addresses.
 class Namer {
  public:
   struct Settings {

@@ -7,6 +7,7 @@ namespace tfunnel::proxy {
 
 void NamingMemory::second_worked(const core::Endpoint& destination, const Naming& naming, core::Time now) {
   assert(naming.second);
+  if (naming.doubtful) return;
   // It was the other way round until now.
   if (until_.erase({destination, *naming.second, naming.first}) > 0) return;
   if (until_.size() >= most) std::erase_if(until_, [now](const auto& entry) { return entry.second <= now; });

@@ -14,6 +14,7 @@ namespace tfunnel::proxy {
 struct Naming {
   std::string first;
   std::optional<std::string> second = {};  // if it cannot do with the first
+  bool doubtful = false;                   // the second may be another's name: only if the first is forbidden
 
   bool operator==(const Naming&) const = default;
 };
@@ -25,7 +26,7 @@ class NamingMemory {
   static constexpr core::Duration lasts = std::chrono::minutes(5);
   static constexpr std::size_t most = 1024;
 
-  /// The upstream refused `naming`'s first and took its second. REQUIRES: it has one.
+  /// The upstream refused `naming`'s first and took its second. REQUIRES: it has one. A doubtful one is not remembered.
   void second_worked(const core::Endpoint& destination, const Naming& naming, core::Time now);
   /// `naming`, the other way round if that is what works.
   [[nodiscard]] Naming arranged(const core::Endpoint& destination, Naming naming, core::Time now) const;

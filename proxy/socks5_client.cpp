@@ -38,7 +38,7 @@ std::string Socks5Proxy::text() const {
 }
 
 result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const Socks5Address& destination,
-                                                 const std::string& flow, asio::yield_context yield, bool asks_again) {
+                                                 const std::string& flow, asio::yield_context yield, AskAgain wish) {
   const auto attempt = std::make_shared<Attempt>(context_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
   Socks5Handshake handshake(command, destination, proxy_.credentials);
@@ -47,9 +47,9 @@ result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const So
   if (!error) error = converse(*attempt, handshake, yield);
   if (deadline.expired()) error = asio::error::timed_out;
   if (!error && !handshake.outcome()) error = handshake.outcome().error();
-  if (asks_again && handshake.requested() && error.category() == socks5_category()) {
+  if (handshake.requested() && error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
-    if (may_concern_name(said)) {
+    if (asks_again(wish, ask_again_after(said))) {
       log_failure(io::LogLevel::info, error.message() + next_try(!destination.name.empty()), flow);
       return refused_as_called();
     }

@@ -34,10 +34,10 @@ class Socks5Client {
     Socks5Address bound;  // what the proxy bound
   };
   /// Runs inside a coroutine. Errors: a core::Reason (io::error_of), and a line in the log that says what the proxy
-  /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line. If `asks_again`, an answer that
-  /// may concern the name is refused_as_called().
+  /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line. An answer after which it asks
+  /// again, by `wish`, is refused_as_called().
   result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const std::string& flow,
-                       asio::yield_context yield, bool asks_again = false);
+                       asio::yield_context yield, AskAgain wish = AskAgain::never);
 
  private:
   struct Attempt;

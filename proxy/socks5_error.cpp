@@ -64,12 +64,13 @@ bool concerns_proxy(Socks5Error error) {
   }
 }
 
-bool may_concern_name(Socks5Error error) {
+AskAgain ask_again_after(Socks5Error error) {
   switch (error) {
-    case Socks5Error::address_type_not_supported:
+    case Socks5Error::not_allowed:
+    case Socks5Error::address_type_not_supported: return AskAgain::if_forbidden;
     case Socks5Error::unknown_reply:
-    case Socks5Error::closed_early: return true;
-    default: return !concerns_proxy(error);
+    case Socks5Error::closed_early: return AskAgain::if_refused;
+    default: return concerns_proxy(error) ? AskAgain::never : AskAgain::if_refused;
   }
 }
 

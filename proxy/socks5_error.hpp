@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "common/core/reason.hpp"
+#include "proxy/ask_again.hpp"
 
 namespace tfunnel::proxy {
 
@@ -37,8 +38,8 @@ core::Reason reason_of(Socks5Error error);
 /// Is it a fault of the proxy or of how it is used, rather than of one destination?
 bool concerns_proxy(Socks5Error error);
 
-/// As the answer to a request: may the same destination fare better under another name, or by its address?
-bool may_concern_name(Socks5Error error);
+/// As the answer to a request.
+AskAgain ask_again_after(Socks5Error error);
 
 }  // namespace tfunnel::proxy
 

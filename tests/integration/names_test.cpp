@@ -270,7 +270,7 @@ TEST_F(NamesFromDatagrams, ApplicationThatMeansTheAddressGetsIt) {
   EXPECT_EQ(asked_name(), "name:");
 }
 
-TEST_F(NamesFromDatagrams, AddressOfTwoNamesIsAskedForItselfAndTheNameOnlyIfThatIsRefused) {
+TEST_F(NamesFromDatagrams, AddressOfTwoNamesIsAskedForItselfAndTheNameOnlyIfThatIsForbidden) {
   start_with_nameserver();
   look_up("bank.example");
   look_up("evil.example");

@@ -37,8 +37,12 @@ TEST(Naming, LearntNameServesAFlowThatSaysNone) {
 
 TEST(Naming, DoubtfulNameComesAfterTheAddress) {
   EXPECT_EQ(choice({Sniffed::none, {}}, shared), "-, then learnt.example") << "the other name may be the true one";
-  EXPECT_EQ(choice({Sniffed::address, {}}, learnt), "-, then learnt.example") << "the application means the address";
-  EXPECT_EQ(choice({Sniffed::address, {}}, {}), "-");
+  EXPECT_TRUE(proxy::choose_name({Sniffed::none, {}}, shared, false).doubtful);
+  EXPECT_FALSE(proxy::choose_name({Sniffed::none, {}}, learnt, false).doubtful);
+}
+
+TEST(Naming, ApplicationThatMeansTheAddressGetsIt) {
+  for (const auto& known : {Known(), learnt, shared}) EXPECT_EQ(choice({Sniffed::address, {}}, known), "-");
 }
 
 TEST(Naming, AlwaysAsksForNoAddress) {
@@ -73,6 +77,12 @@ TEST_F(Memory, ChangeOfMindIsForgottenAtOnce) {
   memory.second_worked(destination, naming, start);
   memory.second_worked(destination, {"", "alias.example"}, start);
   EXPECT_EQ(memory.arranged(destination, naming, start), naming);
+}
+
+TEST_F(Memory, DoubtfulNameStaysBehindTheAddress) {
+  const proxy::Naming doubtful{"", "learnt.example", true};
+  memory.second_worked(destination, doubtful, start);
+  EXPECT_EQ(memory.arranged(destination, doubtful, start), doubtful);
 }
 
 TEST_F(Memory, IsBounded) {

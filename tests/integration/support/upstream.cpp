@@ -23,7 +23,8 @@ result<tcp::socket> Upstream::connect(const proxy::Target& target, asio::yield_c
     asked_.push_back(target);
     there.destination = server_;
     if (refused_ == (target.name.empty() ? Refuses::addresses : Refuses::names))
-      return target.asks_again ? proxy::refused_as_called() : io::error_of(core::Reason::upstream_refused);
+      return target.asks_again != proxy::AskAgain::never ? proxy::refused_as_called()
+                                                         : io::error_of(core::Reason::upstream_refused);
   }
   error_code error;
   tcp::socket socket(yield.get_executor());
