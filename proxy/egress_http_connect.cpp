@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <utility>
 
 #include "common/core/greeting.hpp"
 #include "common/io/errors.hpp"
@@ -28,39 +30,46 @@ std::string in_seconds(core::Duration duration) {
 /// What a deadline must be able to stop, whichever step is at work. Shared with the deadlines, which may fire
 /// after the coroutine has gone on.
 struct HttpConnectEgress::Attempt {
-  Attempt(asio::io_context& context, const Target& target_) : target(target_), resolver(context), step(context) {}
+  Attempt(asio::io_context& context, const Target& target_, std::shared_ptr<HostDial> dial_)
+      : target(target_), dial(std::move(dial_)), step(context) {}
   void expire() {
     expired = true;
-    resolver.cancel();
+    dial->stop();
     step.cancel();
     if (connection) connection->expire();
   }
-  const Target& target;  // alive while the coroutine is at work
-  tcp::resolver resolver;
-  asio::steady_timer step;  // is waited for while a security context is at work
+  const Target& target;            // alive while the coroutine is at work
+  std::shared_ptr<HostDial> dial;  // with all attempts at one proxy
+  asio::steady_timer step;         // is waited for while a security context is at work
   std::shared_ptr<ProxyConnection> connection;
+  bool heard = false;  // the proxy said something
   bool expired = false;
 };
 
-/// Requests and answers over a proxy that was reached, and over a new connection where it does not keep the old.
+/// Requests and answers over a proxy that was reached, and over a new connection where it does not keep the old. Its
+/// `patience` is how long the proxy may be silent; zero: for ever.
 class HttpConnectEgress::Handshake {
  public:
-  Handshake(HttpConnectEgress& egress, Server& server, std::shared_ptr<Attempt> attempt, const Target& target,
+  Handshake(HttpConnectEgress& egress, Server& server, std::shared_ptr<Attempt> attempt, core::Duration patience,
             const asio::yield_context& yield)
       : egress_(egress),
         server_(server),
         shared_attempt_(std::move(attempt)),
         attempt_(*shared_attempt_),
+        patience_(patience),
         yield_(yield),
-        authority_(connect_authority(target)),
+        authority_(connect_authority(attempt_.target)),
         dialogue_(authority_, server.authenticator) {}
 
+  /// After is_silent() it may be called again, and goes on waiting without end.
   result<tcp::socket> run() {
-    take_steps(dialogue_.begin());
+    if (!silent_) take_steps(dialogue_.begin());
     for (;;) {
       if (attempt_.expired) return fail_timed_out();
       HttpResponse response;
-      const auto error = exchange(response);
+      const auto error = std::exchange(silent_, false) ? read_final_head(response) : exchange(response);
+      silent_ = error == ProxyConnection::interrupted();
+      if (silent_) return error;
       if (error && reused_ && !attempt_.expired && error != asio::error::operation_aborted) {
         // It said that it would keep the connection, and changed its mind.
         if (const auto failed = reconnect()) return failed;
@@ -75,6 +84,12 @@ class HttpConnectEgress::Handshake {
       if (const auto failed = make_ready(response)) return failed;
     }
   }
+
+  /// The proxy gave an answer, whatever it was.
+  [[nodiscard]] bool answered() const { return answered_; }
+  /// It said nothing within the patience.
+  [[nodiscard]] bool is_silent() const { return silent_; }
+  [[nodiscard]] const std::shared_ptr<Attempt>& attempt() const { return shared_attempt_; }
 
  private:
   /// Lets security contexts make what the next request needs.
@@ -101,7 +116,15 @@ class HttpConnectEgress::Handshake {
   error_code exchange(HttpResponse& response) {
     auto& connection = *attempt_.connection;
     if (const auto error = connection.write(dialogue_.request(), yield_)) return error;
+    if (patience_ > core::Duration::zero() && !attempt_.heard) watch_silence();
     return read_final_head(response);
+  }
+
+  // It may be the destination that does not answer the proxy: then the proxy is alive if it answers others.
+  void watch_silence() {
+    silence_.emplace(egress_.context_, patience_, [attempt = shared_attempt_, &server = server_, begin = Clock::now()] {
+      if (!attempt->heard && server.heard < begin) attempt->connection->interrupt();
+    });
   }
 
   error_code read_final_head(HttpResponse& response) {
@@ -118,10 +141,13 @@ class HttpConnectEgress::Handshake {
     while (!response.head_done()) {
       const auto bytes = attempt_.connection->peek(yield_);
       if (!bytes) return bytes.error();
+      attempt_.heard = true;
+      server_.heard = Clock::now();
       const auto used = response.take_head(*bytes);
       if (!used) return used.error();
       if (const auto error = attempt_.connection->consume(*used)) return error;
     }
+    answered_ = true;
     return {};
   }
 
@@ -152,7 +178,7 @@ class HttpConnectEgress::Handshake {
     if (dialogue_.connection() == ConnectDialogue::Connection::same)
       return fail(core::Reason::upstream_refused, "closed the connection that it was authenticating");
     std::string why;
-    const auto error = egress_.reach(server_, attempt_, why, yield_);
+    const auto error = egress_.reach_again(server_, attempt_, why, yield_);
     if (!error || error == asio::error::operation_aborted) return error;
     if (attempt_.expired) return fail_timed_out();
     return fail(core::Reason::upstream_refused, "could not be reached again: " + why);
@@ -201,15 +227,136 @@ class HttpConnectEgress::Handshake {
   Server& server_;
   std::shared_ptr<Attempt> shared_attempt_;
   Attempt& attempt_;
+  core::Duration patience_;
+  std::optional<Deadline> silence_;
   asio::yield_context yield_;
   std::string authority_;
   ConnectDialogue dialogue_;
   Next next_ = Next::wait;  // after an interim response
   bool reused_ = false;     // the connection served a request before
+  bool answered_ = false;
+  bool silent_ = false;
+};
+
+/// One flow's way through the proxies, from one to the next until one answers.
+class HttpConnectEgress::Flow {
+ public:
+  Flow(HttpConnectEgress& egress, const Target& target, const asio::yield_context& yield)
+      : egress_(egress),
+        target_(target),
+        yield_(yield),
+        begin_(Clock::now()),
+        current_(std::make_shared<std::shared_ptr<Attempt>>()),
+        deadline_(egress.context_, egress.settings_.timeout, [current = current_] {
+          if (*current) (*current)->expire();
+        }) {}
+
+  result<tcp::socket> run() {
+    const auto order = egress_.rest_.order(begin_);
+    for (std::size_t i = 0; i < order.size() && !over_; ++i) try_proxy(order[i], i + 1 < order.size());
+    if (!outcome_ && waiting_) wait_on();
+    if (outcome_) return std::move(*outcome_);
+    egress_.log_.about_flow(io::LogLevel::info, "no HTTP proxy can be reached",
+                            {{"destination", connect_authority(target_)}});
+    return io::error_of(deadline_.expired() ? core::Reason::timed_out : core::Reason::upstream_refused);
+  }
+
+ private:
+  /// Who did not answer, though it took the request.
+  struct Suspect {
+    std::size_t proxy;
+    std::shared_ptr<HostDial> dial;
+    core::Address address;
+    bool silent;
+  };
+
+  void try_proxy(std::size_t index, bool others_left) {
+    auto& server = *egress_.servers_[index];
+    const ProxyRest::Turn turn(egress_.rest_, index, Clock::now());
+    const auto dial = std::make_shared<HostDial>(*egress_.settings_.dialler, server.url.host, server.url.port);
+    do {
+      const auto attempt = std::make_shared<Attempt>(egress_.context_, target_, dial);
+      if (!reach_in_time(index, attempt, others_left || waiting_, turn.is_probe())) return;
+      const bool last = !others_left && !dial->others_left();
+      const auto patience = last ? core::Duration::zero() : egress_.limit(true, turn.is_probe());
+      waiting_ = std::make_unique<Handshake>(egress_, server, attempt, patience, yield_);
+      ask(*waiting_);
+      if (waiting_->answered()) return answered(index, *dial);
+      over_ = over_ || last;
+      suspects_.push_back({index, dial, dial->reached(), waiting_->is_silent()});
+      if (!waiting_->is_silent()) waiting_.reset();
+    } while (!over_ && dial->others_left());
+  }
+
+  /// False: this proxy cannot be used. Until another is reached, the one that was silent may still answer.
+  bool reach_in_time(std::size_t index, const std::shared_ptr<Attempt>& attempt, bool others_left, bool is_probe) {
+    *current_ = attempt;
+    Deadline deadline(egress_.context_, egress_.limit(others_left, is_probe), [attempt] { attempt->expire(); });
+    std::string why;
+    const auto error = egress_.reach(*egress_.servers_[index], *attempt, why, yield_);
+    if (!error) return true;
+    over_ = error == asio::error::operation_aborted || io::is_exhaustion(error) || deadline_.expired();
+    if (error == asio::error::operation_aborted || io::is_exhaustion(error)) {
+      outcome_ = error;
+    } else if (std::ranges::find(suspects_, index, &Suspect::proxy) == suspects_.end()) {
+      egress_.note_failure(index, attempt->expired ? "it does not answer in time" : why,
+                           attempt->expired ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
+    }
+    return false;
+  }
+
+  void ask(Handshake& handshake) {
+    *current_ = handshake.attempt();
+    auto outcome = handshake.run();
+    const bool gone = !outcome && (outcome.error() == asio::error::operation_aborted ||
+                                   io::is_exhaustion(outcome.error()) || deadline_.expired());
+    over_ = handshake.answered() || gone;
+    // A proxy's silence is no error as long as there is another.
+    if (!handshake.is_silent()) outcome_.emplace(std::move(outcome));
+  }
+
+  // The last that was silent: none of the others can be reached.
+  void wait_on() {
+    if (deadline_.expired()) waiting_->attempt()->expire();
+    ask(*waiting_);
+    const auto last = std::move(suspects_.back());
+    suspects_.pop_back();
+    if (waiting_->answered()) answered(last.proxy, *last.dial);
+  }
+
+  void answered(std::size_t index, HostDial& dial) {
+    dial.serves();
+    for (const auto& suspect : suspects_) blame(suspect, index);
+    if (egress_.rest_.succeeded(index))
+      egress_.log_.about_flow(io::LogLevel::info, egress_.servers_[index]->name() + " is back");
+  }
+
+  // Only now that another answers is it clear that it was the proxy and not the destination; and not even now if it has
+  // answered somebody else meanwhile.
+  void blame(const Suspect& suspect, std::size_t who_answers) {
+    if (suspect.proxy != who_answers && egress_.servers_[suspect.proxy]->heard >= begin_) return;
+    suspect.dial->fails(suspect.address);
+    if (suspect.proxy == who_answers) return;
+    egress_.note_failure(
+        suspect.proxy, suspect.silent ? "it takes connections and does not answer" : "it closes connections unanswered",
+        suspect.silent ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
+  }
+
+  HttpConnectEgress& egress_;
+  const Target& target_;
+  asio::yield_context yield_;
+  core::Time begin_;
+  std::shared_ptr<std::shared_ptr<Attempt>> current_;  // what the time limit ends
+  Deadline deadline_;
+  std::unique_ptr<Handshake> waiting_;  // the last that was asked
+  std::vector<Suspect> suspects_;
+  std::optional<result<tcp::socket>> outcome_;
+  bool over_ = false;
 };
 
 HttpConnectEgress::HttpConnectEgress(asio::io_context& context, const Settings& settings, const io::Log& log)
     : context_(context), settings_(settings), log_(log), rest_(settings.proxies.size()), blocking_calls_(context) {
+  if (!settings_.dialler) settings_.dialler = std::make_shared<HostDialler>(context);
   for (const auto& url : settings_.proxies) {
     servers_.push_back(
         std::make_unique<Server>(Server{url, Authenticator(url.credentials, url.host, settings_.make_context)}));
@@ -219,73 +366,58 @@ HttpConnectEgress::HttpConnectEgress(asio::io_context& context, const Settings& 
 result<tcp::socket> HttpConnectEgress::connect(const Target& target, asio::yield_context yield) {
   const auto charge = charge_for(target, handshake_cost);
   if (!charge) return error_code(asio::error::no_buffer_space);
-  const auto attempt = std::make_shared<Attempt>(context_, target);
-  Deadline deadline(context_, settings_.timeout, [attempt] { attempt->expire(); });
-  const auto order = rest_.order(Clock::now());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const auto error = reach_in_time(order[i], attempt, i + 1 < order.size(), yield);
-    if (!error) return Handshake(*this, *servers_[order[i]], attempt, target, yield).run();
-    if (error == asio::error::operation_aborted || io::is_exhaustion(error)) return error;
-    if (deadline.expired()) break;
-  }
-  log_.about_flow(io::LogLevel::info, "no HTTP proxy can be reached", {{"destination", connect_authority(target)}});
-  return io::error_of(deadline.expired() ? core::Reason::timed_out : core::Reason::upstream_refused);
+  return Flow(*this, target, yield).run();
 }
 
-error_code HttpConnectEgress::reach_in_time(std::size_t index, const std::shared_ptr<Attempt>& attempt,
-                                            bool others_left, const asio::yield_context& yield) {
-  attempt->expired = false;
-  const auto limit = others_left ? std::min(reach_limit, settings_.timeout / 2) : settings_.timeout;
-  Deadline deadline(context_, limit, [attempt] { attempt->expire(); });
-  std::string why;
-  const auto error = reach(*servers_[index], *attempt, why, yield);
-  if (!error && rest_.succeeded(index)) log_.about_flow(io::LogLevel::info, servers_[index]->name() + " is back");
-  if (!error || error == asio::error::operation_aborted || io::is_exhaustion(error)) return error;
-  note_failure(index, attempt->expired ? "it does not answer in time" : why);
-  return error;
+core::Duration HttpConnectEgress::limit(bool others_left, bool is_probe) const {
+  return others_left ? std::min(is_probe ? probe_limit : reach_limit, settings_.timeout / 2) : settings_.timeout;
 }
 
-void HttpConnectEgress::note_failure(std::size_t index, const std::string& why) {
-  const auto rest = rest_.failed(index, Clock::now());
+void HttpConnectEgress::note_failure(std::size_t index, const std::string& why, core::Duration least_rest) {
+  const auto rest = rest_.failed(index, Clock::now(), least_rest);
   if (!rest) return;
-  log_.about_flow(io::LogLevel::warning, servers_[index]->name() + " cannot be used: " + why +
-                                             "; others are preferred for " + in_seconds(*rest));
+  const auto consequence = servers_.size() > 1 ? "; others are preferred for " + in_seconds(*rest) : std::string();
+  log_.about_flow(io::LogLevel::warning, servers_[index]->name() + " cannot be used: " + why + consequence);
 }
 
 error_code HttpConnectEgress::reach(Server& server, Attempt& attempt, std::string& why,
                                     const asio::yield_context& yield) {
-  const auto endpoints = resolve(server.url, attempt, yield);
-  error_code error = endpoints ? error_code(asio::error::host_not_found) : endpoints.error();
-  if (!endpoints) {
-    why = "its name cannot be resolved: " + error.message();
-    return error;
+  for (;;) {
+    auto socket = attempt.dial->connect(yield);
+    if (!socket) {
+      why = is_name_error(socket.error()) ? "its name cannot be resolved: " : "";
+      why += socket.error().message();
+      return socket.error();
+    }
+    const auto error = secure(server, attempt, std::move(*socket), why, yield);
+    if (!error || error == asio::error::operation_aborted || io::is_exhaustion(error)) return error;
+    attempt.dial->fails();
+    if (attempt.expired || !attempt.dial->others_left()) return error;
   }
-  for (const auto& endpoint : *endpoints) {
-    auto charge = charge_for(attempt.target, server.url.tls ? session_cost : 0);
-    if (!charge) return asio::error::no_buffer_space;
-    attempt.connection =
-        server.url.tls ? settings_.tls->make(context_, server.url.host) : std::make_shared<ProxyConnection>(context_);
-    attempt.connection->hold(std::move(*charge));
-    if (attempt.expired) return asio::error::timed_out;
-    error = attempt.connection->connect(endpoint, yield);
-    why = error.message();
-    if (!error) error = attempt.connection->secure(why, yield);
-    if (!error || attempt.expired || error == asio::error::operation_aborted || io::is_exhaustion(error)) break;
-  }
-  return error;
 }
 
-result<std::vector<tcp::endpoint>> HttpConnectEgress::resolve(const ProxyUrl& url, Attempt& attempt,
-                                                              const asio::yield_context& yield) {
-  if (const auto address = core::Address::parse(url.host))
-    return std::vector<tcp::endpoint>{io::to_asio<tcp>({*address, url.port})};
-  error_code error;
-  const auto results = attempt.resolver.async_resolve(url.host, std::to_string(url.port), yield[error]);
-  if (attempt.expired) return error_code(asio::error::timed_out);
-  if (error) return error;
-  std::vector<tcp::endpoint> endpoints;
-  for (const auto& entry : results) endpoints.push_back(entry.endpoint());
-  return endpoints;
+error_code HttpConnectEgress::reach_again(Server& server, Attempt& attempt, std::string& why,
+                                          const asio::yield_context& yield) {
+  auto socket = attempt.dial->connect_again(yield);
+  if (socket) return secure(server, attempt, std::move(*socket), why, yield);
+  why = socket.error().message();
+  return socket.error();
+}
+
+error_code HttpConnectEgress::secure(Server& server, Attempt& attempt, tcp::socket socket, std::string& why,
+                                     const asio::yield_context& yield) {
+  auto charge = charge_for(attempt.target, server.url.tls ? session_cost : 0);
+  if (!charge) return asio::error::no_buffer_space;
+  const auto connection =
+      server.url.tls ? settings_.tls->make(context_, server.url.host) : std::make_shared<ProxyConnection>(context_);
+  attempt.connection = connection;
+  connection->hold(std::move(*charge));
+  connection->adopt(std::move(socket));
+  // Another address may speak TLS where this one does not answer.
+  Deadline deadline(context_, limit(attempt.dial->others_left()), [connection] { connection->expire(); });
+  const auto error = connection->secure(why, yield);
+  if (error && why.empty()) why = error.message();
+  return error;
 }
 
 }  // namespace tfunnel::proxy

@@ -79,7 +79,7 @@ app::po::options_description http_proxy_description(HttpProxyOptions& options) {
   auto add = description.add_options();
   add("http-proxy", value(&options.urls)->composing(),
       "connect through this proxy by CONNECT: http://[USER:PASSWORD@]HOST[:PORT] or https://...; may be repeated: the "
-      "first that can be reached serves");
+      "first that can be reached and answers serves");
   add("proxy-from-env", app::po::bool_switch(&options.from_env),
       "without --http-proxy: take it from https_proxy, all_proxy or http_proxy, and --no-proxy from no_proxy");
   add("proxy-user", value(&options.user), "user name for proxies whose URL has none (or TFUNNEL_PROXY_USER)");

@@ -3,26 +3,17 @@
 #include <boost/asio/post.hpp>
 
 #include "common/io/errors.hpp"
-#include "common/io/socket_options.hpp"
 
 namespace tfunnel::proxy {
 
-void ProxyConnection::expire() {
-  expired_ = true;
+void ProxyConnection::cancel_wait() {
   error_code ignored;
   socket_.cancel(ignored);
 }
 
-error_code ProxyConnection::connect(const tcp::endpoint& endpoint, const asio::yield_context& yield) {
-  error_code error;
-  socket_.close(error);
+error_code ProxyConnection::verdict(error_code error) {
   if (expired_) return asio::error::timed_out;
-  socket_.open(endpoint.protocol(), error);
-  if (error) return error;
-  io::prepare(socket_.native_handle());
-  socket_.async_connect(endpoint, yield[error]);
-  if (!error) io::prepare(socket_);
-  return verdict(error);
+  return std::exchange(interrupted_, false) ? interrupted() : error;
 }
 
 error_code ProxyConnection::secure(std::string& /*why*/, const asio::yield_context& /*yield*/) { return {}; }

@@ -3,10 +3,12 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
+#include <boost/system/errc.hpp>
 
 #include <array>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "common/core/memory_part.hpp"
 #include "common/io/asio.hpp"
@@ -14,7 +16,8 @@
 namespace tfunnel::proxy {
 
 /// The plain kind; TLS overrides the steps. Each step suspends the coroutine; after expire() each ends with
-/// timed_out. Destroying it unreleased resets the connection.
+/// timed_out, after interrupt() the one that waits, or the next, with interrupted(). Destroying it unreleased resets
+/// the connection.
 ///
 /// Bytes are peeked at, and consumed only as far as they belong to the handshake: what a server says right
 /// behind the proxy's 200 stays in the socket, which release() gives away as it is.
@@ -28,7 +31,8 @@ class ProxyConnection {
   /// What it costs is charged until it, or what takes its place, is gone.
   void hold(core::Charge charge) { charge_ = std::move(charge); }
 
-  error_code connect(const tcp::endpoint& endpoint, const asio::yield_context& yield);
+  /// Takes a connection that was made, before any other step. io::prepare() was called for it.
+  void adopt(tcp::socket socket) { socket_ = std::move(socket); }
   /// What comes between connecting and the first request: nothing, or a TLS handshake. `why` explains an error.
   virtual error_code secure(std::string& why, const asio::yield_context& yield);
   /// Writes all of `text`.
@@ -41,17 +45,26 @@ class ProxyConnection {
   virtual result<tcp::socket> release(const asio::yield_context& yield);
 
   /// Time is up: ends the step that waits.
-  virtual void expire();
+  void expire() {
+    expired_ = true;
+    cancel_wait();
+  }
+  /// Ends the step that waits, which may be taken again.
+  void interrupt() {
+    interrupted_ = true;
+    cancel_wait();
+  }
+  /// What interrupt() ends a step with.
+  static error_code interrupted() { return make_error_code(boost::system::errc::stream_timeout); }
 
  protected:
+  virtual void cancel_wait();
   /// Lets all others have their turn in the event loop, deadlines among them: who always has bytes ready must not keep
   /// a coroutine busy for ever. Errors: timed_out after expire(); operation_aborted.
   error_code pass_turn(const asio::yield_context& yield);
   /// Waits until the socket is ready; timed_out after expire().
   error_code wait(tcp::socket::wait_type kind, const asio::yield_context& yield);
-  [[nodiscard]] error_code verdict(error_code error) const {
-    return expired_ ? error_code(asio::error::timed_out) : error;
-  }
+  [[nodiscard]] error_code verdict(error_code error);
 
   asio::io_context& context_;
   core::Charge charge_;
@@ -59,6 +72,7 @@ class ProxyConnection {
 
  private:
   bool expired_ = false;
+  bool interrupted_ = false;
   std::array<char, 4096> buffer_{};
 };
 

@@ -1,13 +1,14 @@
 #include "proxy/socks5_client.hpp"
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "common/io/errors.hpp"
-#include "common/io/socket_options.hpp"
 #include "proxy/deadline.hpp"
 #include "proxy/egress.hpp"
 
@@ -19,18 +20,29 @@ const boost::system::error_category& socks5_category() { return make_error_code(
 
 /// What the deadline may still touch when the coroutine is on its way out.
 struct Socks5Client::Attempt {
-  explicit Attempt(asio::io_context& context) : resolver(context), socket(context) {}
+  Attempt(asio::io_context& context, HostDialler& dialler, const Socks5Proxy& proxy)
+      : dial(dialler, proxy.host, proxy.port), wait(std::make_shared<NameLookup::Wait>(context)), socket(context) {}
 
   void stop() {
     stopped = true;
-    resolver.cancel();
+    dial.stop();
+    wait->stop();
     error_code ignored;
     socket.close(ignored);
   }
-  tcp::resolver resolver;
+  HostDial dial;
+  std::shared_ptr<NameLookup::Wait> wait;  // for a relay's name
   tcp::socket socket;
   bool stopped = false;
+  bool silent = false;                  // the greeting is not answered in time
+  std::vector<core::Address> suspects;  // did not answer it, though they took the connection
 };
+
+Socks5Client::Socks5Client(asio::io_context& context, Socks5Proxy proxy, core::Duration timeout, const io::Log& log,
+                           std::shared_ptr<HostDialler> dialler)
+    : context_(context), proxy_(std::move(proxy)), timeout_(timeout), log_(log), dialler_(std::move(dialler)) {
+  if (!dialler_) dialler_ = std::make_shared<HostDialler>(context);
+}
 
 std::string Socks5Proxy::text() const {
   const auto colon = host.find(':') != std::string::npos;
@@ -39,12 +51,12 @@ std::string Socks5Proxy::text() const {
 
 result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const Socks5Address& destination,
                                                  const std::string& flow, asio::yield_context yield, AskAgain wish) {
-  const auto attempt = std::make_shared<Attempt>(context_);
+  const auto attempt = std::make_shared<Attempt>(context_, *dialler_, proxy_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
   Socks5Handshake handshake(command, destination, proxy_.credentials);
   const auto connect_error = reach(*attempt, yield);
   auto error = connect_error;
-  if (!error) error = converse(*attempt, handshake, yield);
+  if (!error) error = converse(attempt, handshake, yield);
   if (deadline.expired()) error = asio::error::timed_out;
   if (!error && !handshake.outcome()) error = handshake.outcome().error();
   if (handshake.requested() && error.category() == socks5_category()) {
@@ -55,31 +67,87 @@ result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const So
     }
   }
   if (error) return fault(error, !connect_error, flow);
-  return Dialled{std::move(attempt->socket), *handshake.outcome()};
+  Dialled dialled{std::move(attempt->socket), *handshake.outcome()};
+  if (command == Socks5Command::udp_associate) error = find_relay(*attempt, dialled, yield);
+  if (error) return fault(error, true, flow);
+  return dialled;
 }
 
 error_code Socks5Client::reach(Attempt& attempt, asio::yield_context yield) {
-  error_code error;
-  const auto found = attempt.resolver.async_resolve(proxy_.host, std::to_string(proxy_.port), yield[error]);
-  for (const auto& entry : found) {
-    // Opening a socket that was closed on purpose would undo that.
-    if (attempt.stopped) return asio::error::operation_aborted;
-    attempt.socket.close(error);
-    attempt.socket.open(entry.endpoint().protocol(), error);
-    if (error) continue;
-    io::prepare(attempt.socket.native_handle());
-    attempt.socket.async_connect(entry.endpoint(), yield[error]);
-    if (!error || error == asio::error::operation_aborted) break;
+  auto socket = attempt.dial.connect(yield);
+  if (!socket) return socket.error();
+  if (attempt.stopped) return asio::error::timed_out;
+  attempt.socket = std::move(*socket);
+  return {};
+}
+
+// Nothing in the answer concerns a destination, so who does not give it is at fault, and any other address may.
+error_code Socks5Client::greet(const std::shared_ptr<Attempt>& attempt, const std::string& greeting,
+                               asio::yield_context yield) {
+  for (;;) {
+    error_code error;
+    asio::async_write(attempt->socket, asio::buffer(greeting), yield[error]);
+    const auto limit = attempt->dial.others_left() ? std::min(silence_limit, timeout_ / 2) : core::Duration::zero();
+    if (!error) error = await_answer(attempt, limit, yield);
+    if (!error) break;
+    if (attempt->stopped || error == asio::error::operation_aborted || !attempt->dial.others_left()) return error;
+    const auto failure = move_on(attempt, yield);
+    if (!failure) continue;
+    if (!attempt->silent || attempt->stopped || failure == asio::error::operation_aborted)
+      return attempt->silent ? failure : error;
+    // No other can be reached: this one may only be slow.
+    error = await_answer(attempt, core::Duration::zero(), yield);
+    if (error) return error;
+    break;
   }
+  for (const auto& suspect : attempt->suspects) attempt->dial.fails(suspect);
+  attempt->dial.serves();
+  return {};
+}
+
+/// Until the first byte has come, for at most `limit` unless that is zero. Sets attempt->silent.
+error_code Socks5Client::await_answer(const std::shared_ptr<Attempt>& attempt, core::Duration limit,
+                                      asio::yield_context yield) {
+  attempt->silent = false;
+  std::optional<Deadline> deadline;
+  if (limit > core::Duration::zero()) {
+    deadline.emplace(context_, limit, [attempt] {
+      attempt->silent = true;
+      error_code ignored;
+      attempt->socket.cancel(ignored);
+    });
+  }
+  error_code error;
+  attempt->socket.async_wait(tcp::socket::wait_read, yield[error]);
+  if (attempt->silent && yield.cancelled() == asio::cancellation_type::none) return asio::error::timed_out;
+  if (error) return error;
+  char first = 0;
+  attempt->socket.receive(asio::buffer(&first, 1), tcp::socket::message_peek, error);
   return error;
 }
 
+/// To another address, if one can be reached; else the connection stays.
+error_code Socks5Client::move_on(const std::shared_ptr<Attempt>& attempt, asio::yield_context yield) {
+  const auto suspect = attempt->dial.reached();
+  Deadline deadline(context_, std::min(silence_limit, timeout_ / 2), [attempt] { attempt->dial.stop(); });
+  auto socket = attempt->dial.connect(yield);
+  if (!socket) return socket.error();
+  if (attempt->stopped) return asio::error::timed_out;
+  attempt->suspects.push_back(suspect);
+  attempt->socket = std::move(*socket);
+  return {};
+}
+
 // Reads exactly what the handshake wants: the next byte belongs to the application.
-error_code Socks5Client::converse(Attempt& attempt, Socks5Handshake& handshake, asio::yield_context yield) {
+error_code Socks5Client::converse(const std::shared_ptr<Attempt>& attempt_, Socks5Handshake& handshake,
+                                  asio::yield_context yield) {
+  auto& attempt = *attempt_;
   std::array<std::uint8_t, 512> buffer{};
-  error_code error;
-  while (handshake.running()) {
-    asio::async_write(attempt.socket, asio::buffer(handshake.to_send()), yield[error]);
+  error_code error = handshake.running() ? greet(attempt_, handshake.to_send(), yield) : error_code();
+  if (error == asio::error::eof || error == asio::error::connection_reset) return Socks5Error::closed_early;
+  if (error) return error;
+  for (bool greeted = true; handshake.running(); greeted = false) {
+    if (!greeted) asio::async_write(attempt.socket, asio::buffer(handshake.to_send()), yield[error]);
     if (error) return error;
     const auto part = asio::buffer(buffer, handshake.wanted());
     const auto count = asio::async_read(attempt.socket, part, yield[error]);
@@ -89,6 +157,19 @@ error_code Socks5Client::converse(Attempt& attempt, Socks5Handshake& handshake, 
     handshake.feed(core::ByteView(buffer).first(count));
   }
   return error;
+}
+
+/// A relay that has a name: its address, best of the family by which the proxy was reached.
+error_code Socks5Client::find_relay(Attempt& attempt, Dialled& dialled, const asio::yield_context& yield) {
+  auto& bound = dialled.bound;
+  if (bound.name.empty()) return {};
+  const auto found = dialler_->lookup().find(bound.name, attempt.wait, yield);
+  if (!found) return found.error();
+  const auto same_family = [&](const auto& address) { return address.is_v4() == attempt.dial.reached().is_v4(); };
+  const auto best = std::ranges::find_if(*found, same_family);
+  bound.endpoint.address = best == found->end() ? found->front() : *best;
+  bound.name.clear();
+  return {};
 }
 
 error_code Socks5Client::fault(error_code error, bool reached, const std::string& flow) {

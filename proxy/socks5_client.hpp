@@ -10,6 +10,7 @@
 #include "common/core/datagram_queue.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
+#include "proxy/host_dialler.hpp"
 #include "proxy/socks5_handshake.hpp"
 
 namespace tfunnel::proxy {
@@ -25,13 +26,18 @@ struct Socks5Proxy {
 
 class Socks5Client {
  public:
-  /// `timeout` is for all of connecting and handshake. `log` must outlive the io_context's last handler.
-  Socks5Client(asio::io_context& context, Socks5Proxy proxy, core::Duration timeout, const io::Log& log)
-      : context_(context), proxy_(std::move(proxy)), timeout_(timeout), log_(log) {}
+  /// If the proxy has other addresses, one that does not answer the greeting within this time (or half the timeout, if
+  /// shorter) is left as soon as another can be reached.
+  static constexpr core::Duration silence_limit = std::chrono::seconds(5);
+
+  /// `timeout` is for all of connecting and handshake. `log` must outlive the io_context's last handler, and so must
+  /// this. Without a `dialler` it has one of its own.
+  Socks5Client(asio::io_context& context, Socks5Proxy proxy, core::Duration timeout, const io::Log& log,
+               std::shared_ptr<HostDialler> dialler = nullptr);
 
   struct Dialled {
     tcp::socket socket;   // behind the handshake's last byte
-    Socks5Address bound;  // what the proxy bound
+    Socks5Address bound;  // what the proxy bound; of a UDP relay that has a name, the address
   };
   /// Runs inside a coroutine. Errors: a core::Reason (io::error_of), and a line in the log that says what the proxy
   /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line. An answer after which it asks
@@ -42,7 +48,11 @@ class Socks5Client {
  private:
   struct Attempt;
   error_code reach(Attempt& attempt, asio::yield_context yield);
-  error_code converse(Attempt& attempt, Socks5Handshake& handshake, asio::yield_context yield);
+  error_code greet(const std::shared_ptr<Attempt>& attempt, const std::string& greeting, asio::yield_context yield);
+  error_code await_answer(const std::shared_ptr<Attempt>& attempt, core::Duration limit, asio::yield_context yield);
+  error_code move_on(const std::shared_ptr<Attempt>& attempt, asio::yield_context yield);
+  error_code converse(const std::shared_ptr<Attempt>& attempt, Socks5Handshake& handshake, asio::yield_context yield);
+  error_code find_relay(Attempt& attempt, Dialled& dialled, const asio::yield_context& yield);
   /// Logs what went wrong and gives what the application shall learn.
   error_code fault(error_code error, bool reached, const std::string& flow);
   void log_failure(io::LogLevel level, const std::string& what, const std::string& flow);
@@ -51,6 +61,7 @@ class Socks5Client {
   Socks5Proxy proxy_;
   core::Duration timeout_;
   const io::Log& log_;
+  std::shared_ptr<HostDialler> dialler_;
 };
 
 }  // namespace tfunnel::proxy

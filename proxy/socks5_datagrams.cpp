@@ -126,7 +126,6 @@ void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
 error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
   error_code error;
   auto relay = dialled.bound.endpoint;
-  if (!dialled.bound.name.empty()) return asio::error::address_family_not_supported;
   const auto unspecified = io::to_asio(relay.address).is_unspecified();
   if (unspecified) relay.address = io::from_asio(dialled.socket.remote_endpoint(error)).address;
   if (error) return error;

@@ -76,13 +76,13 @@ class TlsConnection final : public ProxyConnection {
     return std::move(pair->first);
   }
 
-  void expire() override {
-    ProxyConnection::expire();
+ private:
+  void cancel_wait() override {
+    ProxyConnection::cancel_wait();
     error_code ignored;
     if (session_) session_->socket().cancel(ignored);
   }
 
- private:
   error_code wait_for(tcp::socket::wait_type kind, const asio::yield_context& yield) {
     if (const auto error = verdict({})) return error;
     error_code error;

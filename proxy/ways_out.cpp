@@ -12,6 +12,7 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
     : timeout_(app::seconds(wishes.options.connect_timeout)),
       exceptions_(wishes.upstream.http.exceptions),
       batches_(context),
+      dialler_(std::make_shared<HostDialler>(context)),
       to_loopback_(context, timeout_),
       direct_(context, timeout_, wishes.binding),
       refused_(exceptions_, log),
@@ -24,14 +25,15 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
 }
 
 void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log) {
-  const HttpConnectEgress::Settings settings{upstream.http.proxies, timeout_, upstream.tls, gssapi_contexts()};
+  const HttpConnectEgress::Settings settings{upstream.http.proxies, timeout_, upstream.tls, gssapi_contexts(),
+                                             dialler_};
   upstream_ = std::make_unique<HttpConnectEgress>(context, settings, log);
   choice_ = std::make_unique<EgressChoice>(exceptions_, direct_, *upstream_);
   around_.detour = &refused_;
 }
 
 void WaysOut::go_through_socks5(asio::io_context& context, const Wishes& wishes, const io::Log& log) {
-  socks5_client_ = std::make_unique<Socks5Client>(context, *wishes.upstream.socks5, timeout_, log);
+  socks5_client_ = std::make_unique<Socks5Client>(context, *wishes.upstream.socks5, timeout_, log, dialler_);
   upstream_ = std::make_unique<Socks5Egress>(*socks5_client_);
   datagrams_ = std::make_unique<Socks5Datagrams>(around_, *socks5_client_);
 }

@@ -6,6 +6,7 @@
 
 #include "proxy/egress_direct.hpp"
 #include "proxy/egress_loopback.hpp"
+#include "proxy/host_dialler.hpp"
 #include "proxy/name_services.hpp"
 #include "proxy/proxy_app.hpp"
 #include "proxy/socks5_client.hpp"
@@ -39,6 +40,7 @@ class WaysOut {
   core::Duration timeout_;
   NoProxy exceptions_;
   UdpBatches batches_;
+  std::shared_ptr<HostDialler> dialler_;
   DirectEgress to_loopback_;
   DirectEgress direct_;
   UdpRefused refused_;

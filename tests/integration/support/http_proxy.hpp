@@ -28,6 +28,7 @@ class ProxyPeer {
 
 class ScriptedProxy {
  public:
+  explicit ScriptedProxy(const char* address = "127.0.0.1", std::uint16_t port = 0) : server_(512, address, port) {}
   ProxyPeer accept() { return ProxyPeer(server_.accept()); }
   [[nodiscard]] proxy::ProxyUrl url() const;
   [[nodiscard]] const Server& server() const { return server_; }

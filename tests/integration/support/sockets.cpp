@@ -145,10 +145,10 @@ core::Endpoint Socket::local() const {
   return {*core::Address::from_wire(bytes), ntohs(in.sin6_port)};
 }
 
-Socket bound_socket(int type, const char* address) {
-  const auto any_port = endpoint(address, 0);
-  Socket socket(::socket(any_port.address.is_v4() ? AF_INET : AF_INET6, type, 0));
-  auto name = system_address(any_port);
+Socket bound_socket(int type, const char* address, std::uint16_t port) {
+  const auto wanted = endpoint(address, port);
+  Socket socket(::socket(wanted.address.is_v4() ? AF_INET : AF_INET6, type, 0));
+  auto name = system_address(wanted);
   EXPECT_EQ(::bind(socket.fd(), name.get(), name.size), 0) << std::strerror(errno);
   return socket;
 }
@@ -161,7 +161,8 @@ bool connect(Socket& socket, const core::Endpoint& to, bool wait) {
 
 core::Endpoint closed_endpoint(int type, const char* address) { return bound_socket(type, address).local(); }
 
-Server::Server(int backlog, const char* address) : socket_(bound_socket(SOCK_STREAM, address)) {
+Server::Server(int backlog, const char* address, std::uint16_t port)
+    : socket_(bound_socket(SOCK_STREAM, address, port)) {
   EXPECT_EQ(::listen(socket_.fd(), backlog), 0);
 }
 
@@ -175,9 +176,9 @@ Socket Server::accept() {
 
 bool Server::called(milliseconds limit) const { return wait_for(socket_.fd(), POLLIN, limit); }
 
-BusyServer::BusyServer() {
+BusyServer::BusyServer(const char* address) : server_(0, address) {
   for (;;) {
-    auto socket = bound_socket(SOCK_STREAM);
+    auto socket = bound_socket(SOCK_STREAM, address);
     connect(socket, endpoint(), false);
     if (!wait_for(socket.fd(), POLLOUT, milliseconds(100))) return;
     queued_.push_back(std::move(socket));

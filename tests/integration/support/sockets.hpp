@@ -50,10 +50,10 @@ class Socket {
   int fd_ = -1;
 };
 
-/// A listener on the loopback; `backlog` as in listen(2).
+/// A listener on the loopback; `backlog` as in listen(2), `port` 0 is any.
 class Server {
  public:
-  explicit Server(int backlog = 512, const char* address = "127.0.0.1");
+  explicit Server(int backlog = 512, const char* address = "127.0.0.1", std::uint16_t port = 0);
   /// Fails the test if nobody comes.
   Socket accept();
   /// True if a connection waits to be accepted.
@@ -67,19 +67,19 @@ class Server {
 /// A listener whose queue is full: the system lets further connections wait.
 class BusyServer {
  public:
-  BusyServer();
+  explicit BusyServer(const char* address = "127.0.0.1");
   /// Takes the connections that fill the queue.
   void make_room();
   Socket accept() { return server_.accept(); }
   [[nodiscard]] core::Endpoint endpoint() const { return server_.endpoint(); }
 
  private:
-  Server server_{0};
+  Server server_;
   std::vector<Socket> queued_;
 };
 
 /// A socket bound to a loopback port of its own, not connected yet.
-Socket bound_socket(int type, const char* address = "127.0.0.1");
+Socket bound_socket(int type, const char* address = "127.0.0.1", std::uint16_t port = 0);
 bool connect(Socket& socket, const core::Endpoint& to, bool wait = true);
 /// An endpoint of the loopback where nobody listens.
 core::Endpoint closed_endpoint(int type, const char* address = "127.0.0.1");

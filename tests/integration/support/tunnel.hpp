@@ -75,6 +75,8 @@ class Tunnel {
     proxy::InterceptorFactory* interceptors = nullptr;
     proxy::AccessOptions access = allow_loopback();
     std::optional<proxy::Socks5Proxy> socks5 = {};
+    /// By which the SOCKS5 proxy's name is looked up; null: this host's own look-ups.
+    std::function<std::shared_ptr<proxy::HostDialler>(asio::io_context&)> dialler = {};
     /// The same as `upstream`, made and owned by the tunnel.
     std::function<std::unique_ptr<proxy::Egress>(asio::io_context&, const io::Log&)> egress = {};
     std::function<std::unique_ptr<proxy::DatagramDetour>(const io::Log&)> detour = {};
