@@ -4,6 +4,7 @@
 
 #include "client/capture/capture.hpp"
 #include "client/links/link_guard.hpp"
+#include "client/routed_sets.hpp"
 #include "client/via_client.hpp"
 #include "common/app/tunnel.hpp"
 #include "common/io/local_address_linux.hpp"
@@ -55,6 +56,9 @@ io::ExitStatus serve_via(const app::CommonOptions& common, const ClientOptions& 
   hooks.is_local = io::is_local_address;
   hooks.name = "tfunnel client";
   hooks.terminal_owner = ::getpgrp();
+  hooks.apply_reach = [](io::Descriptor, const io::Log& log) {
+    return [sets = RoutedSets(log)](const core::Reach& reach) { sets.apply(reach); };
+  };
   return run_via(common, options.link, Command::shell(options.link.via), hooks);
 }
 
@@ -70,7 +74,12 @@ io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions&
       log);
   // The tunnel owns the session, which lives as long as the event loop.
   link = {std::shared_ptr<void>(), &tunnel.connect(nullptr)};
-  link->on_ready = [&] { capture.set_mode(CaptureMode::serve); };
+  const RoutedSets sets(log);
+  link->on_ready = [&] {
+    sets.apply(link->reach());
+    capture.set_mode(CaptureMode::serve);
+  };
+  link->on_reach_change = [&] { sets.apply(link->reach()); };
   link->on_asked_to_drain = [&] { capture.set_mode(CaptureMode::wait); };
   tunnel.on_ending([&](bool linked) {
     if (!linked) capture.set_mode(CaptureMode::wait);

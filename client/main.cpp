@@ -6,6 +6,7 @@
 #include "client/run/run_options.hpp"
 #include "common/app/arguments.hpp"
 #include "common/app/main_guard.hpp"
+#include "common/io/reach_linux.hpp"
 #include "proxy/preserve_source_linux.hpp"
 #include "proxy/proxy_app.hpp"
 
@@ -28,9 +29,12 @@ void print_help(const tfunnel::app::po::options_description& description) {
 
 ExitStatus run_as_proxy(const tfunnel::app::CommonOptions& common, const tfunnel::proxy::ProxyOptions& options,
                         bool preserve_source) {
-  if (!preserve_source) return run_proxy(common, options);
+  tfunnel::proxy::ProxyExtensions extensions;
+  extensions.reach = tfunnel::io::routed_networks;
+  if (!preserve_source) return run_proxy(common, options, extensions);
   tfunnel::proxy::TransparentBinding binding;
-  return run_proxy(common, options, {.binding = &binding});
+  extensions.binding = &binding;
+  return run_proxy(common, options, extensions);
 }
 
 // Who gives the client an option of the proxy's would wait in vain for its effect. A file that --config names may

@@ -49,7 +49,8 @@ class ViaClient {
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         links_(context_, group_settings(common, options, command, hooks),
                {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); },
-                [this] { ending_.look_soon(); }, [this](const core::Drain::Facts& left) { on_cut(left); }},
+                [this] { ending_.look_soon(); }, [this](const core::Drain::Facts& left) { on_cut(left); },
+                [this](const core::Reach& reach) { on_reach(reach); }},
                log_),
         network_(context_, [this](const char* what) { network_changed(what); }),
         ending_(context_, ending_terms(common, hooks),
@@ -69,8 +70,10 @@ class ViaClient {
   io::ExitStatus run() {
     wait_for_signal();
     links_.start();
+    auto sockets = hooks_.sockets();
+    if (hooks_.apply_reach) apply_reach_ = hooks_.apply_reach(std::move(sockets.routes), log_);
     capture_.emplace(
-        context_, hooks_.sockets(), [this] { return links_.choose(); }, hooks_.is_local, log_);
+        context_, std::move(sockets), [this] { return links_.choose(); }, hooks_.is_local, log_);
     network_.start();
     context_.run();
     return status_;
@@ -84,6 +87,10 @@ class ViaClient {
     was_ready_ = true;
     links_.silence();
     hooks_.on_ready();
+  }
+
+  void on_reach(const core::Reach& reach) {
+    if (apply_reach_) apply_reach_(reach);
   }
 
   void wait_for_signal() {
@@ -130,6 +137,8 @@ class ViaClient {
 
   void network_changed(const char* what) {
     log_.debug(what);
+    // Rules may have been made anew.
+    links_.tell_reach();
     links_.nudge();
   }
 
@@ -148,6 +157,7 @@ class ViaClient {
   LinkGroup links_;
   NetworkWatch network_;
   std::optional<Capture> capture_;
+  std::function<void(const core::Reach&)> apply_reach_;
   app::Ending ending_;
   std::string why_;
   bool was_ready_ = false;

@@ -9,6 +9,7 @@
 #include "client/capture/link_choice.hpp"
 #include "client/links/child_process.hpp"
 #include "client/links/link_options.hpp"
+#include "common/core/reach.hpp"
 
 namespace tfunnel::client {
 
@@ -21,6 +22,9 @@ struct ViaHooks {
   /// Called once: a link is up, connections are taken, and no command asks anything on the terminal, nor may from then
   /// on. May be empty.
   std::function<void()> on_ready;
+  /// Where the far end has routes to is known, or has changed: before on_ready, and whenever it does later. May be
+  /// empty. `routes` is what came with the sockets. Gives who applies it.
+  std::function<std::function<void(const core::Reach&)>(io::Descriptor routes, const io::Log& log)> apply_reach;
   /// When the end is asked for, no application is left: all that they have sent counts, and nothing new comes. SIGTERM
   /// asks for the end, any other signal for an end at once.
   bool applications_are_gone = false;

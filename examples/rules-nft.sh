@@ -99,6 +99,20 @@ table inet tfunnel {
     meta mark set $capture_mark
   }
 
+  # Where the far end has routes to. tfunnel fills these when it is told, and again when that changes.
+  set routed4 { type ipv4_addr; flags interval; elements = { 0.0.0.0/0 } }
+  set routed6 { type ipv6_addr; flags interval; elements = { ::/0 } }
+
+  # What the far end's own kernel would refuse. A program here hears of it at once, and tries another address; an ICMPv6
+  # error does not reach a connect() that has just begun, a reset does.
+  chain refuse_unrouted {
+    ip daddr @routed4 return
+    ip6 daddr @routed6 return
+    meta nfproto ipv6 tcp flags & (fin | syn | rst | ack) == syn reject with tcp reset
+    tcp flags & (fin | syn | rst | ack) == syn reject with icmpx type no-route
+    meta l4proto udp reject with icmpx type no-route
+  }
+
   # An answer goes the way the question came, and so does what a server sends later on.
   chain choose_new_udp {
     ip daddr . ip saddr . udp sport @served4 update @served4 { ip daddr . ip saddr . udp sport } return
@@ -122,6 +136,7 @@ table inet tfunnel {
     meta l4proto { icmp, ipv6-icmp } goto choose_errors
     $(excluded_ports)
     $(sent_here)
+    meta mark $capture_mark jump refuse_unrouted
   }
 
   chain prerouting {

@@ -72,18 +72,6 @@ bool is_explicit(const AccessRule& rule, const Guarded& guard) {
 
 }  // namespace
 
-bool Network::contains(const core::Address& address) const {
-  if (address.is_v4() != first.is_v4()) return false;
-  const auto& ours = first.bytes();
-  const auto& theirs = address.bytes();
-  const auto whole = bits / 8;
-  if (!std::equal(ours.begin(), ours.begin() + whole, theirs.begin())) return false;
-  const auto rest = bits % 8;
-  return rest == 0 || (ours[whole] ^ theirs[whole]) >> (8 - rest) == 0;
-}
-
-bool Network::within(const Network& other) const { return bits >= other.bits && other.contains(first); }
-
 bool AccessRule::covers(const core::Address& address, std::uint16_t port) const {
   if (network && !network->contains(address)) return false;
   return ports.empty() ||

@@ -6,19 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/address.hpp"
+#include "common/core/network.hpp"
 
 namespace tfunnel::proxy {
 
-/// A range of addresses of one family.
-struct Network {
-  core::Address first;  // all bits beyond the prefix are 0
-  unsigned bits = 0;    // of the 16-byte form: an IPv4 /8 is 104
-
-  [[nodiscard]] bool contains(const core::Address& address) const;
-  /// Is every address of this network in `other` as well?
-  [[nodiscard]] bool within(const Network& other) const;
-};
+using core::Network;
 
 /// One --allow or --deny.
 struct AccessRule {

@@ -1,6 +1,7 @@
 #include "proxy/dns_ends.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "common/io/errors.hpp"
@@ -10,8 +11,8 @@ namespace tfunnel::proxy {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-// What a question costs that is being looked up, beside its copies: a coroutine and a socket.
-constexpr std::size_t question_cost = 10U << 10;
+// What a question costs that is being looked up, beside its copies: a socket, a timer, and its places in tables.
+constexpr std::size_t question_cost = 3U << 10;
 }  // namespace
 
 void DnsEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
@@ -29,16 +30,37 @@ void DnsEnd::ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteVi
     ++mux_.counters().datagrams_dropped;
     return;
   }
+  if (is_asked(peer, query)) return upstream.ask_again({query.begin(), query.end()});
   core::Charge charge(mux_.budget().services());
   if (!charge.resize(question_cost + 4 * query.size())) {
     return on_no_answer(peer, {query.begin(), query.end()}, asio::error::no_buffer_space);
   }
   const auto question = std::make_shared<Question>(Question{peer, {query.begin(), query.end()}, std::move(charge)});
-  // The flow may be over before the answer comes.
-  upstream.ask(peer, question->query, [weak = weak_from_this(), question](result<dns::Message> answer) {
-    const auto self = weak.lock();
-    if (self && !self->over()) self->on_answer(question->peer, question->query, std::move(answer));
+  waiting_.emplace(dns::id_of(query), question.get());
+  try {
+    // The flow may be over before the answer comes.
+    upstream.ask(peer, question->query, [weak = weak_from_this(), question](result<dns::Message> answer) {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->forget(*question);
+      if (!self->over()) self->on_answer(question->peer, question->query, std::move(answer));
+    });
+  } catch (const std::bad_alloc&) {
+    forget(*question);
+    throw;
+  }
+}
+
+bool DnsEnd::is_asked(const core::Endpoint& peer, core::ByteView query) const {
+  const auto [begin, end] = waiting_.equal_range(dns::id_of(query));
+  return std::any_of(begin, end, [&](const auto& entry) {
+    return entry.second->peer == peer && std::ranges::equal(entry.second->query, query);
   });
+}
+
+void DnsEnd::forget(const Question& question) {
+  const auto [begin, end] = waiting_.equal_range(dns::id_of(question.query));
+  waiting_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second == &question; }));
 }
 
 void DnsEnd::on_answer(const core::Endpoint& peer, const dns::Message& query, result<dns::Message> answer) {
@@ -50,13 +72,13 @@ void DnsEnd::on_answer(const core::Endpoint& peer, const dns::Message& query, re
   enqueue(now, peer, *answer);
 }
 
-// A resolver that cannot resolve says so. A server that cannot be reached is unreachable; what it did not say in time
-// is not said at all.
+// A resolver that cannot resolve says so. A server that cannot be reached is unreachable. What nobody said in time, and
+// what there is no room for here, is not said at all: who asks waits and asks again, as he would without us.
 void DnsEnd::on_no_answer(const core::Endpoint& peer, const dns::Message& query, error_code error) {
-  if (routes_.resolver_addresses.contains(peer.address)) {
-    enqueue(Clock::now(), peer, dns::failure(query, dns::Rcode::server_failure));
-  } else if (error == asio::error::timed_out || error == asio::error::no_buffer_space) {
+  if (is_silence(error)) {
     ++mux_.counters().datagrams_dropped;
+  } else if (routes_.resolver_addresses.contains(peer.address)) {
+    enqueue(Clock::now(), peer, dns::failure(query, dns::Rcode::server_failure));
   } else {
     mux_.datagram_error(*flow_, peer, io::reason_of(error));
   }

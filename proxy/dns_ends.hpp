@@ -1,6 +1,7 @@
 // UDP flows whose DNS queries are answered by us instead of passing as datagrams.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -48,6 +49,9 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
     core::Charge charge;
   };
   void ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteView query);
+  /// The same one, which waits already: an application asks again when it has waited for a while.
+  [[nodiscard]] bool is_asked(const core::Endpoint& peer, core::ByteView query) const;
+  void forget(const Question& question);
   void on_answer(const core::Endpoint& peer, const dns::Message& query, result<dns::Message> answer);
   void on_no_answer(const core::Endpoint& peer, const dns::Message& query, error_code error);
   void pass(const core::Endpoint& peer, core::ByteView payload);
@@ -64,6 +68,7 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
   static constexpr std::size_t most_asked = 16;
 
   const DnsRoutes& routes_;
+  std::multimap<std::uint16_t, const Question*> waiting_;  // by their ids; they live with those who answer them
   std::shared_ptr<core::FlowHandler> other_;
   std::vector<Asked> asked_;  // the last few, if names are learnt
 };

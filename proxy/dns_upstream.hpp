@@ -5,9 +5,17 @@
 
 #include "common/core/memory_budget.hpp"
 #include "common/io/asio.hpp"
+#include "common/io/errors.hpp"
 #include "proxy/dns_message.hpp"
 
 namespace tfunnel::proxy {
+
+/// Nobody has said anything in time, or there is no room here: who asks is told nothing then, and asks again, as he
+/// would without us. Any other error tells something of the server.
+inline bool is_silence(const error_code& error) {
+  const auto reason = io::reason_of(error);
+  return reason == core::Reason::timed_out || reason == core::Reason::resource_limit;
+}
 
 class DnsUpstream {
  public:
@@ -25,6 +33,8 @@ class DnsUpstream {
   /// Asks `server`. `done` is called exactly once, perhaps from within, and not after the io_context has stopped. The
   /// answer may be of any size. REQUIRES: dns::is_query(query).
   virtual void ask(const core::Endpoint& server, dns::Message query, Done done) = 0;
+  /// Who asked this has asked it again, and will get the one answer: it may be about time to ask another server.
+  virtual void ask_again(const dns::Message& query) { static_cast<void>(query); }
 };
 
 }  // namespace tfunnel::proxy

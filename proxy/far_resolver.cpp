@@ -1,11 +1,11 @@
 #include "proxy/far_resolver.hpp"
 
-#include <boost/context/fixedsize_stack.hpp>
+#include <algorithm>
 #include <new>
-#include <optional>
 #include <utility>
 
-#include "proxy/dns_over_udp.hpp"
+#include "proxy/dns_stream_session.hpp"
+#include "proxy/local_pair.hpp"
 
 namespace tfunnel::proxy {
 
@@ -13,121 +13,124 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t stack_size = 64U << 10;
-
 bool is_loopback(const core::Address& address) { return io::to_asio(address).is_loopback(); }
-
-/// The server could not do its work, which says nothing about the name.
-bool is_trouble(const dns::Message& answer) {
-  const auto rcode = dns::rcode_of(answer);
-  return rcode == dns::Rcode::server_failure || rcode == dns::Rcode::not_implemented || rcode == dns::Rcode::refused;
-}
 
 }  // namespace
 
-FarResolver::FarResolver(asio::io_context& context, Settings settings, Egress* way_out, DnsUpstream* stream,
-                         DescriptorReserve& reserve, const io::Log& log)
+FarResolver::FarResolver(asio::io_context& context, Settings settings, DnsUpstream* stream, DescriptorReserve& reserve,
+                         const io::Log& log)
     : context_(context),
       settings_(std::move(settings)),
-      way_out_(way_out),
       stream_(stream),
-      reserve_(reserve),
       log_(log),
-      direct_(context, settings_.timeout),
+      direct_(context, DnsOverStream::Limits().answer),
+      direct_stream_(context, direct_, log),
+      ports_(context, reserve),
       own_(settings_.resolv_conf) {}
 
-std::vector<core::Endpoint> FarResolver::servers() {
-  return order_.arrange(settings_.servers.empty() ? own_.current() : settings_.servers, Clock::now());
+void FarResolver::charge_to(core::MemoryBudget& memory) {
+  if (stream_ != nullptr) stream_->charge_to(memory);
+  direct_stream_.charge_to(memory);
+}
+
+// --dns means an order, which `rotate` would spoil.
+std::vector<core::Endpoint> FarResolver::servers(const dns::Message& query, By by) {
+  auto all = settings_.servers;
+  if (all.empty()) {
+    all = own_.current();
+    if (own_.options().rotate && !all.empty()) {
+      std::ranges::rotate(all, all.begin() + static_cast<std::ptrdiff_t>(rotation_++ % all.size()));
+    }
+  }
+  std::vector<core::Endpoint> once;
+  for (const auto& server : order_.arrange(all, Clock::now())) {
+    if (std::ranges::find(once, server) == once.end()) once.push_back(server);
+  }
+  if (by == By::stream) {
+    const auto first = truncated_.find(query, Clock::now());
+    if (first) std::ranges::stable_partition(once, [&](const auto& server) { return server == *first; });
+  }
+  return once;
 }
 
 // The loopback is this host's in any case.
 bool FarResolver::behind_way_out(const core::Endpoint& server) const {
-  return way_out_ != nullptr && !settings_.servers.empty() && !is_loopback(server.address);
+  return stream_ != nullptr && !settings_.servers.empty() && !is_loopback(server.address);
 }
 
-void FarResolver::ask(const core::Endpoint& /*server*/, dns::Message query, Done done) {
-  if (pending_ >= settings_.queries) return done(error_code(asio::error::no_buffer_space));
-  ++pending_;
+dns::Message FarResolver::key_of(const dns::Message& query, By by) {
+  auto key = query;
+  dns::set_id(key, static_cast<std::uint16_t>(by));
+  return key;
+}
+
+FarQuestion::Ways FarResolver::ways(By by) {
+  return {ports_,
+          [this, by](const core::Endpoint& server) -> DnsUpstream* {
+            if (behind_way_out(server)) return stream_;
+            return by == By::stream ? &direct_stream_ : nullptr;
+          },
+          [this](const core::Endpoint& server, error_code error) { failed(server, error); },
+          [this, by](FarQuestion& question) { over(question, by); }};
+}
+
+void FarResolver::ask(const dns::Message& query, By by, const Done& done) {
+  if (waiting_ >= settings_.queries) return done(error_code(asio::error::no_buffer_space));
+  const auto key = key_of(query, by);
+  const auto same = questions_.find(key);
+  if (same != questions_.end()) {
+    same->second->wait(dns::id_of(query), done);
+    ++waiting_;
+    return;
+  }
+  const auto all = servers(query, by);
+  if (all.empty()) return done(error_code(asio::error::host_not_found));
+  const auto question = std::make_shared<FarQuestion>(context_, ways(by), Inquiry(all, own_.options()), query);
+  question->wait(dns::id_of(query), done);
+  questions_.emplace(key, question);
+  ++waiting_;
   try {
-    resolve_in_coroutine(std::move(query), std::move(done));
+    question->start();
   } catch (const std::bad_alloc&) {
-    --pending_;
+    // Unless it was over already.
+    waiting_ -= questions_.erase(key);
     throw;
   }
 }
 
-void FarResolver::resolve_in_coroutine(dns::Message query, Done done) {
-  const auto outcome = std::make_shared<result<dns::Message>>(error_code(asio::error::fault));
-  asio::spawn(
-      context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
-      [this, query = std::move(query), outcome](asio::yield_context yield) { *outcome = resolve(query, yield); },
-      [this, outcome, done = std::move(done)](const std::exception_ptr& /*failure*/) {
-        // After an exception the outcome is still the fault that it started as.
-        --pending_;
-        done(std::move(*outcome));
-      });
+void FarResolver::ask_again(const dns::Message& query) {
+  const auto found = questions_.find(key_of(query, By::datagram));
+  if (found == questions_.end()) return;
+  const auto question = found->second;
+  question->hurry();
 }
 
-result<dns::Message> FarResolver::resolve(const dns::Message& query, const asio::yield_context& yield) {
-  error_code last = asio::error::host_not_found;
-  std::optional<dns::Message> trouble;
-  for (const auto& server : servers()) {
-    auto answer = ask_one(server, query, yield);
-    if (!answer) {
-      failed(server, last = answer.error());
-      continue;
+void FarResolver::over(FarQuestion& question, By by) {
+  const auto& inquiry = question.inquiry();
+  if (inquiry.outcome()) {
+    const auto& answer = *inquiry.outcome();
+    order_.worked(inquiry.answerer());
+    if (by == By::datagram && dns::is_truncated(answer)) {
+      truncated_.note(question.query(), inquiry.answerer(), Clock::now());
     }
-    order_.worked(server);
-    if (!is_trouble(*answer)) return answer;
-    if (!trouble) trouble = std::move(*answer);
   }
-  if (trouble) return std::move(*trouble);
-  return last;
-}
-
-result<dns::Message> FarResolver::ask_one(const core::Endpoint& server, const dns::Message& query,
-                                          const asio::yield_context& yield) {
-  if (behind_way_out(server) && stream_ != nullptr) return ask_stream(server, query, yield);
-  reserve_.refill();
-  auto answer = ask_over_udp(context_, server, query, settings_.timeout, yield);
-  if (!answer && reserve_.relieve(answer.error())) {
-    answer = ask_over_udp(context_, server, query, settings_.timeout, yield);
-  }
-  return answer;
-}
-
-// Waits in a coroutine for what comes as a callback.
-result<dns::Message> FarResolver::ask_stream(const core::Endpoint& server, const dns::Message& query,
-                                             const asio::yield_context& yield) {
-  struct Wait {
-    explicit Wait(asio::io_context& context) : timer(context, asio::steady_timer::time_point::max()) {}
-    asio::steady_timer timer;
-    std::optional<result<dns::Message>> answer;
-  };
-  const auto wait = std::make_shared<Wait>(context_);
-  stream_->ask(server, query, [wait](result<dns::Message> answer) {
-    wait->answer = std::move(answer);
-    wait->timer.cancel();
-  });
-  error_code ignored;
-  if (!wait->answer) wait->timer.async_wait(yield[ignored]);
-  if (!wait->answer) return error_code(asio::error::operation_aborted);
-  return std::move(*wait->answer);
+  const auto found = questions_.find(key_of(question.query(), by));
+  const auto kept = std::move(found->second);
+  questions_.erase(found);
+  waiting_ -= kept->waiting();
+  kept->tell();
 }
 
 result<tcp::socket> FarResolver::connect(const Target& asked, asio::yield_context yield) {
-  error_code last = asio::error::host_unreachable;
-  for (const auto& server : servers()) {
-    const Target target{asked.source, server, {}, asked.memory};
-    auto socket = behind_way_out(server) ? way_out_->connect(target, yield) : direct_.connect(target, yield);
-    if (socket) {
-      order_.worked(server);
-      return socket;
-    }
-    if (yield.cancelled() != asio::cancellation_type::none) return error_code(asio::error::operation_aborted);
-    failed(server, last = socket.error());
-  }
-  return last;
+  auto charge = charge_for(asked, DnsStreamSession::cost);
+  if (!charge) return error_code(asio::error::no_buffer_space);
+  auto pair = make_local_pair(context_, yield);
+  if (!pair) return pair.error();
+  const auto session = std::make_shared<DnsStreamSession>(
+      std::move(pair->second), [this](const dns::Message& query, const Done& done) { ask_over_stream(query, done); },
+      std::move(*charge));
+  session->start();
+  return std::move(pair->first);
 }
 
 void FarResolver::failed(const core::Endpoint& server, error_code error) {

@@ -7,8 +7,7 @@ NameServices::NameServices(asio::io_context& context, const WayOut& way_out, con
     : learns_(way_out.is_upstream && options.mode() != NameMode::never),
       namer_(context, names_, {.mode = options.mode()}),
       stream_(context, way_out.streams, log),
-      resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &way_out.streams : nullptr,
-                way_out.is_upstream ? &stream_ : nullptr, reserve, log),
+      resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &stream_ : nullptr, reserve, log),
       resolver_egress_(options.resolver(), resolver_, way_out.streams),
       ends_(routes(way_out, options)) {
   egress_ = &resolver_egress_;

@@ -3,7 +3,10 @@
 #include <ares.h>
 #include <sys/socket.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string_view>
 
 #include "proxy/dns_message.hpp"
@@ -44,6 +47,14 @@ std::vector<core::Endpoint> read_servers(std::string path) {
   return servers;
 }
 
+ResolvOptions read_options(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  auto options = parse_resolv_options(text.view());
+  if (const char* words = std::getenv("RES_OPTIONS")) options.apply(words);
+  return options;
+}
+
 }  // namespace
 
 Nameservers::Version Nameservers::version() const {
@@ -54,14 +65,23 @@ Nameservers::Version Nameservers::version() const {
   return version;
 }
 
-const std::vector<core::Endpoint>& Nameservers::current() {
+void Nameservers::refresh() {
   const auto now = version();
-  if (!read_ || now != version_) {
-    servers_ = read_servers(path_);
-    version_ = now;
-    read_ = true;
-  }
+  if (read_ && now == version_) return;
+  servers_ = read_servers(path_);
+  options_ = read_options(path_);
+  version_ = now;
+  read_ = true;
+}
+
+const std::vector<core::Endpoint>& Nameservers::current() {
+  refresh();
   return servers_;
+}
+
+const ResolvOptions& Nameservers::options() {
+  refresh();
+  return options_;
 }
 
 }  // namespace tfunnel::proxy

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/core/address.hpp"
+#include "proxy/resolv_options.hpp"
 
 namespace tfunnel::proxy {
 
@@ -18,8 +19,11 @@ class Nameservers {
 
   /// In the file's order. Costs two system calls while the file stays as it is.
   const std::vector<core::Endpoint>& current();
+  /// How they want to be asked: the file's options and those of RES_OPTIONS. Costs as much.
+  const ResolvOptions& options();
 
  private:
+  void refresh();
   struct Version {
     std::filesystem::file_time_type changed;
     std::uintmax_t size = 0;
@@ -31,6 +35,7 @@ class Nameservers {
   bool read_ = false;
   Version version_;
   std::vector<core::Endpoint> servers_;
+  ResolvOptions options_;
 };
 
 }  // namespace tfunnel::proxy

@@ -1,11 +1,13 @@
 #include "proxy/proxy_app.hpp"
 
 #include <cstdlib>
+#include <optional>
 
 #include "common/app/tunnel.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
+#include "proxy/reach_by_addresses.hpp"
 #include "proxy/ways_out.hpp"
 
 namespace tfunnel::proxy {
@@ -23,6 +25,13 @@ NameOptions names_within(const ProxyOptions& options) {
 io::Log log_for(const app::CommonOptions& common, const ProxyExtensions& extensions) {
   const std::string name = "tfunnel proxy";
   return extensions.log != nullptr ? extensions.log->named(name) : io::Log(common.level(), common.format(), name);
+}
+
+// Addresses that are answered here, whether or not there is a route to them.
+std::set<core::Address> virtual_addresses(const ProxyOptions& options) {
+  auto all = options.names.resolver();
+  if (options.access.loopback.offered) all.insert({options.access.loopback.v4, options.access.loopback.v6});
+  return all;
 }
 
 }  // namespace
@@ -65,6 +74,12 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   reserve.serve(session.mux());
   acceptor.serve(session.mux());
   dialer.serve(session.mux(), session.data_path());
+  std::optional<ReachWatch> reach;
+  // An upstream has routes of its own, which nobody tells.
+  if (!ways_out.way_out().is_upstream) {
+    reach.emplace(context, extensions.reach ? extensions.reach : reach_by_addresses, virtual_addresses(options),
+                  session.mux());
+  }
   return tunnel.run();
 }
 

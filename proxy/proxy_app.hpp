@@ -6,6 +6,7 @@
 #include "proxy/http_proxy_options.hpp"
 #include "proxy/interceptor.hpp"
 #include "proxy/name_options.hpp"
+#include "proxy/reach_watch.hpp"
 #include "proxy/socks5_options.hpp"
 #include "proxy/source_binding.hpp"
 
@@ -29,6 +30,7 @@ struct ProxyExtensions {
   SourceBinding* binding = nullptr;  // servers see the application's own address
   InterceptorFactory* interceptors = nullptr;
   const io::Log* log = nullptr;  // to log to, under the proxy's own name
+  ReachWatch::Look reach;        // where this host has routes to; empty: what any POSIX system tells
 };
 
 /// Serves the link on standard input and output until it ends.

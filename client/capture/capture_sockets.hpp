@@ -18,6 +18,8 @@ struct CaptureSockets {
   io::Descriptor raw_v6;
   // For ICMPv6 "packet too big"; closed as well where there is a loopback and nothing else.
   io::Descriptor too_big;
+  // To change where applications find routes to (rtnetlink(7)); closed where that is nothing of ours.
+  io::Descriptor routes;
 };
 
 /// Transparent sockets on each port in both families, raw ones for the answers. `mark` is the fwmark of what they

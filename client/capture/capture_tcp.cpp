@@ -108,6 +108,9 @@ void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket sock
     log_.about_flow(io::LogLevel::warning,
                     "refused a connection made straight to the capture port: it would come back for ever",
                     {{"flow", request.text()}});
+  } else if (link && link->reach().excludes(request.destination.address)) {
+    log_.about_flow(io::LogLevel::info, "refused: network unreachable, the far end has no route there",
+                    {{"flow", request.text()}});
   } else if (link) {
     open(link, request, std::move(socket));
   } else {

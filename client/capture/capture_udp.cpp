@@ -93,6 +93,9 @@ void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::
   } else if (mode_ == CaptureMode::refuse) {
     sender_.deliver_error(destination, source, core::Reason::network_unreachable);
   } else if (auto* end = source_for(now, source)) {
+    // As the far end's own kernel would say it.
+    if (end->excludes(destination.address))
+      return sender_.deliver_error(destination, source, core::Reason::network_unreachable);
     end->captured(now, destination, payload);
   }
 }

@@ -29,6 +29,8 @@ class UdpSource final : public io::DatagramEnd {
   void captured(core::Time now, const core::Endpoint& destination, core::ByteView payload) {
     enqueue(now, destination, payload);
   }
+  /// Its far end has no route to `address`.
+  [[nodiscard]] bool excludes(const core::Address& address) const { return link_->reach().excludes(address); }
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   void on_datagram_error(const core::Endpoint& peer, core::Reason reason) override;
 

@@ -21,7 +21,8 @@ SupervisedLink::Events LinkGroup::events_of(std::size_t number) {
           [this, number](const auto& failure) { on_failed(members_[number], failure); },
           [this, number] { on_stopped(members_[number]); },
           [this] { events_.on_progress(); },
-          [this](const auto& left) { events_.on_cut(left); }};
+          [this](const auto& left) { events_.on_cut(left); },
+          [this] { tell_reach(); }};
 }
 
 void LinkGroup::start() {
@@ -76,7 +77,18 @@ void LinkGroup::on_up() {
   for (auto& member : members_) {
     if (std::exchange(member.failed, false)) member.link->retry();
   }
+  tell_reach();
   events_.on_mode(CaptureMode::serve);
+}
+
+// A link that goes takes nothing back: the same command is started again.
+void LinkGroup::tell_reach() {
+  std::optional<core::Reach> all;
+  for (const auto& member : members_) {
+    const auto session = member.link->session();
+    if (session) all = all ? all->with(session->reach()) : session->reach();
+  }
+  if (all) events_.on_reach(*all);
 }
 
 void LinkGroup::on_down() {

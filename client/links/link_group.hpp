@@ -31,6 +31,8 @@ class LinkGroup {
     std::function<void()> on_progress = [] {};
     /// A link was lost that was to end anyway, and with it this much.
     std::function<void(const core::Drain::Facts&)> on_cut = [](const auto&) {};
+    /// What can be reached over one link or the other, whenever one has come up (before on_mode) or told something new.
+    std::function<void(const core::Reach&)> on_reach = [](const auto&) {};
   };
 
   /// `log` must outlive it, and it the io_context's last handler.
@@ -45,6 +47,9 @@ class LinkGroup {
   void check_children();
   /// The network changed, or the machine slept.
   void nudge();
+
+  /// Calls Events::on_reach, if a link is up.
+  void tell_reach();
 
   /// See ChooseLink.
   [[nodiscard]] std::shared_ptr<io::Session> choose();

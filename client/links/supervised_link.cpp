@@ -84,6 +84,7 @@ void SupervisedLink::open_session() {
   session_->on_ready = [this] { on_ready(); };
   session_->on_asked_to_drain = [this] { events_.on_down(); };
   session_->on_progress = [this] { events_.on_progress(); };
+  session_->on_reach_change = [this] { events_.on_reach(); };
   // The channel is closed in any case, though flows that still drain may hold the session for long.
   session_->on_end = [this, &channel = live->channel](io::ExitStatus status, const std::string& why) {
     channel.close();

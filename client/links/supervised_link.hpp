@@ -46,6 +46,8 @@ class SupervisedLink {
     std::function<void()> on_progress;
     /// The link was lost when it was to end anyway, and with it this much.
     std::function<void(const core::Drain::Facts&)> on_cut;
+    /// The session's reach() has changed.
+    std::function<void()> on_reach;
   };
 
   /// `log` (of our own lines), `errors` (of the command's) and `loan` must outlive it, and it the io_context's last

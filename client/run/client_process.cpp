@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "client/run/capabilities.hpp"
+#include "client/run/namespace_routes.hpp"
 #include "client/run/network.hpp"
 #include "client/via_client.hpp"
 #include "common/app/main_guard.hpp"
@@ -81,6 +82,10 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
     hooks.terminal_owner = owner;
     hooks.sockets = [&sockets] { return receive_sockets(std::exchange(sockets, {})); };
     hooks.is_local = is_address_of_namespace;
+    hooks.apply_reach = [](io::Descriptor routes, const io::Log& log) {
+      const auto kept = std::make_shared<NamespaceRoutes>(std::move(routes), log);
+      return [kept](const core::Reach& reach) { kept->apply(reach); };
+    };
     hooks.on_ready = [&ready] {
       const char byte = 1;
       [[maybe_unused]] const auto written = ::write(ready.write.get(), &byte, 1);

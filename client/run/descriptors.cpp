@@ -25,6 +25,7 @@ struct Counts {
   std::uint8_t udp;
   std::uint8_t raw_v4;
   std::uint8_t raw_v6;
+  std::uint8_t routes;
 };
 
 struct Message {
@@ -47,6 +48,7 @@ std::vector<int> numbers(const CaptureSockets& sockets) {
   for (const auto& socket : sockets.udp) all.push_back(socket.get());
   if (sockets.raw_v4.is_open()) all.push_back(sockets.raw_v4.get());
   if (sockets.raw_v6.is_open()) all.push_back(sockets.raw_v6.get());
+  if (sockets.routes.is_open()) all.push_back(sockets.routes.get());
   return all;
 }
 
@@ -76,8 +78,12 @@ void close_standard_stream(int number) {
 
 void send_sockets(const io::Descriptor& to, const CaptureSockets& sockets) {
   const auto all = numbers(sockets);
-  Counts counts{sockets.ports.at(0), static_cast<std::uint8_t>(sockets.tcp.size()),
-                static_cast<std::uint8_t>(sockets.udp.size()), sockets.raw_v4.is_open(), sockets.raw_v6.is_open()};
+  Counts counts{sockets.ports.at(0),
+                static_cast<std::uint8_t>(sockets.tcp.size()),
+                static_cast<std::uint8_t>(sockets.udp.size()),
+                sockets.raw_v4.is_open(),
+                sockets.raw_v6.is_open(),
+                sockets.routes.is_open()};
   Message message(counts);
   message.header.msg_controllen = CMSG_SPACE(all.size() * sizeof(int));
   auto* rights = CMSG_FIRSTHDR(&message.header);
@@ -114,6 +120,7 @@ CaptureSockets receive_sockets(const io::Descriptor& from) {
   for (int i = 0; i < counts.udp; ++i) sockets.udp.push_back(take());
   if (counts.raw_v4 != 0) sockets.raw_v4 = take();
   if (counts.raw_v6 != 0) sockets.raw_v6 = take();
+  if (counts.routes != 0) sockets.routes = take();
   return sockets;
 }
 

@@ -16,6 +16,7 @@
 #include "client/run/capabilities.hpp"
 #include "client/run/id_map.hpp"
 #include "client/run/namespace_hint.hpp"
+#include "client/run/netlink.hpp"
 #include "client/run/network.hpp"
 #include "client/run/reaper.hpp"
 #include "common/app/options.hpp"
@@ -70,7 +71,9 @@ std::string set_up(const MountPlan& plan, int sockets, bool& ipv6) {
   ipv6 = set_up_network();
   {
     const io::Descriptor to(sockets);
-    send_sockets(to, open_capture_sockets({run_capture_port}, run_own_mark));
+    auto made = open_capture_sockets({run_capture_port}, run_own_mark);
+    made.routes = open_route_socket();
+    send_sockets(to, made);
   }
   std::string lines;
   for (const auto& warning : set_up_mounts(plan)) lines += warning + '\n';

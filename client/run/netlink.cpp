@@ -9,6 +9,8 @@
 
 #include <array>
 
+#include "common/io/errors.hpp"
+
 namespace tfunnel::client {
 
 namespace {
@@ -76,14 +78,26 @@ void Netlink::add_loopback_address(std::span<const std::uint8_t> address) {
   send(request);
 }
 
-void Netlink::add_default_route(std::span<const std::uint8_t> source) {
-  Request request("a default route", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+void Netlink::add_route(const core::Network& to, std::span<const std::uint8_t> source) {
+  change_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, to, source);
+}
+
+void Netlink::remove_route(const core::Network& to, std::span<const std::uint8_t> source) {
+  change_route(RTM_DELROUTE, 0, to, source);
+}
+
+void Netlink::change_route(std::uint16_t type, std::uint16_t flags, const core::Network& to,
+                           std::span<const std::uint8_t> source) {
+  Request request("a route", type, flags);
   auto& route = request.body<rtmsg>();
   route.rtm_family = family_of(source);
   route.rtm_table = RT_TABLE_MAIN;
   route.rtm_protocol = RTPROT_BOOT;
   route.rtm_scope = route.rtm_family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   route.rtm_type = RTN_UNICAST;
+  route.rtm_dst_len = static_cast<std::uint8_t>(to.prefix());
+  const auto address = to.first.wire();
+  if (to.prefix() > 0) request.add(RTA_DST, {reinterpret_cast<const std::uint8_t*>(address.data()), address.size()});
   request.add(RTA_OIF, loopback);
   request.add(RTA_PREFSRC, source);
   send(request);
@@ -109,6 +123,16 @@ void Netlink::deliver_locally(int family, std::uint32_t mark, std::uint32_t tabl
   request.add(RTA_TABLE, table);
   request.add(RTA_OIF, loopback);
   send(request);
+}
+
+io::Descriptor open_route_socket() {
+  io::Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  if (socket.is_open() && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return socket;
+  }
+  throw boost::system::system_error(io::last_error(), "a socket for routes");
 }
 
 }  // namespace tfunnel::client

@@ -21,7 +21,8 @@ constexpr std::uint32_t capture_mark = 1;
 constexpr std::uint32_t capture_table = 100;
 
 // 198.18.0.2 (RFC 2544) and fd00:7466::2 (RFC 4193). With a ULA getaddrinfo() prefers the IPv4 addresses of a name
-// (RFC 6724), as it should: connect() succeeds here whether or not the far end has IPv6.
+// (RFC 6724), as it should: an older far end does not tell whether it has IPv6, and then connect() succeeds in any
+// case.
 constexpr std::array<std::uint8_t, 4> own_v4{198, 18, 0, 2};
 constexpr std::array<std::uint8_t, 16> own_v6{0xfd, 0, 0x74, 0x66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2};
 
@@ -40,7 +41,7 @@ bool allow_ipv6() {
 
 void set_up_family(Netlink& netlink, int family, std::span<const std::uint8_t> own) {
   netlink.add_loopback_address(own);
-  netlink.add_default_route(own);
+  netlink.add_route(core::Network::of(family == AF_INET ? core::Address::v4({}) : core::Address(), 0), own);
   netlink.deliver_locally(family, capture_mark, capture_table);
 }
 
@@ -67,6 +68,10 @@ bool set_up_network() {
   if (ipv6) set_up_family(netlink, AF_INET6, own_v6);
   set_up_firewall(firewall_rules(run_capture_port, run_own_mark, capture_mark, ipv6));
   return ipv6;
+}
+
+std::span<const std::uint8_t> own_address(bool is_v4) {
+  return is_v4 ? std::span<const std::uint8_t>(own_v4) : std::span<const std::uint8_t>(own_v6);
 }
 
 bool is_address_of_namespace(const core::Address& address) {

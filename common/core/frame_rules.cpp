@@ -4,6 +4,8 @@
 
 #include <iterator>
 
+#include "common/core/reach.hpp"
+
 namespace tfunnel::core {
 
 using boost::system::error_code;
@@ -28,10 +30,15 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+error_code check_families(const wire::Families& families) {
+  if (!reach_from_wire(families)) return ProtocolError::malformed_frame;
+  return {};
+}
+
 error_code check_hello(const wire::Hello& hello) {
   const bool role = hello.role() == wire::ROLE_CLIENT || hello.role() == wire::ROLE_PROXY;
   if (!role || !is_utf8(hello.software())) return ProtocolError::malformed_frame;
-  return {};
+  return check_families(hello.families());
 }
 
 }  // namespace
@@ -56,6 +63,7 @@ error_code check_control(const wire::Frame& frame) {
     case wire::Frame::kGoAway:
       if (!is_utf8(frame.go_away().message())) return ProtocolError::malformed_frame;
       return {};
+    case wire::Frame::kFamilies: return check_families(frame.families());
     default: return {};
   }
 }

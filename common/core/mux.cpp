@@ -223,6 +223,14 @@ void Mux::abandon() {
   }
 }
 
+void Mux::tell_reach(const Reach& reach) {
+  if (settings_.role != wire::ROLE_PROXY || reach == reach_) return;
+  reach_ = reach;
+  if (hello_due_) return;
+  reach_due_ = true;
+  wake();
+}
+
 void Mux::repeat_greeting() {
   if (hello_due_) return;
   repeat_due_ = true;

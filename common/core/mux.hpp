@@ -10,6 +10,7 @@
 #include "common/core/acknowledger.hpp"
 #include "common/core/flow.hpp"
 #include "common/core/pacer.hpp"
+#include "common/core/reach.hpp"
 
 namespace tfunnel::core {
 
@@ -38,6 +39,8 @@ class LinkListener {
   /// It wants to end the link, and to be told what is left to deliver.
   virtual void on_drain(std::uint32_t number) { static_cast<void>(number); }
   virtual void on_remaining(const wire::Remaining& remaining) { static_cast<void>(remaining); }
+  /// Where its host has routes to has changed. What its Hello said of that comes by on_hello().
+  virtual void on_reach(const Reach& reach) { static_cast<void>(reach); }
 };
 
 struct Counters {
@@ -115,6 +118,9 @@ class Mux {
   void tell(const wire::Remaining& remaining);
   /// The far end understands Drain. REQUIRES: Hello was received.
   [[nodiscard]] bool peer_drains() const { return (peer_features_ & wire::FEATURE_DRAIN) != 0; }
+  /// Where this host has routes to. Said in Hello, or when it has gone out and this is something new. Told again soon
+  /// enough, it may not be said at all. No effect for a client.
+  void tell_reach(const Reach& reach);
   /// Flows that the far end opens from now on are refused.
   void accept_no_more() { accepts_ = false; }
   /// Some flow's Open, Fin, Reset or the like is not in a batch yet.
@@ -214,6 +220,7 @@ class Mux {
   void fill_frames(Batch& batch, Time now);
   void fill_ack(Batch& batch, Time now);
   bool fill_link_control(Batch& batch);
+  bool fill_reach(Batch& batch);
   bool fill_flow_control(Batch& batch);
   bool fill_control_of(Flow& flow, Batch& batch);
   bool fill_errors_of(Flow& flow, Batch& batch, std::size_t allowance, std::size_t& used);
@@ -266,6 +273,8 @@ class Mux {
   std::size_t peer_max_flows_ = 0;
   std::size_t peer_max_datagram_ = default_max_datagram;
   std::uint64_t peer_features_ = 0;
+  Reach reach_;       // ours, as it is now
+  Reach told_reach_;  // as Hello says it; a Hello that is said again must be the same
   std::size_t told_initial_credit_ = 0;
   std::size_t largest_told_credit_ = 0;
 
@@ -275,6 +284,7 @@ class Mux {
   bool ping_due_ = false;
   std::uint64_t ping_token_ = 0;
   std::optional<std::uint64_t> pong_due_;
+  bool reach_due_ = false;
   std::optional<std::uint32_t> drain_due_;
   std::optional<wire::Remaining> remaining_due_;
   std::optional<wire::GoAway> go_away_due_;

@@ -11,8 +11,8 @@ namespace tfunnel::core {
 
 bool Mux::has_output() const {
   if (gone_away_) return false;
-  return hello_due_ || repeat_due_ || ping_due_ || pong_due_ || drain_due_ || remaining_due_ || go_away_due_ ||
-         !control_.empty() || !scheduler_.empty();
+  return hello_due_ || repeat_due_ || (reach_due_ && hello_received_) || ping_due_ || pong_due_ || drain_due_ ||
+         remaining_due_ || go_away_due_ || !control_.empty() || !scheduler_.empty();
 }
 
 void Mux::fill(Batch& batch, Time now) {
@@ -63,6 +63,7 @@ wire::Hello Mux::own_hello(std::size_t initial_credit) const {
   hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
   hello.set_max_datagram(max_datagram_payload);
   hello.set_features(wire::FEATURE_DRAIN);
+  if (told_reach_ != Reach()) reach_to_wire(told_reach_, *hello.mutable_families());
   return hello;
 }
 
@@ -91,10 +92,22 @@ void Mux::fill_frames(Batch& batch, Time now) {
   }
 }
 
+// Whoever missed our first greeting counts from a later one on, so until he has been heard nothing but Hello may be
+// counted here either.
+bool Mux::fill_reach(Batch& batch) {
+  if (!reach_due_ || !hello_received_) return true;
+  wire::Frame frame;
+  reach_to_wire(reach_, *frame.mutable_families());
+  if (!emit(batch, frame)) return false;
+  reach_due_ = false;
+  return true;
+}
+
 bool Mux::fill_link_control(Batch& batch) {
   wire::Frame frame;
   const auto initial = budget_.initial_credit();
   if (hello_due_) {
+    told_reach_ = reach_;
     *frame.mutable_hello() = own_hello(initial);
     if (!emit(batch, frame)) return false;
     hello_due_ = false;
@@ -109,6 +122,7 @@ bool Mux::fill_link_control(Batch& batch) {
     told_initial_credit_ = initial;
     largest_told_credit_ = std::max(largest_told_credit_, initial);
   }
+  if (!fill_reach(batch)) return false;
   if (pong_due_) {
     frame.mutable_pong()->set_token(*pong_due_);
     if (!emit(batch, frame)) return false;

@@ -126,6 +126,7 @@ error_code Mux::on_frame(const wire::Frame& frame, Time now) {
     case wire::Frame::kGoAway: listener_.on_go_away(frame.go_away()); return {};
     case wire::Frame::kAck: return on_ack(frame.ack(), now);
     case wire::Frame::kDrain: listener_.on_drain(frame.drain().number()); return {};
+    case wire::Frame::kFamilies: listener_.on_reach(*reach_from_wire(frame.families())); return {};
     case wire::Frame::kRemaining: listener_.on_remaining(frame.remaining()); return {};
     default: return {};  // a Pong carries nothing that we need; unknown frames are a newer peer's.
   }
@@ -140,6 +141,7 @@ error_code Mux::on_hello(const wire::Hello& hello) {
   const std::size_t max_datagram = hello.max_datagram() > 0 ? hello.max_datagram() : default_max_datagram;
   peer_max_datagram_ = std::min(max_datagram, max_datagram_payload);
   peer_features_ = hello.features();
+  if (reach_due_) wake();
   listener_.on_hello(hello);
   return {};
 }

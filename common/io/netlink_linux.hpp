@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "common/io/asio.hpp"
+#include "common/io/descriptor.hpp"
 
 struct mnl_socket;
 struct nlmsghdr;
@@ -15,6 +16,8 @@ class NetlinkSocket {
   /// `bus` is NETLINK_ROUTE or the like. Does not throw: ask() says what was wrong.
   explicit NetlinkSocket(int bus);
   ~NetlinkSocket();
+  /// One that is open and bound already.
+  explicit NetlinkSocket(Descriptor socket);
   NetlinkSocket(const NetlinkSocket&) = delete;
   NetlinkSocket& operator=(const NetlinkSocket&) = delete;
 
@@ -22,6 +25,11 @@ class NetlinkSocket {
   /// Sends the request, whose sequence number is set here, and waits for the kernel, which answers at once: with an
   /// acknowledgement, an error, or one message, which goes to `answer`. Errors: the kernel's.
   error_code ask(nlmsghdr& request, const Answer& answer = nullptr);
+  /// False: no more are wanted.
+  using Take = std::function<bool(const nlmsghdr& message)>;
+  /// Asks for all there are of something (NLM_F_DUMP). After `take` has said that it wants no more, this object cannot
+  /// be used again. Errors: the kernel's.
+  error_code list(nlmsghdr& request, const Take& take);
 
  private:
   mnl_socket* socket_;

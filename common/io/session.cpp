@@ -145,11 +145,17 @@ std::size_t Session::receive(core::ByteView bytes) {
 void Session::on_hello(const wire::Hello& hello) {
   hello_received_ = true;
   peer_software_ = core::printable(hello.software());
+  reach_ = core::reach_from_wire(hello.families()).value_or(core::Reach());
   if (settings_.announces) {
     log_.info((settings_.role == wire::ROLE_CLIENT ? "connected to " : "serving ") + peer_software_);
   }
   watch_keepalive();
   if (on_ready) on_ready();
+}
+
+void Session::on_reach(const core::Reach& reach) {
+  reach_ = reach;
+  if (on_reach_change) on_reach_change();
 }
 
 void Session::on_go_away(const wire::GoAway& go_away) {

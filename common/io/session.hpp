@@ -51,6 +51,8 @@ class Session final : private core::LinkListener {
   std::function<void()> on_progress;
   /// Called once: the far end wants to end, and takes no more flows.
   std::function<void()> on_asked_to_drain;
+  /// reach() has changed, after on_ready.
+  std::function<void()> on_reach_change;
 
   void start();
   /// The link is to end once all is delivered; prospects() tells how far that is. Without effect before on_ready, and
@@ -68,6 +70,8 @@ class Session final : private core::LinkListener {
   void probe();
   /// What the far end calls itself; REQUIRES: on_ready was called.
   [[nodiscard]] const std::string& peer_software() const { return peer_software_; }
+  /// Where the far end's host has routes to; see core::Reach. REQUIRES: on_ready was called.
+  [[nodiscard]] const core::Reach& reach() const { return reach_; }
   /// The table of flows and counters, for a person.
   [[nodiscard]] std::string table() const;
 
@@ -83,6 +87,7 @@ class Session final : private core::LinkListener {
   void on_no_memory(const core::FlowRequest& request) override;
   void on_drain(std::uint32_t number) override;
   void on_remaining(const wire::Remaining& remaining) override { farewell_.on_remaining(remaining); }
+  void on_reach(const core::Reach& reach) override;
   std::size_t on_bytes(core::ByteView bytes);
   std::size_t search_greeting(core::ByteView bytes);
   bool check_greeting();
@@ -114,6 +119,7 @@ class Session final : private core::LinkListener {
   std::optional<ExitStatus> leaving_;
   std::string why_leaving_;
   std::string peer_software_;
+  core::Reach reach_;
   bool greeted_ = false;  // by the far end
   bool echoed_ = false;   // our own greeting came back
   bool hello_received_ = false;

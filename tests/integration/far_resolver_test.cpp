@@ -1,7 +1,9 @@
 // The virtual resolver: answered by the far end's nameservers, whichever of them works.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <future>
 
 #include "proxy/dns_message.hpp"
@@ -17,10 +19,32 @@ using proxy::dns::Rcode;
 const auto virtual_resolver = endpoint("198.18.0.53", 53);
 const auto virtual_resolver_v6 = endpoint("fd00:7466::53", 53);
 
+/// A UDP socket with the port of a TCP server: a nameserver has both.
+Socket datagrams_beside(const Server& server) {
+  Socket socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  const auto address = io::to_asio<udp>(server.endpoint());
+  EXPECT_EQ(::bind(socket.fd(), address.data(), static_cast<socklen_t>(address.size())), 0);
+  const timeval limit{std::chrono::duration_cast<std::chrono::seconds>(patience).count(), 0};
+  ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  return socket;
+}
+
+/// The next message of a stream.
+Bytes receive_framed(Socket& socket) {
+  const auto length = socket.receive(2);
+  return length.size() < 2 ? Bytes() : socket.receive(static_cast<std::size_t>(length[0] << 8 | length[1]));
+}
+
 class FarResolver : public testing::Test {
  protected:
-  Tunnel& start(const std::vector<core::Endpoint>& servers) {
+  FarResolver() { ::setenv("RES_OPTIONS", "timeout:1 attempts:2", 1); }
+  ~FarResolver() override { ::unsetenv("RES_OPTIONS"); }
+  FarResolver(const FarResolver&) = delete;
+  FarResolver& operator=(const FarResolver&) = delete;
+
+  Tunnel& start(const std::vector<core::Endpoint>& servers, std::size_t buffer_size = 128U << 20) {
     Tunnel::Terms terms;
+    terms.buffer_size = buffer_size;
     for (const auto& server : servers) terms.names.dns.push_back(server.text());
     tunnel_.emplace(over_pipes, terms);
     application_ = tunnel_->udp_application();
@@ -107,7 +131,7 @@ TEST_F(FarResolver, FloodOfForgedAnswersEndsAtTheTimeLimit) {
 TEST_F(FarResolver, EachQueryHasItsOwnIdAndPort) {
   start({server_.local()});
   ask(dns_query("a.example", type_a, 7));
-  ask(dns_query("a.example", type_a, 7));
+  ask(dns_query("b.example", type_a, 7));
   const auto first = receive_letter(server_);
   const auto second = receive_letter(server_);
   EXPECT_NE(std::memcmp(&first.from, &second.from, first.from_size), 0) << "the port can be guessed";
@@ -204,17 +228,202 @@ TEST_F(FarResolver, OtherPortsOfTheAddressAreRefused) {
   EXPECT_EQ(socket.wait_end(), Ending::reset);
 }
 
+TEST_F(FarResolver, LostQueryIsAskedAgainUnderTheSameId) {
+  start({server_.local()});
+  ask(dns_query("a.example"));
+  const auto lost = receive_letter(server_);
+  const auto again = receive_letter(server_);
+  EXPECT_EQ(again.payload, lost.payload);
+  EXPECT_EQ(std::memcmp(&again.from, &lost.from, lost.from_size), 0);
+  answer_letter(server_, lost, dns_answer(lost.payload, {}));
+  EXPECT_EQ(answer().first, virtual_resolver) << "a late answer to the first one";
+}
+
+TEST_F(FarResolver, SilenceOfAllServersIsPassedOnAsSilence) {
+  auto& tunnel = start({server_.local()});
+  ask(dns_query("a.example"));
+  EXPECT_TRUE(eventually([&] { return tunnel.proxy_counters().datagrams_dropped == 1; }));
+  ask(dns_query("b.example"));
+  receive_letter(server_);
+  receive_letter(server_);
+  const auto letter = receive_letter(server_);
+  answer_letter(server_, letter, dns_answer(letter.payload, {{"b.example", type_a, 60, {192, 0, 2, 1}}}));
+  EXPECT_EQ(answer().second.back(), 1) << "the first thing that is said at all";
+}
+
+TEST_F(FarResolver, ApplicationsRepetitionIsTheSameQuestion) {
+  start({server_.local()});
+  const auto query = dns_query("a.example");
+  tunnel_->call([&] {
+    application_->send(virtual_resolver, query);
+    application_->send(virtual_resolver, query);
+    application_->send(virtual_resolver, dns_query("b.example"));
+  });
+  const auto first = receive_letter(server_);
+  const auto second = receive_letter(server_);
+  const auto b = dns_query("b.example");
+  EXPECT_TRUE(std::ranges::equal(core::ByteView(second.payload).subspan(2), core::ByteView(b).subspan(2)));
+  answer_letter(server_, first, dns_answer(first.payload, {}));
+  answer_letter(server_, second, dns_answer(second.payload, {}));
+  EXPECT_NE(answer(2).second, answer(1).second) << "one answer each";
+}
+
+TEST_F(FarResolver, SameQuestionOfSeveralIsAskedOnceAndEachHasItsOwnId) {
+  start({server_.local()});
+  const auto other = tunnel_->udp_application();
+  tunnel_->call([&] {
+    application_->send(virtual_resolver, dns_query("a.example", type_a, 0x1111));
+    other->send(virtual_resolver, dns_query("a.example", type_a, 0x2222));
+    other->send(virtual_resolver, dns_query("b.example"));
+  });
+  const auto letter = receive_letter(server_);
+  EXPECT_NE(receive_letter(server_).payload.at(13), letter.payload.at(13)) << "b.example";
+  answer_letter(server_, letter, dns_answer(letter.payload, {}));
+  EXPECT_EQ(proxy::dns::id_of(answer().second), 0x1111);
+  EXPECT_TRUE(eventually([&] { return tunnel_->call([&] { return !other->datagrams.empty(); }); }));
+  EXPECT_EQ(proxy::dns::id_of(other->datagrams.at(0).second), 0x2222);
+}
+
+TEST_F(FarResolver, ManyQuestionsAtOnceShareFewPortsAndAllAreAnswered) {
+  ::setenv("RES_OPTIONS", "timeout:30", 1);
+  auto& tunnel = start({server_.local()});
+  constexpr std::size_t all = 600;
+  constexpr std::size_t at_once = 20;
+  const auto before = open_descriptors();
+  std::vector<Letter> letters;
+  while (letters.size() < all) {
+    for (std::size_t i = 0; i < at_once; ++i) ask(dns_query("n" + std::to_string(letters.size() + i) + ".example"));
+    for (std::size_t i = 0; i < at_once; ++i) letters.push_back(receive_letter(server_));
+  }
+  EXPECT_LE(open_descriptors(), before + 128);
+  for (std::size_t done = 0; done < all;) {
+    for (std::size_t i = 0; i < at_once; ++i, ++done) {
+      answer_letter(server_, letters[done], dns_answer(letters[done].payload, {{"x", type_a, 60, {192, 0, 2, 1}}}));
+    }
+    answer(done);
+  }
+  const auto well = tunnel.call([&] {
+    return std::ranges::count_if(application_->datagrams,
+                                 [](const auto& one) { return one.second.size() > 12 && one.second.back() == 1; });
+  });
+  EXPECT_EQ(well, static_cast<std::ptrdiff_t>(all));
+}
+
+TEST_F(FarResolver, OurOwnWantOfRoomIsNotToldAsTheServersFault) {
+  ::setenv("RES_OPTIONS", "timeout:30", 1);
+  auto& tunnel = start({server_.local()}, 1U << 20);
+  ask(dns_query("a.example"));
+  const auto letter = receive_letter(server_);
+  for (int i = 0; tunnel.proxy_counters().datagrams_dropped == 0 && i < 10'000; ++i) {
+    ask(dns_query("n" + std::to_string(i) + ".example"));
+  }
+  EXPECT_GT(tunnel.proxy_counters().datagrams_dropped, 0U);
+  answer_letter(server_, letter, dns_answer(letter.payload, {}));
+  EXPECT_EQ(rcode_of_answer(), Rcode::no_error);
+}
+
 TEST_F(FarResolver, StreamReachesTheFirstServerThatAccepts) {
   Server nameserver;
   auto& tunnel = start({closed_endpoint(SOCK_STREAM), nameserver.endpoint()});
+  auto accepted = std::optional<Socket>();
   for (const auto& resolver : {virtual_resolver, virtual_resolver_v6}) {
     auto socket = tunnel.connect(resolver);
-    auto accepted = nameserver.accept();
-    socket.send(bytes_of("query"));
-    EXPECT_EQ(accepted.receive(5), bytes_of("query"));
-    accepted.send(bytes_of("answer"));
-    EXPECT_EQ(socket.receive(6), bytes_of("answer"));
+    const auto query = dns_query("a.example", type_a, 0x4711);
+    socket.send(proxy::dns::framed(query));
+    if (!accepted) accepted = nameserver.accept();
+    const auto asked = receive_framed(*accepted);
+    accepted->send(proxy::dns::framed(dns_answer(asked, {})));
+    EXPECT_EQ(receive_framed(socket), dns_answer(query, {}));
   }
+}
+
+TEST_F(FarResolver, TroubleOverTcpMovesOnToTheNextServer) {
+  for (const auto rcode : {Rcode::refused, Rcode::server_failure, Rcode::not_implemented}) {
+    Server one;
+    Server two;
+    auto& tunnel = start({one.endpoint(), two.endpoint()});
+    auto socket = tunnel.connect(virtual_resolver);
+    const auto query = dns_query("a.example");
+    socket.send(proxy::dns::framed(query));
+    auto first = one.accept();
+    first.send(proxy::dns::framed(dns_answer(receive_framed(first), {}, static_cast<std::uint8_t>(rcode))));
+    auto second = two.accept();
+    second.send(proxy::dns::framed(dns_answer(receive_framed(second), {})));
+    EXPECT_EQ(receive_framed(socket), dns_answer(query, {}));
+  }
+}
+
+TEST_F(FarResolver, WhoTruncatedTheAnswerIsAskedFirstOverTcp) {
+  Server one;
+  Server two;
+  auto one_udp = datagrams_beside(one);
+  auto two_udp = datagrams_beside(two);
+  auto& tunnel = start({one.endpoint(), two.endpoint()});
+  const auto query = dns_query("a.example");
+  ask(query);
+  auto letter = receive_letter(one_udp);
+  answer_letter(one_udp, letter, dns_answer(letter.payload, {}, static_cast<std::uint8_t>(Rcode::refused)));
+  letter = receive_letter(two_udp);
+  auto cut = dns_answer(letter.payload, {});
+  cut[2] |= 2;
+  answer_letter(two_udp, letter, cut);
+  EXPECT_TRUE(proxy::dns::is_truncated(answer().second));
+  auto socket = tunnel.connect(virtual_resolver);
+  socket.send(proxy::dns::framed(query));
+  auto accepted = two.accept();
+  accepted.send(proxy::dns::framed(dns_answer(receive_framed(accepted), {})));
+  EXPECT_EQ(receive_framed(socket), dns_answer(query, {}));
+  EXPECT_FALSE(one.called(std::chrono::milliseconds(0)));
+}
+
+TEST_F(FarResolver, QueriesOfOneStreamAreAnsweredAsTheAnswersCome) {
+  Server nameserver;
+  auto& tunnel = start({nameserver.endpoint()});
+  auto socket = tunnel.connect(virtual_resolver);
+  const auto slow = dns_query("a.example", type_a, 1);
+  const auto quick = dns_query("b.example", type_a, 2);
+  socket.send(proxy::dns::framed(slow) + proxy::dns::framed(quick));
+  auto accepted = nameserver.accept();
+  const auto first = receive_framed(accepted);
+  accepted.send(proxy::dns::framed(dns_answer(receive_framed(accepted), {})));
+  EXPECT_EQ(receive_framed(socket), dns_answer(quick, {}));
+  socket.half_close();
+  accepted.send(proxy::dns::framed(dns_answer(first, {})));
+  EXPECT_EQ(receive_framed(socket), dns_answer(slow, {})) << "also for who says that he asks no more";
+  EXPECT_EQ(socket.wait_end(), Ending::eof);
+}
+
+TEST_F(FarResolver, StreamWithoutAnAnswerIsReset) {
+  Server nameserver;
+  auto& tunnel = start({nameserver.endpoint()});
+  auto socket = tunnel.connect(virtual_resolver);
+  socket.send(proxy::dns::framed(dns_query("a.example")));
+  auto accepted = nameserver.accept();
+  receive_framed(accepted);
+  EXPECT_EQ(socket.wait_end(), Ending::reset);
+}
+
+TEST_F(FarResolver, StreamIsToldThatNobodyListens) {
+  auto& tunnel = start({closed_endpoint(SOCK_STREAM)});
+  auto socket = tunnel.connect(virtual_resolver);
+  socket.send(proxy::dns::framed(dns_query("a.example")));
+  const auto answer = receive_framed(socket);
+  ASSERT_GE(answer.size(), 12U);
+  EXPECT_EQ(proxy::dns::rcode_of(answer), Rcode::server_failure);
+}
+
+TEST_F(FarResolver, NonsenseEndsItsStreamOnly) {
+  Server nameserver;
+  auto& tunnel = start({nameserver.endpoint()});
+  for (const auto& nonsense : {Bytes{0, 3, 1, 2, 3}, proxy::dns::framed(dns_answer(dns_query("a.example"), {}))}) {
+    auto socket = tunnel.connect(virtual_resolver);
+    socket.send(nonsense);
+    EXPECT_EQ(socket.wait_end(), Ending::reset);
+  }
+  auto socket = tunnel.connect(virtual_resolver);
+  socket.send(proxy::dns::framed(dns_query("a.example")));
+  auto accepted = nameserver.accept();
+  EXPECT_FALSE(receive_framed(accepted).empty());
 }
 
 TEST_F(FarResolver, SilentFlowEndsAndGivesItsDescriptorsBack) {

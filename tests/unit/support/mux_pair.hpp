@@ -107,12 +107,14 @@ class Side final : core::LinkListener, core::FlowAcceptor {
   std::size_t no_memory = 0;  // flows that were refused for want of it
   std::vector<std::uint32_t> drains;
   std::vector<wire::Remaining> answers;
+  std::vector<core::Reach> reaches;
 
  private:
   void on_hello(const wire::Hello& hello) override { hellos.push_back(hello); }
   void on_go_away(const wire::GoAway& go_away) override { go_aways.push_back(go_away); }
   void on_no_memory(const core::FlowRequest& /*request*/) override { ++no_memory; }
   void on_drain(std::uint32_t number) override { drains.push_back(number); }
+  void on_reach(const core::Reach& reach) override { reaches.push_back(reach); }
   void on_remaining(const wire::Remaining& remaining) override { answers.push_back(remaining); }
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 

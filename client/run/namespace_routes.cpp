@@ -1,0 +1,46 @@
+#include "client/run/namespace_routes.hpp"
+
+#include <algorithm>
+
+#include "client/routed_networks.hpp"
+#include "client/run/network.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+using core::Network;
+using Networks = core::Reach::Networks;
+
+bool contains(const Networks& networks, const Network& network) {
+  return std::ranges::find(networks, network) != networks.end();
+}
+
+}  // namespace
+
+void NamespaceRoutes::apply(const core::Reach& reach) {
+  try {
+    apply(v4_, routed_networks(reach, true));
+    apply(v6_, routed_networks(reach, false));
+  } catch (const boost::system::system_error& error) {
+    log_.info(std::string("what the far end cannot reach is not refused at once: ") + error.what());
+  }
+}
+
+// What is new first: if that fails, nothing is lost.
+void NamespaceRoutes::apply(Networks& present, const Networks& all) {
+  const bool is_v4 = all.front().first.is_v4();
+  for (const auto& network : all) {
+    if (contains(present, network)) continue;
+    netlink_.add_route(network, own_address(is_v4));
+    present.push_back(network);
+  }
+  while (true) {
+    const auto old = std::ranges::find_if(present, [&](const auto& network) { return !contains(all, network); });
+    if (old == present.end()) break;
+    netlink_.remove_route(*old, own_address(is_v4));
+    present.erase(old);
+  }
+}
+
+}  // namespace tfunnel::client
