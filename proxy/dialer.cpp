@@ -77,7 +77,13 @@ void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& r
     relay->fail(io::reason_of(socket.error()));
     return;
   }
+  // The address may have got its name only now.
+  keep_name(*relay, target.destination);
   relay->attach_made(std::move(*socket));
+}
+
+void Dialer::keep_name(io::Relay& relay, const core::Endpoint& destination) {
+  if (virtual_names_ != nullptr) relay.hold(virtual_names_->flow_to(destination.address));
 }
 
 // A relay that is given up cancels the coroutine, wherever that is.
@@ -90,6 +96,7 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
   const auto attempt = std::make_shared<Attempt>(std::move(charge));
   const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
   relay->bind(flow, flow.request.destination);
+  keep_name(*relay, flow.request.destination);
   relay->on_abandoned([attempt] { attempt->cancel.emit(asio::cancellation_type::terminal); });
   asio::spawn(
       context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),

@@ -10,6 +10,7 @@
 #include "proxy/descriptor_reserve.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/namer.hpp"
+#include "proxy/virtual_names.hpp"
 
 namespace tfunnel::proxy {
 
@@ -24,6 +25,10 @@ class Dialer final : public core::FlowAcceptor {
   /// outlive the dialer's use.
   void serve(core::Mux& mux, io::DataPath* path);
 
+  /// A name is remembered as long as there is a flow to its virtual address. `names`, which may be null, must outlive
+  /// this.
+  void keep_names_of_flows(VirtualNames* names) { virtual_names_ = names; }
+
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 
  private:
@@ -31,6 +36,7 @@ class Dialer final : public core::FlowAcceptor {
   /// By name or address, whichever the upstream can do with.
   result<tcp::socket> connect(Target target, io::Relay& relay, const asio::yield_context& yield);
   result<tcp::socket> connect_once(const Target& target, const asio::yield_context& yield);
+  void keep_name(io::Relay& relay, const core::Endpoint& destination);
   void dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay, const asio::yield_context& yield);
 
   asio::io_context& context_;
@@ -40,6 +46,7 @@ class Dialer final : public core::FlowAcceptor {
   const io::Log& log_;
   Namer* namer_;
   io::SpareMemory spare_memory_;
+  VirtualNames* virtual_names_ = nullptr;
   core::Mux* mux_ = nullptr;
   io::DataPath* path_ = nullptr;
 };

@@ -19,10 +19,15 @@ void DnsEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   if (over()) return;
   heard(Clock::now());
   const bool to_resolver = routes_.resolver != nullptr && routes_.resolver_addresses.contains(peer.address);
-  if (to_resolver && peer.port != dns::port) return mux_.datagram_error(*flow_, peer, core::Reason::refused);
+  if (is_refused(peer, to_resolver)) return mux_.datagram_error(*flow_, peer, core::Reason::refused);
   auto* upstream = to_resolver ? routes_.resolver : peer.port == dns::port ? routes_.stream : nullptr;
   if (upstream != nullptr) return ask(*upstream, peer, payload);
   pass(peer, payload);
+}
+
+bool DnsEnd::is_refused(const core::Endpoint& peer, bool to_resolver) const {
+  if (to_resolver) return peer.port != dns::port;
+  return routes_.virtual_names != nullptr && routes_.virtual_names->is_virtual(peer.address);
 }
 
 void DnsEnd::ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteView query) {

@@ -11,6 +11,7 @@
 #include "proxy/dns_upstream.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/name_table.hpp"
+#include "proxy/virtual_names.hpp"
 
 namespace tfunnel::proxy {
 
@@ -25,6 +26,8 @@ struct DnsRoutes {
   DatagramEgress* others = nullptr;
   /// Learns the names in all answers that pass, if not null.
   NameTable* names = nullptr;
+  /// Its addresses take no datagrams: an upstream is told names for connections only. Null: there are none.
+  const VirtualNames* virtual_names = nullptr;
 };
 
 /// One flow. What is no DNS goes on to an end of DnsRoutes::others, made when first needed.
@@ -48,6 +51,8 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
     dns::Message query;
     core::Charge charge;
   };
+  /// Nobody takes datagrams for `peer`, so that a program does without them at once.
+  [[nodiscard]] bool is_refused(const core::Endpoint& peer, bool to_resolver) const;
   void ask(DnsUpstream& upstream, const core::Endpoint& peer, core::ByteView query);
   /// The same one, which waits already: an application asks again when it has waited for a while.
   [[nodiscard]] bool is_asked(const core::Endpoint& peer, core::ByteView query) const;

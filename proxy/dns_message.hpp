@@ -22,6 +22,7 @@ enum class Rcode : std::uint8_t {
   no_error = 0,
   format_error = 1,
   server_failure = 2,
+  name_error = 3,  // NXDOMAIN
   not_implemented = 4,
   refused = 5
 };

@@ -4,9 +4,8 @@
 
 #include <array>
 #include <cstring>
-#include <memory>
 
-#include "common/core/host_name.hpp"
+#include "proxy/dns_records.hpp"
 
 namespace tfunnel::proxy {
 
@@ -14,17 +13,6 @@ namespace {
 
 // Enough for any answer that fits into one datagram's usual size; what is more is not learnt.
 constexpr std::size_t most_addresses = 64;
-
-/// The name in the question.
-std::optional<std::string> asked_name(core::ByteView answer) {
-  char* text = nullptr;
-  long used = 0;
-  const auto size = static_cast<int>(answer.size());
-  if (ares_expand_name(answer.data() + dns::header_size, answer.data(), size, &text, &used) != ARES_SUCCESS)
-    return std::nullopt;
-  const std::unique_ptr<char, decltype(&ares_free_string)> owner(text, ares_free_string);
-  return core::host_name(text);
-}
 
 core::Duration seconds_of(int time_to_live) { return std::chrono::seconds(time_to_live); }
 
@@ -59,12 +47,10 @@ void learn_names(NameTable& table, core::ByteView answer, core::Time now) {
   const auto question = dns::only_question(answer);
   if (!question || question->record_class != internet || dns::is_query(answer)) return;
   if (dns::rcode_of(answer) != dns::Rcode::no_error) return;
-  const auto name = asked_name(answer);
+  const auto name = dns::asked_name(answer);
   if (!name) return;
-  constexpr std::uint16_t a_record = 1;
-  constexpr std::uint16_t aaaa_record = 28;
-  if (question->type == a_record) learn_v4(table, *name, answer, now);
-  if (question->type == aaaa_record) learn_v6(table, *name, answer, now);
+  if (question->type == dns::a_record) learn_v4(table, *name, answer, now);
+  if (question->type == dns::aaaa_record) learn_v6(table, *name, answer, now);
 }
 
 }  // namespace tfunnel::proxy

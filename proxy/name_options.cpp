@@ -1,5 +1,6 @@
 #include "proxy/name_options.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "proxy/dns_message.hpp"
@@ -9,6 +10,7 @@ namespace tfunnel::proxy {
 namespace {
 
 constexpr const char* no_address = "none";
+constexpr const char* no_server = "virtual";
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -54,7 +56,9 @@ app::po::options_description name_description(NameOptions& options) {
           ->default_value(options.resolver_addresses, joined(options.resolver_addresses)),
       "an address whose port 53 is the far end's own resolver; may be repeated; none: there is no such address");
   add("dns", app::po::value(&options.dns)->composing(),
-      "ADDRESS[:PORT] of a nameserver to use instead of the far end's own ones; may be repeated, tried in order");
+      "ADDRESS[:PORT] of a nameserver to use instead of the far end's own ones; may be repeated, tried in order; "
+      "virtual: "
+      "names for which they have no answer get virtual addresses, and an upstream proxy resolves them");
   add("proxy-names", app::po::value(&options.proxy_names)->default_value(options.proxy_names),
       "auto, always or never: ask an upstream proxy for names instead of addresses (always: or refuse)");
   return description;
@@ -67,9 +71,12 @@ void check(const NameOptions& options) {
       throw app::UsageError("--resolver-address is an IP address, or none alone, not '" + address + "'");
   }
   for (const auto& server : options.dns) {
-    if (!parse_server(server, dns::port))
-      throw app::UsageError("--dns is ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), not '" + server + "'");
+    if (server != no_server && !parse_server(server, dns::port))
+      throw app::UsageError("--dns is ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), or virtual, not '" + server +
+                            "'");
   }
+  if (options.always_virtual() && options.resolver().empty())
+    throw app::UsageError("--dns virtual needs an address to be asked at: not --resolver-address none");
   if (options.proxy_names != "auto" && options.proxy_names != "always" && options.proxy_names != "never")
     throw app::UsageError("--proxy-names is auto, always or never, not '" + options.proxy_names + "'");
 }
@@ -88,6 +95,12 @@ std::vector<core::Endpoint> NameOptions::servers() const {
     if (const auto server = parse_server(text, proxy::dns::port)) all.push_back(*server);
   }
   return all;
+}
+
+bool NameOptions::always_virtual() const { return std::ranges::find(dns, no_server) != dns.end(); }
+
+bool NameOptions::gives_addresses() const {
+  return !resolver().empty() && (always_virtual() || mode() != NameMode::never);
 }
 
 NameMode NameOptions::mode() const {

@@ -8,6 +8,7 @@
 #include "common/app/options.hpp"
 #include "common/core/address.hpp"
 #include "proxy/namer.hpp"
+#include "proxy/virtual_names.hpp"
 
 namespace tfunnel::proxy {
 
@@ -17,11 +18,16 @@ struct NameOptions {
   std::vector<std::string> resolver_addresses{"198.18.0.53", "fd00:7466::53"};
   std::vector<std::string> dns;
   std::string proxy_names = "auto";
+  VirtualNames::Limits virtual_limits;  // no option: for tests
 
   // What the words mean. REQUIRES: check() has passed.
   [[nodiscard]] std::set<core::Address> resolver() const;
   [[nodiscard]] std::vector<core::Endpoint> servers() const;
   [[nodiscard]] NameMode mode() const;
+  /// --dns virtual: a name without a real answer gets a virtual address, whatever the nameservers know.
+  [[nodiscard]] bool always_virtual() const;
+  /// The same, or where the nameservers know nothing of the outside. Only where an upstream proxy takes names.
+  [[nodiscard]] bool gives_addresses() const;
 };
 
 /// The options of NameOptions; `options` must outlive the parse.

@@ -7,17 +7,36 @@ NameServices::NameServices(asio::io_context& context, const WayOut& way_out, con
     : learns_(way_out.is_upstream && options.mode() != NameMode::never),
       namer_(context, names_, {.mode = options.mode()}),
       stream_(context, way_out.streams, log),
-      resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &stream_ : nullptr, reserve, log),
-      resolver_egress_(options.resolver(), resolver_, way_out.streams),
-      ends_(routes(way_out, options)) {
-  egress_ = &resolver_egress_;
+      resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &stream_ : nullptr, reserve, log) {
+  if (way_out.is_upstream && options.gives_addresses()) give_names_addresses(context, way_out, options, log);
+  Egress& others = virtual_egress_ ? *virtual_egress_ : way_out.streams;
+  egress_ = &resolver_egress_.emplace(options.resolver(), resolver_, others);
   if (learns_) egress_ = &learn_.emplace(context, *egress_, learner_, log);
   if (interceptors != nullptr) egress_ = &intercept_.emplace(context, *egress_, *interceptors, log);
+  ends_.emplace(routes(way_out, options));
+}
+
+void NameServices::give_names_addresses(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
+                                        const io::Log& log) {
+  auto taken = options.resolver();
+  taken.insert(way_out.taken.begin(), way_out.taken.end());
+  virtual_names_.emplace(std::move(taken), options.virtual_limits);
+  VirtualResolver::Settings settings;
+  settings.always = options.always_virtual();
+  settings.exceptions = way_out.exceptions;
+  virtual_resolver_.emplace(context, resolver_, *virtual_names_, std::move(settings), log);
+  Egress& by_name = way_out.by_name != nullptr ? *way_out.by_name : way_out.streams;
+  virtual_egress_.emplace(*virtual_names_, by_name, way_out.streams, log);
 }
 
 DnsRoutes NameServices::routes(const WayOut& way_out, const NameOptions& options) {
-  return {options.resolver(), &resolver_, way_out.carries_datagrams ? nullptr : &stream_, &way_out.datagrams,
-          learns_ ? &names_ : nullptr};
+  DnsUpstream& own = resolver_;
+  return {.resolver_addresses = options.resolver(),
+          .resolver = virtual_resolver_ ? &*virtual_resolver_ : &own,
+          .stream = way_out.carries_datagrams ? nullptr : &stream_,
+          .others = &way_out.datagrams,
+          .names = learns_ ? &names_ : nullptr,
+          .virtual_names = virtual_names()};
 }
 
 }  // namespace tfunnel::proxy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
 #include "common/io/log.hpp"
 #include "proxy/dns_ends.hpp"
@@ -9,9 +10,12 @@
 #include "proxy/dns_over_stream.hpp"
 #include "proxy/egress_intercept.hpp"
 #include "proxy/egress_resolver.hpp"
+#include "proxy/egress_virtual.hpp"
 #include "proxy/far_resolver.hpp"
 #include "proxy/name_options.hpp"
 #include "proxy/namer.hpp"
+#include "proxy/no_proxy.hpp"
+#include "proxy/virtual_resolver.hpp"
 
 namespace tfunnel::proxy {
 
@@ -19,12 +23,15 @@ namespace tfunnel::proxy {
 struct WayOut {
   Egress& streams;
   DatagramEgress& datagrams;
-  bool carries_datagrams = true;  // false: DNS over UDP becomes DNS over TCP
-  bool is_upstream = false;       // traffic goes to another proxy: --dns servers are reached through it
+  bool carries_datagrams = true;        // false: DNS over UDP becomes DNS over TCP
+  bool is_upstream = false;             // traffic goes to another proxy: --dns servers are reached through it
+  Egress* by_name = nullptr;            // that proxy alone, for names that only it knows; null: `streams`
+  const NoProxy* exceptions = nullptr;  // what does not go to it; null: nothing
+  std::set<core::Address> taken = {};   // virtual addresses that mean something else
 };
 
-/// Puts the virtual resolver, DNS over TCP, the table of names and interceptors in front of a way out, and lets through
-/// what concerns none of them.
+/// Puts the virtual resolver, DNS over TCP, the table of names, virtual addresses for names and interceptors in front
+/// of a way out, and lets through what concerns none of them.
 class NameServices {
  public:
   /// `interceptors` may be null. All that is referred to must outlive the io_context's last handler, and so must this.
@@ -33,10 +40,13 @@ class NameServices {
 
   // What a Dialer takes.
   [[nodiscard]] Egress& egress() { return *egress_; }
-  [[nodiscard]] DatagramEgress& datagrams() { return ends_; }
+  [[nodiscard]] DatagramEgress& datagrams() { return *ends_; }
   [[nodiscard]] Namer* namer() { return &namer_; }
+  [[nodiscard]] VirtualNames* virtual_names() { return virtual_names_ ? &*virtual_names_ : nullptr; }
 
  private:
+  void give_names_addresses(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
+                            const io::Log& log);
   [[nodiscard]] DnsRoutes routes(const WayOut& way_out, const NameOptions& options);
 
   bool learns_;  // only where somebody wants names
@@ -45,11 +55,14 @@ class NameServices {
   Namer namer_;
   DnsOverStream stream_;
   FarResolver resolver_;
-  ResolverEgress resolver_egress_;
+  std::optional<VirtualNames> virtual_names_;  // only where a name has no other address
+  std::optional<VirtualResolver> virtual_resolver_;
+  std::optional<VirtualEgress> virtual_egress_;
+  std::optional<ResolverEgress> resolver_egress_;
   std::optional<InterceptEgress> learn_;
   std::optional<InterceptEgress> intercept_;
   Egress* egress_;
-  DnsEnds ends_;
+  std::optional<DnsEnds> ends_;
 };
 
 }  // namespace tfunnel::proxy

@@ -113,4 +113,11 @@ bool NoProxy::matches(std::string_view name, const core::Endpoint& destination) 
   });
 }
 
+bool NoProxy::matches_any_port(std::string_view name) const {
+  const auto wanted = lower(without_root(name));
+  return std::ranges::any_of(entries_, [&](const Entry& entry) {
+    return !entry.port && (entry.name == "*" || (!entry.name.empty() && is_at_or_below(wanted, entry.name)));
+  });
+}
+
 }  // namespace tfunnel::proxy

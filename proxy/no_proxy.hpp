@@ -27,6 +27,8 @@ class NoProxy {
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// `name` is the destination's name, empty if it is not known: then no name matches.
   [[nodiscard]] bool matches(std::string_view name, const core::Endpoint& destination) const;
+  /// Does the list match `name` on every port?
+  [[nodiscard]] bool matches_any_port(std::string_view name) const;
   /// True if the list may match datagrams, which have no name.
   [[nodiscard]] bool matches(const core::Endpoint& destination) const { return matches({}, destination); }
 

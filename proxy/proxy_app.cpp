@@ -54,6 +54,9 @@ void check(const ProxyOptions& options) {
   if (!options.access.rules.empty() && options.names.mode() == NameMode::always) {
     throw app::UsageError("--proxy-names always excludes --allow and --deny: rules know addresses only");
   }
+  if (!options.access.rules.empty() && options.names.always_virtual()) {
+    throw app::UsageError("--dns virtual excludes --allow and --deny: rules know addresses only");
+  }
 }
 
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
@@ -69,6 +72,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   WaysOut ways_out(context, {options, upstream, gate, reserve, extensions.binding}, log);
   NameServices services(context, ways_out.way_out(), names_within(options), reserve, extensions.interceptors, log);
   Dialer dialer(context, services.egress(), services.datagrams(), reserve, log, services.namer());
+  dialer.keep_names_of_flows(services.virtual_names());
   GuardedAcceptor acceptor(dialer, gate, log);
   auto& session = tunnel.connect(&acceptor);
   reserve.serve(session.mux());

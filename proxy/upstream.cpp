@@ -21,6 +21,10 @@ Upstream understand_upstream(const ProxyOptions& options, const Environment& env
   if (http && made.socks5) {
     throw app::UsageError("an HTTP proxy and --socks5 exclude each other: there is one way out");
   }
+  if (!http && !made.socks5 && options.names.always_virtual()) {
+    throw app::UsageError(
+        "--dns virtual needs an upstream proxy to give names to: --http-proxy, --proxy-from-env or --socks5");
+  }
   if ((http || made.socks5) && preserve_source) {
     throw app::UsageError(
         "--preserve-source and an upstream proxy exclude each other: servers see the proxy's address");

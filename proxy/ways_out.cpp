@@ -16,12 +16,14 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
       to_loopback_(context, timeout_),
       direct_(context, timeout_, wishes.binding),
       refused_(exceptions_, log),
+      taken_{wishes.options.access.loopback.v4, wishes.options.access.loopback.v6},
       around_{context, batches_, wishes.gate, log, wishes.reserve, wishes.binding} {
   if (!wishes.upstream.http.proxies.empty()) go_through_http_proxy(context, wishes.upstream, log);
   if (wishes.upstream.socks5) go_through_socks5(context, wishes, log);
   if (!datagrams_) datagrams_ = std::make_unique<UdpEnds>(around_);
   Egress& others = choice_ ? *choice_ : upstream_ ? *upstream_ : direct_;
   streams_.emplace(wishes.gate, to_loopback_, others, log);
+  if (upstream_) by_name_.emplace(wishes.gate, to_loopback_, *upstream_, log);
 }
 
 void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log) {
@@ -38,6 +40,14 @@ void WaysOut::go_through_socks5(asio::io_context& context, const Wishes& wishes,
   datagrams_ = std::make_unique<Socks5Datagrams>(around_, *socks5_client_);
 }
 
-WayOut WaysOut::way_out() { return {*streams_, *datagrams_, around_.detour == nullptr, upstream_ != nullptr}; }
+WayOut WaysOut::way_out() {
+  return {.streams = *streams_,
+          .datagrams = *datagrams_,
+          .carries_datagrams = around_.detour == nullptr,
+          .is_upstream = upstream_ != nullptr,
+          .by_name = by_name_ ? &*by_name_ : nullptr,
+          .exceptions = &exceptions_,
+          .taken = taken_};
+}
 
 }  // namespace tfunnel::proxy

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "proxy/egress_direct.hpp"
 #include "proxy/egress_loopback.hpp"
@@ -44,12 +45,14 @@ class WaysOut {
   DirectEgress to_loopback_;
   DirectEgress direct_;
   UdpRefused refused_;
+  std::set<core::Address> taken_;  // that mean this host
   UdpEnd::Surroundings around_;
   std::unique_ptr<Socks5Client> socks5_client_;
   std::unique_ptr<Egress> upstream_;
   std::unique_ptr<Egress> choice_;
   std::unique_ptr<DatagramEgress> datagrams_;
   std::optional<LoopbackEgress> streams_;
+  std::optional<LoopbackEgress> by_name_;  // if there is an upstream: to it alone, past the gate
 };
 
 }  // namespace tfunnel::proxy

@@ -26,6 +26,7 @@ void check_names(const RunOptions& options, const RunNames& names) {
   const std::string when = options.link.via.empty() ? "with --resolver-address none" : "with --via";
   for (const auto& server : names.servers) {
     if (core::Address::parse(server)) continue;
+    if (server == "virtual") throw app::UsageError(when + ", --dns virtual is for the far end's command line");
     throw app::UsageError(when + ", --dns is an address without a port (resolv.conf(5) knows none), not '" + server +
                           "'");
   }

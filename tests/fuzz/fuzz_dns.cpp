@@ -3,6 +3,7 @@
 
 #include "proxy/dns_framing.hpp"
 #include "proxy/dns_names.hpp"
+#include "proxy/dns_records.hpp"
 
 using namespace tfunnel;
 using namespace tfunnel::proxy;
@@ -20,8 +21,21 @@ std::vector<dns::Message> messages_in(core::ByteView stream, std::size_t piece) 
   return messages;
 }
 
+/// What is asked of a message before it is answered from here.
+void judge(const dns::Message& message) {
+  static_cast<void>(dns::authority_of(message));
+  static_cast<void>(dns::count_answers(message, dns::a_record));
+  const auto name = dns::asked_name(message);
+  if (name) static_cast<void>(dns::reverse_address(*name));
+  if (!dns::is_query(message) || !dns::only_question(message)) return;
+  const auto answer = dns::with_address(message, core::Address(), 1);
+  if (!dns::answers(answer, message) || dns::is_query(answer)) std::abort();
+  if (name && !dns::is_query(dns::make_query(*name, dns::a_record, 0))) std::abort();
+}
+
 void forward(NameTable& table, const dns::Message& message, const dns::Message& before) {
   learn_names(table, message, core::Time());
+  judge(message);
   if (!dns::is_query(before)) return;
   static_cast<void>(dns::answers(message, before));
   if (dns::udp_limit(before) < dns::least_udp_limit) std::abort();

@@ -61,6 +61,8 @@ TEST_P(Usage, MistakesGetOneLineAndTheirStatus) {
 
 TEST_P(UsageOfTheProxy, UnusableWaysOutAreRefusedBeforeTheLinkIsTouched) {
   expect("--http-proxy=http://192.0.2.1 --socks5=192.0.2.1", ExitStatus::usage, "one way out");
+  expect("--dns=virtual", ExitStatus::usage, "--dns virtual needs an upstream proxy");
+  expect("--dns=virtual --http-proxy=http://192.0.2.1 --deny=10.0.0.0/8", ExitStatus::usage, "rules know addresses");
   expect("--http-proxy=http://192.0.2.1 --proxy-password-file=/nonexistent", ExitStatus::usage, "/nonexistent");
 }
 

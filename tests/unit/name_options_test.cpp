@@ -45,6 +45,17 @@ TEST(NameOptions, ServersAreTakenInOrderWithOrWithoutPort) {
                                             endpoint("2001:db8::2", 53), endpoint("192.0.2.3", 54)}));
 }
 
+TEST(NameOptions, VirtualIsNoServer) {
+  const auto options = parsed({"--dns=virtual", "--dns=192.0.2.1"});
+  EXPECT_EQ(options.servers(), std::vector{endpoint("192.0.2.1", 53)});
+  EXPECT_TRUE(options.always_virtual());
+  EXPECT_TRUE(parsed({"--dns=virtual", "--proxy-names=never"}).gives_addresses());
+  EXPECT_TRUE(parsed({}).gives_addresses());
+  EXPECT_FALSE(parsed({}).always_virtual());
+  EXPECT_FALSE(parsed({"--proxy-names=never"}).gives_addresses());
+  EXPECT_FALSE(parsed({"--resolver-address=none"}).gives_addresses());
+}
+
 TEST(NameOptions, MistakesAreRefusedInOneLine) {
   for (const auto* word :
        {"--dns=", "--dns=example.com", "--dns=192.0.2.1:", "--dns=192.0.2.1:0", "--dns=192.0.2.1:65536",
@@ -52,6 +63,7 @@ TEST(NameOptions, MistakesAreRefusedInOneLine) {
         "--resolver-address=192.0.2.1:53", "--proxy-names=sometimes"})
     EXPECT_THROW(parsed({word}), app::UsageError) << word;
   EXPECT_THROW(parsed({"--resolver-address=none", "--resolver-address=10.0.0.1"}), app::UsageError);
+  EXPECT_THROW(parsed({"--resolver-address=none", "--dns=virtual"}), app::UsageError);
 }
 
 class ResolvConf : public testing::Test {

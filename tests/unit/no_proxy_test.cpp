@@ -77,6 +77,12 @@ TEST(NoProxy, StarIsEverything) {
   EXPECT_TRUE(address_matches("*", "2001:db8::1"));
 }
 
+TEST(NoProxy, NameOnEveryPort) {
+  EXPECT_TRUE(list("example.com").matches_any_port("www.example.com."));
+  EXPECT_TRUE(list("*").matches_any_port("www.example.com"));
+  EXPECT_FALSE(list("example.com:22,192.0.2.1,*:25").matches_any_port("example.com"));
+}
+
 TEST(NoProxy, EmptyListIsNothing) {
   EXPECT_TRUE(list("").empty());
   EXPECT_TRUE(list(" , ,\t").empty());

@@ -78,6 +78,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   reserve_.serve(proxy_->mux());
   acceptor_.serve(proxy_->mux());
   dialer_->serve(proxy_->mux(), proxy_->data_path());
+  dialer_->keep_names_of_flows(services_->virtual_names());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[0].set_value(status); };
   proxy_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[1].set_value(status); };
