@@ -3,7 +3,8 @@
 Each file is a pytest run in private namespaces of its own (see isolation.py), so that they cannot meet; what it said
 is printed when it ends. Its results go to RESULTS/e2e-NAME-FILE.xml, for tally.py.
 
-Environment: E2E_JOBS, how many at a time, and what the tests themselves read.
+Environment: E2E_JOBS, how many at a time; E2E_FAR_END, not empty: only what another far end could make a difference to;
+and what the tests themselves read.
 """
 
 import concurrent.futures
@@ -21,11 +22,16 @@ LONG = ["test_via_restart", "test_examples", "test_run", "test_idle", "test_name
         "test_via_first_start", "test_run_leaks"]  # fmt: skip
 # They fill the processors and the memory: nothing else runs beside them.
 ALONE = ["test_many_flows", "test_memory", "test_stall"]
+# What they ask is answered by the near end alone, whatever is at the other end.
+NEAR_END = ["test_capture", "test_examples", "test_listener", "test_preserve_source", "test_rules_*", "test_run*",
+            "test_system_leaks", "test_tty", "test_via_*"]  # fmt: skip
 
 
 def files(wanted):
     """Those to run together, and those to run alone."""
     found = [path for path in sorted(TESTS.glob("test_*.py")) if not wanted or path.stem in wanted]
+    if os.environ.get("E2E_FAR_END"):
+        found = [path for path in found if not any(path.match(f"{name}.py") for name in NEAR_END)]
     alone = [path for path in found if path.stem in ALONE]
     together = [path for path in found if path not in alone]
     together.sort(key=lambda path: LONG.index(path.stem) if path.stem in LONG else len(LONG))
