@@ -1,5 +1,7 @@
 #include "client/routed_networks.hpp"
 
+#include <algorithm>
+
 namespace tfunnel::client {
 
 namespace {
@@ -24,6 +26,11 @@ Networks routed_networks(const core::Reach& reach, bool is_v4) {
   auto all = reach.of(is_v4).value_or(everything);
   all.insert(all.end(), own_ranges(is_v4).begin(), own_ranges(is_v4).end());
   return core::limited(std::move(all)).value_or(everything);
+}
+
+bool is_routed(const core::Reach& reach, const core::Address& address) {
+  const auto contains = [&](const Network& network) { return network.contains(address); };
+  return !reach.excludes(address) || std::ranges::any_of(own_ranges(address.is_v4()), contains);
 }
 
 }  // namespace tfunnel::client

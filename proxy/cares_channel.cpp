@@ -41,7 +41,7 @@ std::string contents(const std::string& path) {
 
 /// c-ares says only that it could send nothing, which a want of descriptors looks like, too.
 error_code error_without_server() {
-  const io::Descriptor probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const io::Descriptor probe(::socket(AF_INET, SOCK_DGRAM, 0));
   const auto error = probe.is_open() ? error_code() : io::last_error();
   return io::is_exhaustion(error) ? error : error_code(NameError::no_server);
 }

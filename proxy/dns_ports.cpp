@@ -152,10 +152,4 @@ void DnsPorts::forget(const core::Endpoint& server, DnsPort& port) {
   if (pool->second.empty()) pools_.erase(pool);
 }
 
-std::size_t DnsPorts::port_count() const {
-  std::size_t count = 0;
-  for (const auto& [server, pool] : pools_) count += pool.size();
-  return count;
-}
-
 }  // namespace tfunnel::proxy

@@ -57,8 +57,6 @@ class DnsPorts {
   /// REQUIRES: dns::is_query(query).
   result<std::unique_ptr<DnsAsked>> ask(const core::Endpoint& server, const dns::Message& query, DnsAsked::Heard heard);
 
-  [[nodiscard]] std::size_t port_count() const;
-
  private:
   friend class DnsPort;
   using Pool = std::vector<DnsPort*>;

@@ -413,8 +413,10 @@ error_code HttpConnectEgress::secure(Server& server, Attempt& attempt, tcp::sock
   attempt.connection = connection;
   connection->hold(std::move(*charge));
   connection->adopt(std::move(socket));
+  std::optional<Deadline> deadline;
   // Another address may speak TLS where this one does not answer.
-  Deadline deadline(context_, limit(attempt.dial->others_left()), [connection] { connection->expire(); });
+  if (server.url.tls && attempt.dial->others_left())
+    deadline.emplace(context_, limit(true), [connection] { connection->expire(); });
   const auto error = connection->secure(why, yield);
   if (error && why.empty()) why = error.message();
   return error;

@@ -5,6 +5,7 @@
 
 #include "proxy/egress.hpp"
 #include "proxy/far_resolver.hpp"
+#include "proxy/virtual_resolver.hpp"
 
 namespace tfunnel::proxy {
 
@@ -12,9 +13,9 @@ namespace tfunnel::proxy {
 /// there), and leaves all other destinations to another egress.
 class ResolverEgress final : public Egress {
  public:
-  /// `resolver` and `others` must outlive the io_context's last handler.
-  ResolverEgress(std::set<core::Address> addresses, FarResolver& resolver, Egress& others)
-      : addresses_(std::move(addresses)), resolver_(resolver), others_(others) {}
+  /// `names`, if not null, stands in front of `resolver`. All of them must outlive the io_context's last handler.
+  ResolverEgress(std::set<core::Address> addresses, FarResolver& resolver, VirtualResolver* names, Egress& others)
+      : addresses_(std::move(addresses)), resolver_(resolver), names_(names), others_(others) {}
 
   result<tcp::socket> connect(const Target& target, asio::yield_context yield) override;
   [[nodiscard]] bool wants_name(const Target& target) const override;
@@ -24,6 +25,7 @@ class ResolverEgress final : public Egress {
 
   std::set<core::Address> addresses_;
   FarResolver& resolver_;
+  VirtualResolver* names_;
   Egress& others_;
 };
 

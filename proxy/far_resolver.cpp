@@ -121,14 +121,13 @@ void FarResolver::over(FarQuestion& question, By by) {
   kept->tell();
 }
 
-result<tcp::socket> FarResolver::connect(const Target& asked, asio::yield_context yield) {
+result<tcp::socket> FarResolver::connect(const Target& asked, asio::yield_context yield, DnsStreamSession::Ask ask) {
+  if (!ask) ask = [this](const dns::Message& query, const Done& done) { ask_over_stream(query, done); };
   auto charge = charge_for(asked, DnsStreamSession::cost);
   if (!charge) return error_code(asio::error::no_buffer_space);
   auto pair = make_local_pair(context_, yield);
   if (!pair) return pair.error();
-  const auto session = std::make_shared<DnsStreamSession>(
-      std::move(pair->second), [this](const dns::Message& query, const Done& done) { ask_over_stream(query, done); },
-      std::move(*charge));
+  const auto session = std::make_shared<DnsStreamSession>(std::move(pair->second), std::move(ask), std::move(*charge));
   session->start();
   return std::move(pair->first);
 }

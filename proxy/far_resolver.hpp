@@ -9,6 +9,7 @@
 #include "proxy/descriptor_reserve.hpp"
 #include "proxy/dns_over_stream.hpp"
 #include "proxy/dns_ports.hpp"
+#include "proxy/dns_stream_session.hpp"
 #include "proxy/dns_upstream.hpp"
 #include "proxy/egress_direct.hpp"
 #include "proxy/far_question.hpp"
@@ -44,9 +45,9 @@ class FarResolver final : public DnsUpstream {
 
   void charge_to(core::MemoryBudget& memory) override;
 
-  /// A stream whose other end answers queries, as a nameserver's does. Errors: no_buffer_space without memory; the
-  /// system's.
-  result<tcp::socket> connect(const Target& asked, asio::yield_context yield);
+  /// A stream whose other end answers queries, as a nameserver's does. `ask`: by this instead of ask_over_stream().
+  /// Errors: no_buffer_space without memory; the system's.
+  result<tcp::socket> connect(const Target& asked, asio::yield_context yield, DnsStreamSession::Ask ask = nullptr);
 
  private:
   enum class By : std::uint8_t { datagram, stream };

@@ -10,7 +10,8 @@ NameServices::NameServices(asio::io_context& context, const WayOut& way_out, con
       resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &stream_ : nullptr, reserve, log) {
   if (way_out.is_upstream && options.gives_addresses()) give_names_addresses(context, way_out, options, log);
   Egress& others = virtual_egress_ ? *virtual_egress_ : way_out.streams;
-  egress_ = &resolver_egress_.emplace(options.resolver(), resolver_, others);
+  auto* front = virtual_resolver_ ? &*virtual_resolver_ : nullptr;
+  egress_ = &resolver_egress_.emplace(options.resolver(), resolver_, front, others);
   if (learns_) egress_ = &learn_.emplace(context, *egress_, learner_, log);
   if (interceptors != nullptr) egress_ = &intercept_.emplace(context, *egress_, *interceptors, log);
   ends_.emplace(routes(way_out, options));

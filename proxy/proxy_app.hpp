@@ -30,7 +30,7 @@ struct ProxyExtensions {
   SourceBinding* binding = nullptr;  // servers see the application's own address
   InterceptorFactory* interceptors = nullptr;
   const io::Log* log = nullptr;  // to log to, under the proxy's own name
-  ReachWatch::Look reach;        // where this host has routes to; empty: what any POSIX system tells
+  ReachWatch::Look reach = {};   // where this host has routes to; empty: what any POSIX system tells
 };
 
 /// Serves the link on standard input and output until it ends.

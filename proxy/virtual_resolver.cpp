@@ -99,7 +99,7 @@ void VirtualResolver::ask_nameservers(const Asked& question) {
     return on_poor(question, error_code(asio::error::no_buffer_space));
   }
   question->asked = Clock::now();
-  question->timer.expires_after(patience_.next(question->asked));
+  question->timer.expires_after(patience_.next());
   question->timer.async_wait([this, question](error_code error) {
     if (!error && question->done && !question->heard) on_patience_over(question);
   });
@@ -126,7 +126,7 @@ void VirtualResolver::on_answer(const Asked& question, result<dns::Message> answ
 }
 
 void VirtualResolver::on_patience_over(const Asked& question) {
-  patience_.on_silence(Clock::now());
+  patience_.on_silence();
   on_poor(question, error_code(asio::error::timed_out));
 }
 

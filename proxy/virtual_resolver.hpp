@@ -46,7 +46,8 @@ class VirtualResolver final : public DnsUpstream {
 
   /// Errors: those of the nameservers, for questions that are theirs alone.
   void ask(const core::Endpoint& server, dns::Message query, Done done) override;
-  /// The same, where the nameservers are asked by `real`.
+  void ask_again(const dns::Message& query) override { nameservers_.ask_again(query); }
+  /// The same as ask(), where the nameservers are asked by `real`.
   void ask_by(const AskReal& real, dns::Message query, Done done);
 
   void charge_to(core::MemoryBudget& memory) override { nameservers_.charge_to(memory); }

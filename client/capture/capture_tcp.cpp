@@ -4,6 +4,7 @@
 #include <new>
 
 #include "client/capture/adopt.hpp"
+#include "client/routed_networks.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/readiness.hpp"
 #include "common/io/relay.hpp"
@@ -108,7 +109,7 @@ void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket sock
     log_.about_flow(io::LogLevel::warning,
                     "refused a connection made straight to the capture port: it would come back for ever",
                     {{"flow", request.text()}});
-  } else if (link && link->reach().excludes(request.destination.address)) {
+  } else if (link && !is_routed(link->reach(), request.destination.address)) {
     log_.about_flow(io::LogLevel::info, "refused: network unreachable, the far end has no route there",
                     {{"flow", request.text()}});
   } else if (link) {

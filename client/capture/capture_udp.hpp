@@ -10,6 +10,7 @@
 #include "client/capture/link_choice.hpp"
 #include "client/capture/raw_sender.hpp"
 #include "client/capture/too_big_listener.hpp"
+#include "client/routed_networks.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 
@@ -30,7 +31,7 @@ class UdpSource final : public io::DatagramEnd {
     enqueue(now, destination, payload);
   }
   /// Its far end has no route to `address`.
-  [[nodiscard]] bool excludes(const core::Address& address) const { return link_->reach().excludes(address); }
+  [[nodiscard]] bool excludes(const core::Address& address) const { return !is_routed(link_->reach(), address); }
   void on_datagram(const core::Endpoint& peer, core::ByteView payload) override;
   void on_datagram_error(const core::Endpoint& peer, core::Reason reason) override;
 

@@ -263,3 +263,15 @@ def test_socks5_proxy_is_told_the_name_in_the_first_bytes(lab, upstream, start_t
     command = ["curl", "-sS", "--fail", "-m", "20", "--noproxy", "*", "-o", os.devnull]
     lab.client.run([*command, "--resolve", f"{NAME}:80:{dante.INNER[4]}", f"http://{NAME}/"])
     assert was_told_the_name(upstream)
+
+
+@FAMILIES
+def test_socks5_proxy_resolves_what_nobody_else_can(lab, upstream, start_tunnel, family):
+    """The far end cannot reach the nameserver."""
+    dante.start(upstream)
+    start_tunnel(proxy_args=f"{SOCKS5} --dns virtual --dns {topology.SILENT_HOST[4]}")
+    address = dig(lab, RESOLVER, NAME, {4: "A", 6: "AAAA"}[family], "+short").strip()
+    assert address.startswith({4: "198.19.", 6: "fd0b:7edb:898f:2aef:"}[family])
+    lab.traffic(lab.client, "flows", "--count", 5, to=address)
+    assert was_told_the_name(upstream)
+    lab.expect(lab.client, "refused", "--udp", to=address)

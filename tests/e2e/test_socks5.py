@@ -148,7 +148,7 @@ def test_proxy_that_never_answers_times_out(lab, upstream, start_tunnel):
 
 
 def test_what_is_no_socks5_proxy_is_said(lab, upstream, start_tunnel):
-    command = ["socat", f"TCP4-LISTEN:{dante.PORT},fork", "SYSTEM:'echo HTTP/1.1 400 Bad Request'"]
+    command = ["socat", f"TCP4-LISTEN:{dante.PORT},fork", "SYSTEM:'head -c 3 >/dev/null; echo HTTP/1.1 400 Bad Request'"]
     web = upstream.start(command, name="no-socks")
     netlab.wait_listening(upstream, "tcp", dante.PORT, process=web)
     tunnel = start_tunnel(proxy_args=SOCKS5)

@@ -188,10 +188,11 @@ def test_captured_programs_find_it_too(lab, start_tunnel, outside, certificates,
 
 
 def test_every_far_end_gives_the_same_answers(runs, outside):
-    """Each run has a far end of its own, as each of --links has, and a link that was lost."""
+    """Each run has a far end of its own, as each of --links has, and a link that was lost. Over TCP they are the same."""
     del outside
     for kind, family in (("A", 4), ("AAAA", 6)):
-        once, again, other = (dig(runs, "+short", name, kind).split() for name in (NAME, NAME, "another.example"))
+        words = [(NAME,), (NAME, "+tcp"), ("another.example", "+tcp")]
+        once, again, other = (dig(runs, "+short", kind, *more).split() for more in words)
         assert len(once) == len(other) == 1 and once == again != other
         assert once[0].startswith(POOL[family])
 
@@ -262,6 +263,14 @@ def test_address_without_a_name_never_goes_out(runs, outside, address):
     done = runs.run("curl", "-sS", "-m", "60", "--noproxy", "*", f"http://{host}/")
     assert done.returncode not in (0, 28), "at once"
     assert "CONNECT" not in outside.log()
+
+
+def test_metadata_service_is_denied_by_name(runs, outside):
+    """Whatever the proxy would make of the name."""
+    done = runs.run("curl", "-sS", "-m", "60", "--noproxy", "*", "http://metadata.google.internal/")
+    assert done.returncode not in (0, 28), "at once"
+    runs.far_end.wait_for_log("refused: tcp .*metadata")
+    assert "metadata" not in outside.log()
 
 
 # --- by the option -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
+#include "proxy/deadline.hpp"
 #include "tests/integration/support/names.hpp"
 #include "tests/integration/support/sockets.hpp"
 
@@ -28,14 +29,15 @@ class Dialling : public testing::Test {
   result<core::Endpoint> reach(std::uint16_t port, bool serves = true) {
     result<core::Endpoint> reached = error_code(asio::error::not_connected);
     run([&](const asio::yield_context& yield) {
-      proxy::HostDial dial(*dialler, name, port);
-      auto socket = dial.connect(yield);
+      const auto dial = std::make_shared<proxy::HostDial>(*dialler, name, port);
+      const proxy::Deadline deadline(context, patience, [dial] { dial->stop(); });
+      auto socket = dial->connect(yield);
       if (!socket) {
         reached = socket.error();
         return;
       }
       reached = io::from_asio(socket->remote_endpoint());
-      serves ? dial.serves() : dial.fails();
+      serves ? dial->serves() : dial->fails();
     });
     return reached;
   }

@@ -46,9 +46,9 @@ TEST_F(HttpFallback, NameThatIsRefusedGivesWayToTheAddress) {
     near.send(hello);
     refuse(text);
     auto peer = upstream.accept();
-    EXPECT_TRUE(peer.request().starts_with("CONNECT " + destination.text() + " ")) << text;
+    ASSERT_TRUE(peer.request().starts_with("CONNECT " + destination.text() + " ")) << text;
     peer.send(connected);
-    EXPECT_EQ(peer.socket().receive(hello.size()), hello) << text;
+    ASSERT_EQ(peer.socket().receive(hello.size()), hello) << text;
   }
 }
 
@@ -62,7 +62,7 @@ TEST_F(HttpFallback, RefusalThatIsNotAboutTheNameIsFinal) {
     auto near = tunnel.connect(https);
     near.send(hello);
     refuse(text);
-    EXPECT_EQ(near.wait_end(), Ending::reset) << text;
+    ASSERT_EQ(near.wait_end(), Ending::reset) << text;
   }
 }
 
@@ -116,7 +116,7 @@ TEST_F(Socks5Fallback, NameThatIsRefusedGivesWayToTheAddress) {
     }
     auto second = accept_request(by_address);
     second.send(bytes_of("\5\0\0\1\0\0\0\0\0\0"s));
-    EXPECT_EQ(second.receive(hello.size()), hello) << code;
+    ASSERT_EQ(second.receive(hello.size()), hello) << code;
   }
 }
 

@@ -64,12 +64,16 @@ Bytes address_record(const Bytes& query, const std::string& owner, std::uint32_t
 
 class Lookup : public testing::Test {
  protected:
-  ~Lookup() override { std::filesystem::remove(resolv_conf); }
+  ~Lookup() override {
+    std::filesystem::remove(resolv_conf);
+    std::filesystem::remove(nsswitch);
+  }
 
-  void use(const ScriptedNameserver& server, const std::string& options = "") {
+  void use(const ScriptedNameserver& server, const std::string& options = "", const std::string& services = "") {
     write(options);
+    std::ofstream(nsswitch) << services;
     lookup = std::make_unique<proxy::NameLookup>(std::make_unique<proxy::SystemNames>(
-        context, proxy::SystemNames::Settings{resolv_conf, "/nonexistent", {server.endpoint()}}));
+        context, proxy::SystemNames::Settings{resolv_conf, nsswitch, {server.endpoint()}}));
   }
   void write(const std::string& options) {
     std::ofstream(resolv_conf) << options;
@@ -90,6 +94,7 @@ class Lookup : public testing::Test {
   }
 
   const std::string resolv_conf = testing::TempDir() + "lookup." + std::to_string(::getpid());
+  const std::string nsswitch = resolv_conf + ".nsswitch";
   int age = 0;
   asio::io_context context;
   std::unique_ptr<proxy::NameLookup> lookup;
@@ -186,6 +191,20 @@ TEST_F(Lookup, WhatIsNoHostNameIsNotAskedFor) {
   EXPECT_EQ(results.size(), 5U);
   for (const auto& found : results) EXPECT_EQ(found.error(), proxy::NameError::not_found);
   EXPECT_EQ(server.asked(), 0U);
+}
+
+// "127.1" is an address to the C library alone, which so stands for a service that c-ares does not know.
+TEST_F(Lookup, NameThatOnlyOtherServicesKnowIsFoundWhereThereAreSome) {
+  const ScriptedNameserver server([](const Bytes& query) { return dns_answer(query, {}, 3); });
+  use(server, "", "hosts: files dns [NOTFOUND=continue] myhostname\n");
+  ask("127.1");
+  run();
+  EXPECT_EQ(results.at(0).value(), Addresses{endpoint("127.0.0.1", 0).address});
+  EXPECT_GT(server.asked(), 0U) << "the nameservers come first";
+  use(server, "", "hosts: files dns\n");
+  ask("127.1");
+  run();
+  EXPECT_EQ(results.at(1).error(), proxy::NameError::not_found);
 }
 
 TEST_F(Lookup, OneWhoStopsWaitingLeavesTheOthersTheirAnswer) {

@@ -74,10 +74,10 @@ TEST_F(Names, MetadataServiceIsNotReachedUnderItsName) {
                            "metadata.azure.internal"}) {
     auto http = tunnel_->connect(endpoint("203.0.113.5", 80));
     http.send(bytes_of("GET / HTTP/1.1\r\nHost: " + std::string(name) + ":80\r\n\r\n"));
-    EXPECT_EQ(http.wait_end(), Ending::reset) << name;
+    ASSERT_EQ(http.wait_end(), Ending::reset) << name;
     auto tls = tunnel_->connect(https);
     tls.send(tls_records(client_hello(name)));
-    EXPECT_EQ(tls.wait_end(), Ending::reset) << name;
+    ASSERT_EQ(tls.wait_end(), Ending::reset) << name;
   }
   EXPECT_EQ(upstream.count(), 0U);
 }

@@ -1,6 +1,7 @@
 // Upstream proxies that are reached, and then do not serve: another address, or the next proxy of the list, does.
 #include <gtest/gtest.h>
 
+#include "common/app/options.hpp"
 #include "proxy/socks5_address.hpp"
 #include "tests/integration/support/http_proxy.hpp"
 #include "tests/integration/support/names.hpp"
@@ -149,6 +150,41 @@ TEST_P(DeadAddressOfProxy, ThatIsHungIsLeftByHttpAndThenTriedLast) {
   hung.accept();
   for (int i = 0; i < 3; ++i) expect_served(tunnel, upstream);
   EXPECT_FALSE(hung.server().called(std::chrono::milliseconds(0)));
+}
+
+/// How a proxy's address fails TLS after it took the connection.
+class BadTlsAddress : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(That, BadTlsAddress, testing::Values("", "HTTP/1.1 400 Bad Request\r\n\r\n"),
+                         [](const auto& which) { return "Kind" + std::to_string(which.index); });
+
+TEST_P(BadTlsAddress, IsLeftForAnotherAndThenTriedLast) {
+  std::shared_ptr<proxy::TlsClient> tls;
+  try {
+    tls = proxy::make_tls_client("");
+  } catch (const app::UsageError& error) {
+    GTEST_SKIP() << error.what();
+  }
+  Server bad(512, "127.0.0.1");
+  auto url = named(bad.endpoint().port);
+  url.tls = true;
+  Server good(512, "127.0.0.2", url.port);
+  auto terms = through({});
+  terms.egress = [&](asio::io_context& context, const io::Log& log) {
+    const auto dialler = dialler_with(context, {{name, {"127.0.0.1", "127.0.0.2"}}});
+    return std::make_unique<proxy::HttpConnectEgress>(
+        context, proxy::HttpConnectEgress::Settings{{url}, patience, tls, {}, dialler}, log);
+  };
+  Tunnel tunnel(over_pipes, terms);
+  const auto first = tunnel.connect(destination);
+  auto peer = bad.accept();
+  peer.send(bytes_of(GetParam()));
+  peer.half_close();
+  constexpr std::uint8_t handshake = 22;
+  auto next = good.accept();
+  EXPECT_EQ(next.receive(1), Bytes{handshake});
+  const auto second = tunnel.connect(destination);
+  EXPECT_EQ(good.accept().receive(1), Bytes{handshake});
+  EXPECT_FALSE(bad.called(std::chrono::milliseconds(0)));
 }
 
 /// A SOCKS5 proxy at `port` of the name.

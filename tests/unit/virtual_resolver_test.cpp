@@ -166,7 +166,7 @@ TEST_P(EitherMode, OtherTypesHaveNoRecords) {
 }
 
 TEST_P(EitherMode, SilenceIsWaitedForOnce) {
-  settings_.patience = {.at_first = milliseconds(20), .when_silent = milliseconds(1), .look_again = seconds(1000)};
+  settings_.patience = {.at_first = milliseconds(20), .when_silent = milliseconds(1)};
   make(GetParam());
   const auto first = ask("www.example.com");
   wait_for(first);
@@ -177,7 +177,7 @@ TEST_P(EitherMode, SilenceIsWaitedForOnce) {
 }
 
 TEST_P(EitherMode, AnswerThatComesTooLateCountsNextTime) {
-  settings_.patience = {.at_first = milliseconds(1), .when_silent = milliseconds(1), .look_again = seconds(1000)};
+  settings_.patience = {.at_first = milliseconds(1), .when_silent = milliseconds(1)};
   make(GetParam());
   const auto late = ask("inside.corp.example");
   wait_for(late);
@@ -189,7 +189,7 @@ TEST_P(EitherMode, AnswerThatComesTooLateCountsNextTime) {
 }
 
 TEST_P(EitherMode, SilentNameserversAreNotAskedWithoutEnd) {
-  settings_.patience = {.at_first = milliseconds(1), .when_silent = milliseconds(1), .look_again = seconds(1000)};
+  settings_.patience = {.at_first = milliseconds(1), .when_silent = milliseconds(1)};
   settings_.unheard = 3;
   make(GetParam());
   for (int i = 0; i < 10; ++i) wait_for(ask("n" + std::to_string(i) + ".example.com"));
@@ -331,19 +331,17 @@ TEST_F(VirtualResolverTest, NoSuchNameIsNotBelievedOfWhoKnowsNothingOutside) {
   EXPECT_TRUE(is_virtual(next, "another.com")) << "remembered";
 }
 
-TEST(AnswerPatience, WaitsOnceAndLooksAgainFromTimeToTime) {
-  AnswerPatience patience({.at_first = seconds(2), .when_silent = milliseconds(300), .look_again = seconds(60)});
-  core::Time now{std::chrono::hours(1)};
-  EXPECT_EQ(patience.next(now), seconds(2));
-  patience.on_silence(now);
-  EXPECT_EQ(patience.next(now), milliseconds(300));
+TEST(AnswerPatience, SilenceIsWaitedForUntilItIsBroken) {
+  AnswerPatience patience({.at_first = seconds(2), .when_silent = milliseconds(300)});
+  EXPECT_EQ(patience.next(), seconds(2));
+  patience.on_silence();
+  EXPECT_EQ(patience.next(), milliseconds(300));
   patience.on_answer(milliseconds(2));
-  EXPECT_EQ(patience.next(now), milliseconds(300)) << "an inside name";
-  now += seconds(60);
-  EXPECT_EQ(patience.next(now), seconds(2));
-  EXPECT_EQ(patience.next(now), milliseconds(300)) << "one looks for all";
+  EXPECT_EQ(patience.next(), milliseconds(300)) << "an inside name";
+  patience.on_answer(seconds(3));
+  EXPECT_EQ(patience.next(), milliseconds(300)) << "waiting longer would not have helped";
   patience.on_answer(seconds(1));
-  EXPECT_EQ(patience.next(now), seconds(2));
+  EXPECT_EQ(patience.next(), seconds(2));
 }
 
 }  // namespace
