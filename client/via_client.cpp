@@ -25,6 +25,7 @@ LinkGroup::Settings group_settings(const app::CommonOptions& common, const LinkO
   LinkGroup::Settings settings{{command, app::session_settings(common, wire::ROLE_CLIENT)}};
   auto& session = settings.link.session;
   session.announces = false;
+  session.far_end_warns_here = !command.has_own_stderr;
   session.buffer_size = std::max(session.buffer_size / static_cast<std::size_t>(options.links), least_buffer);
   settings.count = options.links;
   settings.link_wait = app::seconds(options.link_wait);

@@ -19,6 +19,8 @@ class ContextAuth final : public AuthScheme {
   }
   void accept(const Challenge& /*challenge*/) override {}
   std::string authorization(const AuthRequest& /*request*/) override { return {}; }
+  /// Kerberos shows a ticket.
+  [[nodiscard]] bool uses_password() const override { return !kerberos() && credentials_; }
   [[nodiscard]] std::shared_ptr<SecurityContext> new_context() const override {
     return make_(mechanism_, host_, credentials_);
   }

@@ -30,6 +30,8 @@ class AuthScheme {
   virtual void accept(const Challenge& challenge) = 0;
   /// A value for Proxy-Authorization; each call may give another. Empty if there is none after all.
   virtual std::string authorization(const AuthRequest& request) = 0;
+  /// Does it prove to know a password, which a proxy may count as a failed login?
+  [[nodiscard]] virtual bool uses_password() const { return true; }
   /// For a scheme that proves us for a connection instead of a request: what makes its tokens, and stands in for
   /// authorization(). Null for the others.
   [[nodiscard]] virtual std::shared_ptr<SecurityContext> new_context() const { return nullptr; }

@@ -1,7 +1,9 @@
 #include "proxy/authenticator.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <random>
 
 #include "proxy/auth_basic.hpp"
@@ -24,14 +26,27 @@ std::string random_token() {
 
 Authenticator::Authenticator(const std::optional<Credentials>& credentials, const std::string& host,
                              const MakeSecurityContext& make_context)
-    : has_password_(credentials.has_value()) {
-  if (make_context) {
+    : credentials_(credentials), host_(host), make_context_(make_context) {
+  make_schemes();
+}
+
+void Authenticator::make_schemes() {
+  if (make_context_) {
     for (const auto mechanism : {Mechanism::spnego, Mechanism::ntlm})
-      schemes_.push_back(std::make_unique<ContextAuth>(mechanism, make_context, host, credentials));
+      schemes_.push_back(std::make_unique<ContextAuth>(mechanism, make_context_, host_, credentials_));
   }
-  if (!credentials) return;
-  schemes_.push_back(std::make_unique<DigestAuth>(*credentials, random_token));
-  schemes_.push_back(std::make_unique<BasicAuth>(*credentials));
+  if (!credentials_) return;
+  schemes_.push_back(std::make_unique<DigestAuth>(*credentials_, random_token));
+  schemes_.push_back(std::make_unique<BasicAuth>(*credentials_));
+}
+
+void Authenticator::renew(const std::string& password) {
+  if (!credentials_) return;
+  credentials_->password = password;
+  std::ranges::move(schemes_, std::back_inserter(former_));
+  schemes_.clear();
+  chosen_ = nullptr;
+  make_schemes();
 }
 
 Authenticator::Choice Authenticator::choose(const std::vector<Challenge>& challenges,

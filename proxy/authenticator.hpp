@@ -23,8 +23,10 @@ class Authenticator {
   explicit Authenticator(const std::optional<Credentials>& credentials, const std::string& host = {},
                          const MakeSecurityContext& make_context = {});
 
+  /// Another password for the same user. Schemes that are in use stay valid, with the old one.
+  void renew(const std::string& password);
   /// A user and password were given.
-  [[nodiscard]] bool has_password() const { return has_password_; }
+  [[nodiscard]] bool has_password() const { return credentials_.has_value(); }
   /// Takes the challenge that can be answered best, but by none of `without`.
   Choice choose(const std::vector<Challenge>& challenges, const std::set<const AuthScheme*>& without = {});
   /// For the first request of a connection: what the proxy wanted last. Null before the first challenge: a password
@@ -34,8 +36,13 @@ class Authenticator {
   void forget(const AuthScheme* scheme);
 
  private:
-  bool has_password_;
+  void make_schemes();
+
+  std::optional<Credentials> credentials_;
+  std::string host_;
+  MakeSecurityContext make_context_;
   std::vector<std::unique_ptr<AuthScheme>> schemes_;
+  std::vector<std::unique_ptr<AuthScheme>> former_;  // which dialogues may still refer to
   AuthScheme* chosen_ = nullptr;
 };
 

@@ -36,15 +36,27 @@ AskAgain ask_again_after(unsigned status) {
 std::string hint(unsigned status) {
   switch (status) {
     case 403: return "; the proxy's rules forbid this destination (many proxies permit only port 443)";
+    case 401: return "; it answers like a web server: is this an HTTP proxy?";
     case 400:
     case 404:
     case 405:
+    case 426:
     case 501: return "; is this an HTTP proxy, and does it permit CONNECT?";
     case 502: return "; the proxy could not reach the destination";
     case 503: return "; the proxy could not connect, or is overloaded";
     case 504: return "; the destination did not answer the proxy in time";
+    case 511: return "; the network wants a login first: open any page with a browser";
     default: return "";
   }
+}
+
+std::string in_words(const ResponseHead& head) {
+  auto words = std::to_string(head.status);
+  if (!head.phrase.empty()) words += " " + head.phrase;
+  if (!head.detail.empty()) words += " (" + head.detail + ")";
+  if (head.status / 100 != 3 || head.location.empty()) return words + hint(head.status);
+  // Who has not logged in is sent to a page by the proxy, or by a captive portal in its place.
+  return words + "; it wants a browser to go to " + head.location + ", perhaps to log in there";
 }
 
 }  // namespace
@@ -72,6 +84,19 @@ std::string ConnectDialogue::request() {
   return text + "\r\n";
 }
 
+ConnectDialogue::Next ConnectDialogue::withhold_password(const std::string& why) {
+  scheme_ = nullptr;
+  context_.reset();
+  if (offered_.empty()) return Next::again;
+  return fail(core::Reason::upstream_refused, why);
+}
+
+ConnectDialogue::Next ConnectDialogue::choose_again() {
+  scheme_ = nullptr;
+  context_.reset();
+  return offered_.empty() ? Next::again : choose();
+}
+
 ConnectDialogue::Connection ConnectDialogue::connection() const {
   if (context_ && !received_.empty()) return Connection::same;
   return connection_spoilt_ ? Connection::fresh : Connection::any;
@@ -84,10 +109,8 @@ ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
     return fail(core::Reason::upstream_refused, "sends nothing but interim responses");
   }
   if (head.status == proxy_authentication_required) return on_challenge(head);
-  auto words = "refused: " + std::to_string(head.status) + " " + head.phrase;
-  if (!head.detail.empty()) words += " (" + head.detail + ")";
   asks_again_ = ask_again_after(head.status);
-  return fail(reason_of_status(head.status), words + hint(head.status));
+  return fail(reason_of_status(head.status), "refused: " + in_words(head));
 }
 
 ConnectDialogue::Next ConnectDialogue::on_challenge(const ResponseHead& head) {
@@ -106,6 +129,7 @@ ConnectDialogue::Next ConnectDialogue::on_token() {
     return Next::step;
   }
   refused_ = true;
+  password_refused_ = password_refused_ || scheme_->uses_password();
   return leave_scheme({});
 }
 
@@ -141,7 +165,10 @@ ConnectDialogue::Next ConnectDialogue::choose() {
 ConnectDialogue::Next ConnectDialogue::answer_by_password(const Challenge& challenge, AuthScheme& scheme) {
   const bool stale = challenge.parameter("stale") == "true" || challenge.parameter("stale") == "TRUE";
   const bool same_again = challenge.scheme == "basic" && authorization_.starts_with("Basic ");
-  if ((answered_here_ && !stale) || same_again) return fail_refused();
+  if ((answered_here_ && !stale) || same_again) {
+    password_refused_ = true;
+    return fail_refused();
+  }
   answered_here_ = true;
   scheme_ = &scheme;
   return Next::again;

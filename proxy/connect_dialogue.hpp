@@ -32,6 +32,16 @@ class ConnectDialogue {
   Next begin();
   /// The head of the request to send now (RFC 9110, 9.3.6).
   std::string request();
+  /// The next request, or the step before it, proves to know a password.
+  [[nodiscard]] bool shows_password() const { return scheme_ != nullptr && scheme_->uses_password(); }
+  /// But it must not, for that was refused before: `again`, to learn whether it goes without, or `failed`, because of
+  /// `why`.
+  Next withhold_password(const std::string& why);
+  /// Or there is another now: `again`, `step` or `failed`.
+  Next choose_again();
+  /// After `failed`: the proxy does not accept the password, at least not for this destination.
+  [[nodiscard]] bool password_refused() const { return password_refused_; }
+
   /// What to do about the answer. `wait`: an interim response, another will come; `again`: send another request;
   /// `step`: first call context()->step(received()) and on_step().
   Next on_response(const ResponseHead& head);
@@ -74,7 +84,8 @@ class ConnectDialogue {
   std::set<const AuthScheme*> left_;  // that failed here
   std::string failures_;              // and why, for people
   bool refused_ = false;              // a token of ours
-  std::string authorization_;         // of the last request
+  bool password_refused_ = false;
+  std::string authorization_;   // of the last request
   bool answered_here_ = false;  // a password answered a challenge of this dialogue, not one that another got earlier
   int challenges_ = 0;
   int interims_ = 0;

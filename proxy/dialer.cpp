@@ -71,10 +71,13 @@ result<tcp::socket> Dialer::connect_once(const Target& target, const asio::yield
 /// The whole set-up of one connection, run as a coroutine.
 void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& relay,
                        const asio::yield_context& yield) {
-  auto socket = connect(target, *relay, yield);
+  std::string words;
+  Target asked = target;
+  asked.words = &words;
+  auto socket = connect(std::move(asked), *relay, yield);
   if (!relay->wants_connection()) return;
   if (!socket) {
-    relay->fail(io::reason_of(socket.error()));
+    relay->fail(io::reason_of(socket.error()), words);
     return;
   }
   // The address may have got its name only now.

@@ -8,6 +8,8 @@
 #include "common/core/greeting.hpp"
 #include "common/io/errors.hpp"
 #include "proxy/deadline.hpp"
+#include "proxy/http_response.hpp"
+#include "proxy/password_turn.hpp"
 
 namespace tfunnel::proxy {
 
@@ -20,9 +22,18 @@ using Next = ConnectDialogue::Next;
 // lasts (measured: 60 KB, and its buffers).
 constexpr std::size_t handshake_cost = 8U << 10;
 constexpr std::size_t session_cost = 96U << 10;
+// A new connection takes less than what is announced and does not come.
+constexpr core::Duration drain_limit = std::chrono::seconds(2);
 
 std::string in_seconds(core::Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
+}
+
+/// What the first bytes of no HTTP response give away.
+std::string what_speaks_so(const std::string& raw) {
+  if (raw.starts_with("\x15\x03") || raw.starts_with("\x16\x03")) return "; that is TLS: give the proxy as https://";
+  if (raw.starts_with('\x05')) return "; is it a SOCKS5 proxy? (--socks5)";
+  return raw.starts_with("SSH-") ? "; that is an SSH server" : "";
 }
 
 }  // namespace
@@ -59,13 +70,15 @@ class HttpConnectEgress::Handshake {
         patience_(patience),
         yield_(yield),
         authority_(connect_authority(attempt_.target)),
-        dialogue_(authority_, server.authenticator) {}
+        dialogue_(authority_, server.authenticator),
+        password_(server.gate, server.authenticator, dialogue_, authority_) {}
 
   /// After is_silent() it may be called again, and goes on waiting without end.
   result<tcp::socket> run() {
-    if (!silent_) take_steps(dialogue_.begin());
+    if (!silent_) proceed(dialogue_.begin());
     for (;;) {
       if (attempt_.expired) return fail_timed_out();
+      if (cancelled()) return error_code(asio::error::operation_aborted);
       HttpResponse response;
       const auto error = std::exchange(silent_, false) ? read_final_head(response) : exchange(response);
       silent_ = error == ProxyConnection::interrupted();
@@ -76,7 +89,9 @@ class HttpConnectEgress::Handshake {
         continue;
       }
       if (error) return give_up(error, response);
-      switch (take_steps(judge(response))) {
+      const auto next = judge(response);
+      password_.judge(next, response.head().status);
+      switch (proceed(next)) {
         case Next::established: return attempt_.connection->release(yield_);
         case Next::failed: return refused();
         default: break;
@@ -92,11 +107,21 @@ class HttpConnectEgress::Handshake {
   [[nodiscard]] const std::shared_ptr<Attempt>& attempt() const { return shared_attempt_; }
 
  private:
-  /// Lets security contexts make what the next request needs.
-  Next take_steps(Next next) {
-    while (next == Next::step && !attempt_.expired) next = dialogue_.on_step(take_step());
+  /// Lets security contexts make what the next request needs, and waits until a password may be shown.
+  Next proceed(Next next) {
+    while ((next == Next::step || next == Next::again) && !attempt_.expired && !cancelled()) {
+      if (password_.is_due()) {
+        next = password_.pass(next, {attempt_.step, attempt_.expired}, yield_);
+      } else if (next == Next::step) {
+        next = dialogue_.on_step(take_step());
+      } else {
+        break;
+      }
+    }
     return next;
   }
+
+  [[nodiscard]] bool cancelled() const { return yield_.cancelled() != asio::cancellation_type::none; }
 
   SecurityContext::Step take_step() {
     const auto made = std::make_shared<SecurityContext::Step>();
@@ -158,16 +183,22 @@ class HttpConnectEgress::Handshake {
   /// For the next request: this connection, if the proxy keeps it and its answer can be read to the end.
   error_code make_ready(HttpResponse& response) {
     const auto wanted = dialogue_.connection();
-    reused_ = wanted != ConnectDialogue::Connection::fresh && response.keeps_connection() && !drain(response);
+    const bool needed = wanted == ConnectDialogue::Connection::same;
+    const auto most = needed ? HttpResponse::most_needed_body : HttpResponse::most_body;
+    reused_ = wanted != ConnectDialogue::Connection::fresh && response.keeps_connection(most) &&
+              !drain(response, most, needed);
     if (attempt_.expired) return fail_timed_out();
     return reused_ ? error_code() : reconnect();
   }
 
-  error_code drain(HttpResponse& response) {
+  /// A body that does not come in time is not worth waiting for, unless this connection is needed.
+  error_code drain(HttpResponse& response, std::size_t most, bool needed) {
+    const auto limit = needed ? egress_.settings_.timeout : drain_limit;
+    Deadline deadline(egress_.context_, limit, [connection = attempt_.connection] { connection->expire(); });
     while (!response.body_done()) {
       const auto bytes = attempt_.connection->peek(yield_);
       if (!bytes) return bytes.error();
-      if (const auto error = response.take_body(*bytes)) return error;
+      if (const auto error = response.take_body(*bytes, most)) return error;
       if (const auto error = attempt_.connection->consume(bytes->size())) return error;
     }
     return {};
@@ -186,11 +217,14 @@ class HttpConnectEgress::Handshake {
 
   error_code refused() {
     if (asks_again(attempt_.target.asks_again, dialogue_.asks_again())) return fail_as_called(dialogue_.message());
-    return fail(dialogue_.reason(), dialogue_.message());
+    return fail(dialogue_.reason(), password_.failure());
   }
 
+  /// Nobody need do anything about it yet.
   error_code fail_as_called(const std::string& message) {
-    fail(core::Reason::upstream_refused, message + next_try(!attempt_.target.name.empty()));
+    egress_.log_.about_flow(io::LogLevel::info,
+                            server_.name() + " " + message + next_try(!attempt_.target.name.empty()),
+                            {{"destination", authority_}});
     return refused_as_called();
   }
 
@@ -206,10 +240,12 @@ class HttpConnectEgress::Handshake {
                                                       ? "closed the connection without an answer"
                                                       : "closed the connection in the middle of its answer " + said);
     }
-    if (error == boost::beast::http::error::header_limit)
-      return fail(core::Reason::upstream_refused, "sent a response head of more than 16 KiB");
-    if (error.category() == boost::beast::http::make_error_code(boost::beast::http::error::bad_value).category())
-      return fail(core::Reason::upstream_refused, "answered with something that is no HTTP response: " + said);
+    if (error == boost::system::errc::message_size)
+      return fail(core::Reason::upstream_refused, "sent a response head of more than 256 KiB");
+    if (error == boost::system::errc::bad_message) {
+      return fail(core::Reason::upstream_refused,
+                  "answered with something that is no HTTP response: " + said + what_speaks_so(response.raw()));
+    }
     return fail(core::Reason::upstream_refused, "broke the connection: " + error.message());
   }
 
@@ -219,7 +255,9 @@ class HttpConnectEgress::Handshake {
 
   /// Each call is a kind of line: a flood of destinations that the rules forbid must not hide that the proxy is broken.
   error_code fail(core::Reason reason, const std::string& message, int line = __builtin_LINE()) {
-    egress_.log_.about_flow(io::LogLevel::info, server_.name() + " " + message, {{"destination", authority_}}, line);
+    const auto words = server_.name() + " " + message;
+    egress_.log_.about_upstream(words, {{"destination", authority_}}, line);
+    if (attempt_.target.words != nullptr) *attempt_.target.words = words;
     return io::error_of(reason);
   }
 
@@ -232,6 +270,7 @@ class HttpConnectEgress::Handshake {
   asio::yield_context yield_;
   std::string authority_;
   ConnectDialogue dialogue_;
+  PasswordTurn password_;
   Next next_ = Next::wait;  // after an interim response
   bool reused_ = false;     // the connection served a request before
   bool answered_ = false;
@@ -256,8 +295,9 @@ class HttpConnectEgress::Flow {
     for (std::size_t i = 0; i < order.size() && !over_; ++i) try_proxy(order[i], i + 1 < order.size());
     if (!outcome_ && waiting_) wait_on();
     if (outcome_) return std::move(*outcome_);
-    egress_.log_.about_flow(io::LogLevel::info, "no HTTP proxy can be reached",
-                            {{"destination", connect_authority(target_)}});
+    const auto words = "no HTTP proxy can be reached: " + why_;
+    egress_.log_.about_upstream(words, {{"destination", connect_authority(target_)}});
+    if (target_.words != nullptr) *target_.words = words;
     return io::error_of(deadline_.expired() ? core::Reason::timed_out : core::Reason::upstream_refused);
   }
 
@@ -296,11 +336,12 @@ class HttpConnectEgress::Flow {
     const auto error = egress_.reach(*egress_.servers_[index], *attempt, why, yield_);
     if (!error) return true;
     over_ = error == asio::error::operation_aborted || io::is_exhaustion(error) || deadline_.expired();
+    if (attempt->expired) why = "it does not answer in time";
+    why_ = egress_.servers_[index]->name() + ": " + why;
     if (error == asio::error::operation_aborted || io::is_exhaustion(error)) {
       outcome_ = error;
     } else if (std::ranges::find(suspects_, index, &Suspect::proxy) == suspects_.end()) {
-      egress_.note_failure(index, attempt->expired ? "it does not answer in time" : why,
-                           attempt->expired ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
+      egress_.note_failure(index, why, attempt->expired ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
     }
     return false;
   }
@@ -351,6 +392,7 @@ class HttpConnectEgress::Flow {
   std::unique_ptr<Handshake> waiting_;  // the last that was asked
   std::vector<Suspect> suspects_;
   std::optional<result<tcp::socket>> outcome_;
+  std::string why_;  // the last that could not be reached
   bool over_ = false;
 };
 
@@ -358,8 +400,7 @@ HttpConnectEgress::HttpConnectEgress(asio::io_context& context, const Settings& 
     : context_(context), settings_(settings), log_(log), rest_(settings.proxies.size()), blocking_calls_(context) {
   if (!settings_.dialler) settings_.dialler = std::make_shared<HostDialler>(context);
   for (const auto& url : settings_.proxies) {
-    servers_.push_back(
-        std::make_unique<Server>(Server{url, Authenticator(url.credentials, url.host, settings_.make_context)}));
+    servers_.push_back(std::make_unique<Server>(url, settings_.make_context));
   }
 }
 

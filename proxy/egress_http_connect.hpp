@@ -9,6 +9,7 @@
 #include "proxy/authenticator.hpp"
 #include "proxy/blocking_calls.hpp"
 #include "proxy/connect_dialogue.hpp"
+#include "proxy/credential_gate.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/host_dialler.hpp"
 #include "proxy/proxy_connection.hpp"
@@ -44,8 +45,11 @@ class HttpConnectEgress final : public Egress {
 
  private:
   struct Server {
+    Server(const ProxyUrl& url_, const MakeSecurityContext& make_context)
+        : url(url_), authenticator(url.credentials, url.host, make_context), gate(url.password_file) {}
     ProxyUrl url;
     Authenticator authenticator;
+    CredentialGate gate;
     core::Time heard{};  // when it last answered anybody
     [[nodiscard]] std::string name() const { return "HTTP proxy " + url.text(); }
   };

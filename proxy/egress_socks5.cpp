@@ -12,8 +12,8 @@ result<tcp::socket> Socks5Egress::connect(const Target& target, asio::yield_cont
   if (!charge) return error_code(asio::error::no_buffer_space);
   const auto flow = "tcp " + target.source.text() + " -> " + target.destination.text() +
                     (target.name.empty() ? "" : " (" + target.name + ")");
-  auto dialled =
-      client_.dial(Socks5Command::connect, {target.destination, target.name}, flow, yield, target.asks_again);
+  auto dialled = client_.dial(Socks5Command::connect, {target.destination, target.name}, flow, yield, target.asks_again,
+                              target.words);
   if (!dialled) return dialled.error();
   return std::move(dialled->socket);
 }

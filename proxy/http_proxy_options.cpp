@@ -1,7 +1,8 @@
 #include "proxy/http_proxy_options.hpp"
 
 #include <filesystem>
-#include <fstream>
+
+#include "proxy/password_file.hpp"
 
 namespace tfunnel::proxy {
 
@@ -13,17 +14,14 @@ std::string value_or_empty(const char* value) { return value == nullptr ? "" : v
 
 std::string read_password(const std::string& path, std::vector<std::string>& warnings) {
   namespace fs = std::filesystem;
-  std::ifstream file(path);
-  std::string line;
-  if (!file || fs::is_directory(path)) throw UsageError("--proxy-password-file: cannot read " + path);
-  std::getline(file, line);
-  if (line.ends_with('\r')) line.pop_back();
-  if (line.empty()) throw UsageError("--proxy-password-file: the first line of " + path + " is empty");
+  const auto line = first_line_of(path);
+  if (!line) throw UsageError("--proxy-password-file: cannot read " + path);
+  if (line->empty()) throw UsageError("--proxy-password-file: the first line of " + path + " is empty");
   std::error_code ignored;
   const auto others = fs::perms::group_read | fs::perms::others_read;
   if ((fs::status(path, ignored).permissions() & others) != fs::perms::none)
     warnings.push_back("others may read the password in " + path + "; chmod 600 it");
-  return line;
+  return *line;
 }
 
 /// For proxies whose URL has none.
@@ -65,10 +63,12 @@ void add_exceptions(const HttpProxyOptions& options, const Environment& environm
 }
 
 /// URL credentials win; a user alone in the URL takes the common password.
-void complete(ProxyUrl& url, const std::optional<Credentials>& common) {
+void complete(ProxyUrl& url, const std::optional<Credentials>& common, const std::string& password_file) {
   if (!common) return;
-  if (!url.credentials && !common->user.empty()) url.credentials = common;
-  if (url.credentials && url.credentials->password.empty()) url.credentials->password = common->password;
+  if (!url.credentials && !common->user.empty()) url.credentials = Credentials{common->user, {}};
+  if (!url.credentials || !url.credentials->password.empty()) return;
+  url.credentials->password = common->password;
+  url.password_file = password_file;
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ HttpProxySettings http_proxy_settings(const HttpProxyOptions& options, const Env
   add_exceptions(options, environment, settings);
   if (settings.proxies.empty()) return settings;
   const auto common = common_credentials(options, environment, settings.warnings);
-  for (auto& url : settings.proxies) complete(url, common);
+  for (auto& url : settings.proxies) complete(url, common, options.password_file);
   return settings;
 }
 

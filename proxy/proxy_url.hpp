@@ -18,6 +18,7 @@ struct ProxyUrl {
   std::string host;  // a name or an address, without brackets
   std::uint16_t port = 0;
   std::optional<Credentials> credentials;
+  std::string password_file = {};  // where the password came from, and another may appear; may be empty
 
   /// "http://proxy:3128": never with credentials, so it may be logged.
   [[nodiscard]] std::string text() const;

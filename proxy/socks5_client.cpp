@@ -15,32 +15,47 @@
 namespace tfunnel::proxy {
 
 namespace {
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t longest_password = 255;  // RFC 1929, 2
+
 const boost::system::error_category& socks5_category() { return make_error_code(Socks5Error::refused).category(); }
 }  // namespace
 
 /// What the deadline may still touch when the coroutine is on its way out.
 struct Socks5Client::Attempt {
   Attempt(asio::io_context& context, HostDialler& dialler, const Socks5Proxy& proxy)
-      : dial(dialler, proxy.host, proxy.port), wait(std::make_shared<NameLookup::Wait>(context)), socket(context) {}
+      : dial(dialler, proxy.host, proxy.port),
+        wait(std::make_shared<NameLookup::Wait>(context)),
+        socket(context),
+        turn(context) {}
 
   void stop() {
     stopped = true;
     dial.stop();
     wait->stop();
+    turn.cancel();
     error_code ignored;
     socket.close(ignored);
   }
   HostDial dial;
   std::shared_ptr<NameLookup::Wait> wait;  // for a relay's name
   tcp::socket socket;
+  asio::steady_timer turn;  // is waited for before the password is sent
   bool stopped = false;
+  bool withheld = false;                // the password is not to be sent
+  CredentialTrust::Trial trial;         // of it
   bool silent = false;                  // the greeting is not answered in time
   std::vector<core::Address> suspects;  // did not answer it, though they took the connection
 };
 
 Socks5Client::Socks5Client(asio::io_context& context, Socks5Proxy proxy, core::Duration timeout, const io::Log& log,
                            std::shared_ptr<HostDialler> dialler)
-    : context_(context), proxy_(std::move(proxy)), timeout_(timeout), log_(log), dialler_(std::move(dialler)) {
+    : context_(context),
+      proxy_(std::move(proxy)),
+      gate_(proxy_.password_file),
+      timeout_(timeout),
+      log_(log),
+      dialler_(std::move(dialler)) {
   if (!dialler_) dialler_ = std::make_shared<HostDialler>(context);
 }
 
@@ -50,27 +65,54 @@ std::string Socks5Proxy::text() const {
 }
 
 result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const Socks5Address& destination,
-                                                 const std::string& flow, asio::yield_context yield, AskAgain wish) {
+                                                 const std::string& flow, asio::yield_context yield, AskAgain wish,
+                                                 std::string* words) {
   const auto attempt = std::make_shared<Attempt>(context_, *dialler_, proxy_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
-  Socks5Handshake handshake(command, destination, proxy_.credentials);
-  const auto connect_error = reach(*attempt, yield);
+  const auto shown = credentials(*attempt, yield);
+  Socks5Handshake handshake(command, destination, shown ? *shown : std::nullopt);
+  const auto connect_error = shown ? reach(*attempt, yield) : shown.error();
   auto error = connect_error;
   if (!error) error = converse(attempt, handshake, yield);
   if (deadline.expired()) error = asio::error::timed_out;
-  if (!error && !handshake.outcome()) error = handshake.outcome().error();
+  if (!error && !handshake.outcome()) error = judge(*attempt, handshake.outcome().error());
   if (handshake.requested() && error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
     if (asks_again(wish, ask_again_after(said))) {
-      log_failure(io::LogLevel::info, error.message() + next_try(!destination.name.empty()), flow);
+      log_.about_flow(io::LogLevel::info, failure(error, true) + next_try(!destination.name.empty()), {{"flow", flow}});
       return refused_as_called();
     }
   }
-  if (error) return fault(error, !connect_error, flow);
+  if (error) return fault(error, !connect_error, flow, words);
   Dialled dialled{std::move(attempt->socket), *handshake.outcome()};
   if (command == Socks5Command::udp_associate) error = find_relay(*attempt, dialled, yield);
-  if (error) return fault(error, true, flow);
+  if (error) return fault(error, true, flow, words);
   return dialled;
+}
+
+result<std::optional<Socks5Credentials>> Socks5Client::credentials(Attempt& attempt, const asio::yield_context& yield) {
+  using Verdict = CredentialTrust::Verdict;
+  if (!proxy_.credentials) return std::nullopt;
+  // Whoever is refused is so whatever the destination.
+  const auto ask = [&] { return gate_.ask({}, attempt.trial, {attempt.turn, attempt.stopped}, yield); };
+  auto verdict = ask();
+  if (verdict == Verdict::withhold) {
+    if (const auto password = gate_.changed_password(); password && password->size() <= longest_password) {
+      proxy_.credentials->password = *password;
+      verdict = ask();
+    }
+  }
+  if (verdict == Verdict::wait) return error_code(asio::error::operation_aborted);
+  attempt.withheld = verdict == Verdict::withhold;
+  return attempt.withheld ? std::nullopt : proxy_.credentials;
+}
+
+error_code Socks5Client::judge(const Attempt& attempt, error_code error) {
+  if (attempt.withheld && error == Socks5Error::no_acceptable_method) return Socks5Error::credentials_rejected;
+  auto& trust = gate_.trust();
+  const bool says_nothing = error == Socks5Error::closed_at_password && !trust.ever_accepted();
+  if (error == Socks5Error::credentials_rejected || says_nothing) trust.refused(Clock::now());
+  return error;
 }
 
 error_code Socks5Client::reach(Attempt& attempt, asio::yield_context yield) {
@@ -152,11 +194,15 @@ error_code Socks5Client::converse(const std::shared_ptr<Attempt>& attempt_, Sock
     const auto part = asio::buffer(buffer, handshake.wanted());
     const auto count = asio::async_read(attempt.socket, part, yield[error]);
     if (count == part.size()) error.clear();
-    if (error == asio::error::eof || error == asio::error::connection_reset) return Socks5Error::closed_early;
-    if (error) return error;
+    const bool ended = error == asio::error::eof || error == asio::error::connection_reset;
+    if (error && !ended) return error;
     handshake.feed(core::ByteView(buffer).first(count));
+    if (ended && handshake.running()) handshake.end();
+    // How long its destination takes is nothing to those who wait for the verdict.
+    if (handshake.authenticated() && proxy_.credentials && !attempt.withheld) gate_.trust().accepted(Clock::now());
+    if (handshake.authenticated()) attempt.trial = {};
   }
-  return error;
+  return {};
 }
 
 /// A relay that has a name: its address, best of the family by which the proxy was reached.
@@ -172,30 +218,32 @@ error_code Socks5Client::find_relay(Attempt& attempt, Dialled& dialled, const as
   return {};
 }
 
-error_code Socks5Client::fault(error_code error, bool reached, const std::string& flow) {
+std::string Socks5Client::failure(error_code error, bool reached) const {
+  return (reached ? "the SOCKS5 proxy failed a flow: " : "cannot reach the SOCKS5 proxy: ") + error.message() +
+         " proxy=" + proxy_.text();
+}
+
+error_code Socks5Client::fault(error_code error, bool reached, const std::string& flow, std::string* words) {
   if (error == asio::error::operation_aborted) return error;
   auto reason = core::Reason::upstream_refused;
-  auto level = io::LogLevel::warning;
+  bool of_destination = false;
   if (error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
     reason = reason_of(said);
-    if (!concerns_proxy(said)) level = io::LogLevel::info;
+    of_destination = is_of_destination(said);
   } else if (error == asio::error::timed_out) {
     reason = core::Reason::timed_out;
   } else if (io::is_exhaustion(error)) {
     reason = core::Reason::resource_limit;
   }
-  if (reached) {
-    log_failure(level, error.message(), flow);
+  const auto text = failure(error, reached);
+  if (of_destination) {
+    log_.about_flow(io::LogLevel::info, text, {{"flow", flow}});
   } else {
-    log_.about_flow(level, "cannot reach the SOCKS5 proxy: " + error.message(),
-                    {{"proxy", proxy_.text()}, {"flow", flow}});
+    log_.about_upstream(text, {{"flow", flow}});
+    if (words != nullptr) *words = text;
   }
   return io::error_of(reason);
-}
-
-void Socks5Client::log_failure(io::LogLevel level, const std::string& what, const std::string& flow) {
-  log_.about_flow(level, "the SOCKS5 proxy failed a flow: " + what, {{"proxy", proxy_.text()}, {"flow", flow}});
 }
 
 }  // namespace tfunnel::proxy

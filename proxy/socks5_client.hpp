@@ -10,6 +10,7 @@
 #include "common/core/datagram_queue.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
+#include "proxy/credential_gate.hpp"
 #include "proxy/host_dialler.hpp"
 #include "proxy/socks5_handshake.hpp"
 
@@ -19,6 +20,7 @@ struct Socks5Proxy {
   std::string host;  // a name, or an address without brackets
   std::uint16_t port = 1080;
   std::optional<Socks5Credentials> credentials;
+  std::string password_file = {};  // where the password came from, and another may appear; may be empty
 
   /// "host:port", for the log; never the credentials.
   [[nodiscard]] std::string text() const;
@@ -41,9 +43,10 @@ class Socks5Client {
   };
   /// Runs inside a coroutine. Errors: a core::Reason (io::error_of), and a line in the log that says what the proxy
   /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line. An answer after which it asks
-  /// again, by `wish`, is refused_as_called().
+  /// again, by `wish`, is refused_as_called(). `words`, unless null, gets what a person at the application's end should
+  /// know.
   result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const std::string& flow,
-                       asio::yield_context yield, AskAgain wish = AskAgain::never);
+                       asio::yield_context yield, AskAgain wish = AskAgain::never, std::string* words = nullptr);
 
  private:
   struct Attempt;
@@ -53,12 +56,18 @@ class Socks5Client {
   error_code move_on(const std::shared_ptr<Attempt>& attempt, asio::yield_context yield);
   error_code converse(const std::shared_ptr<Attempt>& attempt, Socks5Handshake& handshake, asio::yield_context yield);
   error_code find_relay(Attempt& attempt, Dialled& dialled, const asio::yield_context& yield);
+  /// The user name and password, as soon as they may be sent; none if they must not. Errors: nobody waits any more.
+  result<std::optional<Socks5Credentials>> credentials(Attempt& attempt, const asio::yield_context& yield);
+  /// What the failure says about them; gives a better word for it where there is one.
+  error_code judge(const Attempt& attempt, error_code error);
   /// Logs what went wrong and gives what the application shall learn.
-  error_code fault(error_code error, bool reached, const std::string& flow);
-  void log_failure(io::LogLevel level, const std::string& what, const std::string& flow);
+  error_code fault(error_code error, bool reached, const std::string& flow, std::string* words);
+  /// In words, without the flow.
+  [[nodiscard]] std::string failure(error_code error, bool reached) const;
 
   asio::io_context& context_;
   Socks5Proxy proxy_;
+  CredentialGate gate_;
   core::Duration timeout_;
   const io::Log& log_;
   std::shared_ptr<HostDialler> dialler_;

@@ -104,10 +104,11 @@ void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
   const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
   dialling_ = true;
   const auto flow = over() ? "udp" : flow_->request.text();
-  auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow, yield);
+  std::string words;
+  auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow, yield, AskAgain::never, &words);
   dialling_ = false;
   if (over() && waiting_.empty()) return;
-  if (!dialled) return lose(io::reason_of(dialled.error()));
+  if (!dialled) return lose(io::reason_of(dialled.error()), words);
   if (const auto error = join(std::move(*dialled))) {
     around_.log.about_flow(io::LogLevel::warning, "no socket to the SOCKS5 proxy's relay: " + error.message());
     return lose(io::is_exhaustion(error) ? core::Reason::resource_limit : core::Reason::upstream_refused);
@@ -191,7 +192,7 @@ void Socks5UdpEnd::read() {
   wait_readable();
 }
 
-void Socks5UdpEnd::lose(core::Reason reason) {
+void Socks5UdpEnd::lose(core::Reason reason, std::string_view words) {
   if (over()) {
     const auto lost = std::exchange(waiting_, {}).size();
     if (lost > 0) {
@@ -207,7 +208,7 @@ void Socks5UdpEnd::lose(core::Reason reason) {
   auto& flow = *std::exchange(flow_, nullptr);
   on_over();
   // May release the last owner but the caller.
-  mux_.reset(flow, reason);
+  mux_.reset(flow, reason, words);
 }
 
 // Who ends a flow has been silent for so long that what waits is of no use.

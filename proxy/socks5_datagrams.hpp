@@ -56,7 +56,7 @@ class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
   void read();
   void close_association();
   /// The association cannot be made, or is gone: tells the peers, and ends the flow.
-  void lose(core::Reason reason);
+  void lose(core::Reason reason, std::string_view words = {});
 
   Socks5Client& client_;
   // Made with the attempt to associate, and kept, for it must outlive that.

@@ -10,7 +10,7 @@
 
 namespace tfunnel::proxy {
 
-/// The first eight values are the reply codes of RFC 1928, 6.
+/// Values up to 255 are reply codes: the first eight of RFC 1928, 6, the others of nobody, or Tor's (its proposal 304).
 enum class Socks5Error {
   general_failure = 1,
   not_allowed = 2,
@@ -20,10 +20,20 @@ enum class Socks5Error {
   ttl_expired = 6,
   command_not_supported = 7,
   address_type_not_supported = 8,
-  unknown_reply = 100,
-  not_socks5,
+  onion_not_found = 0xf0,
+  onion_invalid = 0xf1,
+  onion_no_introduction = 0xf2,
+  onion_no_rendezvous = 0xf3,
+  onion_wants_authorization = 0xf4,
+  onion_bad_authorization = 0xf5,
+  onion_bad_address = 0xf6,
+  onion_timed_out = 0xf7,
+  not_socks5 = 1000,
+  speaks_http,
+  speaks_tls,
   no_acceptable_method,
   credentials_rejected,
+  closed_at_password,
   malformed_reply,
   closed_early,
   name_too_long,
@@ -35,8 +45,8 @@ boost::system::error_code make_error_code(Socks5Error error);
 /// that the upstream proxy refused.
 core::Reason reason_of(Socks5Error error);
 
-/// Is it a fault of the proxy or of how it is used, rather than of one destination?
-bool concerns_proxy(Socks5Error error);
+/// Is it a fault of one destination, which a direct connection would have met as well?
+bool is_of_destination(Socks5Error error);
 
 /// As the answer to a request.
 AskAgain ask_again_after(Socks5Error error);

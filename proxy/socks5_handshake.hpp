@@ -48,6 +48,11 @@ class Socks5Handshake {
   /// Takes at most wanted() bytes and returns how many. REQUIRES: running().
   std::size_t feed(core::ByteView bytes);
 
+  /// No more bytes will come: what came so far is judged. REQUIRES: running(); it is not any more.
+  void end();
+  /// The proxy takes us: nothing is said about the user name and password any more.
+  [[nodiscard]] bool authenticated() const { return authenticated_; }
+
   /// The request was sent: what is wrong from now on may have to do with the destination.
   [[nodiscard]] bool requested() const { return requested_; }
   /// The address that the proxy bound, or why there is none. REQUIRES: not running().
@@ -61,7 +66,7 @@ class Socks5Handshake {
   Error agree_on_method(Steps::push_type& pause);
   Error authenticate(Steps::push_type& pause);
   boost::system::result<Socks5Address> request(Steps::push_type& pause);
-  /// Sends, then waits for exactly `wanted` bytes.
+  /// Sends, then waits for exactly `wanted` bytes; fewer only if the proxy has ended.
   const std::string& exchange(Steps::push_type& pause, std::string to_send, std::size_t wanted);
 
   Socks5Command command_;
@@ -70,6 +75,8 @@ class Socks5Handshake {
   std::string to_send_;
   std::string input_;
   std::size_t wanted_ = 0;
+  bool ended_ = false;
+  bool authenticated_ = false;
   bool requested_ = false;
   boost::system::result<Socks5Address> outcome_ = Error(Socks5Error::closed_early);
   Steps::pull_type steps_;

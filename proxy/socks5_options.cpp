@@ -1,7 +1,8 @@
 #include "proxy/socks5_options.hpp"
 
 #include <charconv>
-#include <fstream>
+
+#include "proxy/password_file.hpp"
 
 namespace tfunnel::proxy {
 
@@ -34,13 +35,9 @@ void take_host_and_port(Socks5Proxy& proxy, std::string_view text) {
 }
 
 std::string read_password(const std::string& path) {
-  std::ifstream file(path);
-  std::string password;
-  if (!file || !(std::getline(file, password) || file.eof()) || file.bad()) {
-    throw app::UsageError("--socks5-password-file: cannot read " + path);
-  }
-  if (password.ends_with('\r')) password.pop_back();
-  return password;
+  const auto password = first_line_of(path);
+  if (!password) throw app::UsageError("--socks5-password-file: cannot read " + path);
+  return *password;
 }
 
 Socks5Credentials credentials_of(std::string_view text) {
@@ -71,6 +68,7 @@ std::optional<Socks5Proxy> Socks5Options::proxy() const {
   if (!password_file.empty()) {
     if (!proxy.credentials) throw app::UsageError("--socks5-password-file needs a user: --socks5-user");
     proxy.credentials->password = read_password(password_file);
+    proxy.password_file = password_file;
   }
   if (proxy.credentials && (proxy.credentials->user.empty() || proxy.credentials->user.size() > longest ||
                             proxy.credentials->password.size() > longest)) {

@@ -68,9 +68,12 @@ error_code TlsSession::handshake() {
   const auto verdict = ::SSL_get_verify_result(session_.get());
   const auto* words = ::ERR_reason_error_string(::ERR_peek_error());
   if (verdict != X509_V_OK) {
-    fault_ = std::string("its certificate is not accepted: ") + ::X509_verify_cert_error_string(verdict);
+    fault_ = std::string("its certificate is not accepted: ") + ::X509_verify_cert_error_string(verdict) +
+             "; --proxy-ca names the authority to trust";
   } else {
     fault_ = "the TLS handshake failed: " + (words != nullptr ? words : error.message());
+    const bool no_tls = ::ERR_GET_REASON(::ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER;
+    if (no_tls) fault_ += "; if it speaks no TLS, give it as http://";
   }
   return error;
 }

@@ -132,6 +132,7 @@ struct Flow : Turn, ControlHook, UdpIdle {
   bool fin_due = false;
   std::optional<Endpoint> opened_due;
   std::optional<Reason> reset_due;
+  std::unique_ptr<std::string> words_due;  // with it, if there are any
   std::size_t credit_due = 0;
   DatagramErrors errors_due;
 

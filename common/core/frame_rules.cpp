@@ -60,6 +60,9 @@ error_code check_control(const wire::Frame& frame) {
     case wire::Frame::kDatagramError:
       if (!endpoint_from_wire(frame.datagram_error().peer())) return ProtocolError::malformed_frame;
       return {};
+    case wire::Frame::kReset:
+      if (!is_utf8(frame.reset().text())) return ProtocolError::malformed_frame;
+      return {};
     case wire::Frame::kGoAway:
       if (!is_utf8(frame.go_away().message())) return ProtocolError::malformed_frame;
       return {};

@@ -130,7 +130,7 @@ void Mux::close(Flow& flow) {
   flow.handler.reset();
 }
 
-void Mux::reset(Flow& flow, Reason reason) {
+void Mux::reset(Flow& flow, Reason reason, std::string_view words) {
   UdpIdleList::forget(flow);
   flow.handler.reset();
   flow.ready = false;
@@ -145,6 +145,7 @@ void Mux::reset(Flow& flow, Reason reason) {
   flow.credit_due = 0;
   flow.opened_due.reset();
   flow.reset_due = reason;
+  if (!words.empty()) flow.words_due = std::make_unique<std::string>(wire_text(words, longest_words));
   control_due(flow);
 }
 
@@ -197,6 +198,7 @@ void Mux::end_sending(Flow& flow) {
   flow.end_sent = true;
   flow.fin_due = false;
   flow.reset_due.reset();
+  flow.words_due.reset();
 }
 
 void Mux::release_if_over(Flow& flow) {

@@ -39,6 +39,11 @@ class LinkListener {
   /// It wants to end the link, and to be told what is left to deliver.
   virtual void on_drain(std::uint32_t number) { static_cast<void>(number); }
   virtual void on_remaining(const wire::Remaining& remaining) { static_cast<void>(remaining); }
+  /// It broke a flow off, and says in words of its own why: printable, and not long.
+  virtual void on_words(const FlowRequest& request, std::string words) {
+    static_cast<void>(request);
+    static_cast<void>(words);
+  }
   /// Where its host has routes to has changed. What its Hello said of that comes by on_hello().
   virtual void on_reach(const Reach& reach) { static_cast<void>(reach); }
 };
@@ -148,8 +153,8 @@ class Mux {
   void finish(Flow& flow);
   /// The local end of a UDP flow is over; its handler is released.
   void close(Flow& flow);
-  /// Breaks the flow off; its handler is released.
-  void reset(Flow& flow, Reason reason);
+  /// Breaks the flow off; its handler is released. `words` are for a person at the far end, and may be empty.
+  void reset(Flow& flow, Reason reason, std::string_view words = {});
   /// The same, for want of memory.
   void refuse(Flow& flow);
   /// A datagram to `peer` could not be delivered; told in the flow's turn, and only once until then.
@@ -206,7 +211,7 @@ class Mux {
   Error on_datagram_error(const wire::DatagramError& error);
   Error on_credit(const wire::Credit& credit);
   Error on_fin(FlowId id);
-  Error on_reset(FlowId id, Reason reason);
+  Error on_reset(const wire::Reset& frame);
   /// A live flow; or none with an error if the id was never used, or may not be used any more.
   boost::system::result<Flow*> find(FlowId id, bool may_be_late);
   [[nodiscard]] bool was_opened(FlowId id) const;

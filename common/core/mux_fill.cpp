@@ -224,6 +224,7 @@ bool Mux::fill_control_of(Flow& flow, Batch& batch) {
   if (flow.reset_due) {
     frame.mutable_reset()->set_flow(flow.id);
     frame.mutable_reset()->set_reason(static_cast<wire::Reason>(*flow.reset_due));
+    if (flow.words_due) frame.mutable_reset()->set_text(*flow.words_due);
     if (!emit(batch, frame, &flow)) return false;
     end_sending(flow);
   } else if (flow.fin_due) {

@@ -18,6 +18,14 @@ constexpr std::size_t max_early_data = 1U << 20;
 /// Serial number arithmetic (RFC 1982): is `id` after `last`?
 bool is_after(FlowId id, FlowId last) { return static_cast<std::int32_t>(id - last) > 0; }
 
+/// For a terminal, whoever wrote it.
+std::string printable_only(std::string_view text) {
+  std::string clean(text);
+  std::ranges::replace_if(
+      clean, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return clean;
+}
+
 }  // namespace
 
 void Mux::count_received(std::size_t bytes, bool worth_an_ack, Time now) {
@@ -117,7 +125,7 @@ error_code Mux::on_frame(const wire::Frame& frame, Time now) {
     case wire::Frame::kOpened: return on_opened(frame.opened());
     case wire::Frame::kCredit: return on_credit(frame.credit());
     case wire::Frame::kFin: return on_fin(frame.fin().flow());
-    case wire::Frame::kReset: return on_reset(frame.reset().flow(), reason_from_wire(frame.reset().reason()));
+    case wire::Frame::kReset: return on_reset(frame.reset());
     case wire::Frame::kDatagramError: return on_datagram_error(frame.datagram_error());
     case wire::Frame::kPing:
       pong_due_ = frame.ping().token();
@@ -291,11 +299,16 @@ error_code Mux::on_fin(FlowId id) {
   return {};
 }
 
-error_code Mux::on_reset(FlowId id, Reason reason) {
+error_code Mux::on_reset(const wire::Reset& frame) {
+  const FlowId id = frame.flow();
+  const auto reason = reason_from_wire(frame.reason());
   const auto found = find(id, true);
   if (!found) return found.error();
   if (*found == nullptr) return {};
   auto& flow = **found;
+  if (!frame.text().empty()) {
+    listener_.on_words(flow.request, printable_only(std::string_view(frame.text()).substr(0, longest_words)));
+  }
   const auto handler = std::move(flow.handler);
   flow.end_received = true;
   flow.ready = false;

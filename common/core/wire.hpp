@@ -24,6 +24,8 @@ using FlowId = std::uint32_t;
 constexpr std::size_t max_frame_size = (1U << 20) + 64;
 /// A control frame is parsed into a message object, so it has a tighter limit.
 constexpr std::size_t max_control_size = 16U << 10;
+/// Of the words that may come with a Reset (bytes).
+constexpr std::size_t longest_words = 300;
 /// The largest UDP payload: 65,535 less the UDP header. Over IPv4 its own header has to fit in as well.
 constexpr std::size_t max_datagram_payload = 65'527;
 constexpr std::size_t max_datagram_payload_v4 = 65'507;

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 
+#include "common/core/far_words.hpp"
+#include "common/core/greeting.hpp"
 #include "common/core/line_thinner.hpp"
+#include "common/core/sparse_lines.hpp"
 #include "common/io/line_writer.hpp"
 #include "common/io/log_line.hpp"
 
@@ -23,7 +26,16 @@ constexpr std::size_t longest_example = 100;
 
 /// What all names of a log have in common.
 struct Log::Shared {
+  struct Warnings {
+    core::SparseLines lines;
+    std::string program;  // that said the last
+  };
+
   Shared(LogFormat format_, std::string who_) : format(format_), who(std::move(who_)), writer(STDERR_FILENO) {}
+
+  ~Shared() { say_far_words(Clock::now(), true); }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
 
   void say(std::string_view text) {
     tell_lost();
@@ -38,6 +50,9 @@ struct Log::Shared {
     }
     tell_lost();
     tell_left_out(now);
+    say_far_words(now, false);
+    tell_more(upstream, now);
+    tell_more(far_end, now);
     plan(now);
   }
 
@@ -56,6 +71,23 @@ struct Log::Shared {
     }
   }
 
+  void warn(std::string_view program, const std::string& message) {
+    writer.write(log_line(format, program, LogLevel::warning, message));
+  }
+
+  /// `all`: nobody will say them any more.
+  void say_far_words(core::Time now, bool all) {
+    for (const auto& words : far_words.take(now, all)) {
+      if (far_end.lines.admit(words.text, now, words.times)) warn(far_end.program, "the far end: " + words.text);
+    }
+  }
+
+  void tell_more(Warnings& warnings, core::Time now) {
+    for (const auto& more : warnings.lines.take_more(now)) {
+      warn(warnings.program, std::to_string(more.count) + " more in the last minute: " + more.text);
+    }
+  }
+
   void plan(core::Time now) {
     if (!writer.waiting()) {
       retry.reset();
@@ -67,14 +99,21 @@ struct Log::Shared {
   }
 
   [[nodiscard]] std::optional<core::Time> due() const {
-    const auto left_out = thinner.deadline();
-    return left_out && retry ? std::min(*left_out, *retry) : left_out ? left_out : retry;
+    std::optional<core::Time> earliest;
+    for (const auto& time :
+         {thinner.deadline(), far_words.deadline(), upstream.lines.deadline(), far_end.lines.deadline(), retry}) {
+      if (time) earliest = std::min(earliest.value_or(core::Time::max()), *time);
+    }
+    return earliest;
   }
 
   LogFormat format;
   std::string who;
   LineWriter writer;
   core::LineThinner thinner;
+  Warnings upstream;
+  Warnings far_end;
+  core::FarWords far_words;
   core::Duration wait = first_wait;
   std::optional<core::Time> retry;  // when the writer is tried again
   std::optional<core::Time> announced;
@@ -101,7 +140,28 @@ void Log::about_flow(LogLevel level, std::string_view message, Fields fields, in
   if (wants(level) && admits(level, message, line, file)) put(level, message, fields);
 }
 
+void Log::about_upstream(std::string_view message, Fields fields, int line, const char* file) const {
+  if (!wants(LogLevel::warning)) return;
+  const auto now = Clock::now();
+  shared_->upstream.program = who_;
+  const bool first = shared_->upstream.lines.admit(message, now);
+  // Who has both ends in one process need not hear it from both.
+  shared_->far_words.passed(core::printable(message, message.size()), now);
+  shared_->plan(now);
+  if (first) return put(LogLevel::warning, message, fields);
+  about_flow(LogLevel::info, message, fields, line, file);
+}
+
+void Log::far_end_says(std::string words) const {
+  if (!wants(LogLevel::warning)) return;
+  const auto now = Clock::now();
+  shared_->far_end.program = who_;
+  shared_->far_words.told(std::move(words), now);
+  shared_->plan(now);
+}
+
 void Log::pass_on(std::string_view line) const {
+  shared_->far_words.passed(line, Clock::now());
   if (admits(LogLevel::info, line, __LINE__, __FILE__)) put(LogLevel::info, line, {});
 }
 
@@ -123,6 +183,9 @@ std::optional<Log::Time> Log::due() const { return shared_->due(); }
 
 void Log::on_due(std::function<void()> handler) const { shared_->on_due = std::move(handler); }
 
-void Log::finish() const { shared_->writer.finish(); }
+void Log::finish() const {
+  shared_->say_far_words(Clock::now(), true);
+  shared_->writer.finish();
+}
 
 }  // namespace tfunnel::io

@@ -39,6 +39,14 @@ class Log {
   void about_flow(LogLevel level, std::string_view message, Fields fields = {}, int line = __builtin_LINE(),
                   const char* file = __builtin_FILE()) const;
 
+  /// An upstream failed a flow, and somebody should do something about it: the first with this message is a warning,
+  /// and then one a minute, with a count; the others are information. See core::SparseLines.
+  void about_upstream(std::string_view message, Fields fields = {}, int line = __builtin_LINE(),
+                      const char* file = __builtin_FILE()) const;
+  /// What the far end says of such a fault, who is not trusted: a warning in the same way, unless a line with the same
+  /// words is passed on. REQUIRES: `words` are printable.
+  void far_end_says(std::string words) const;
+
   /// A line that somebody else said: whatever the level, but thinned like about_flow().
   void pass_on(std::string_view line) const;
   /// Text of many lines for a person who asked for it, as it is.

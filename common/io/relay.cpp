@@ -41,7 +41,7 @@ void Relay::attach(tcp::socket socket) {
   flush();
 }
 
-void Relay::fail(core::Reason reason) {
+void Relay::fail(core::Reason reason, std::string_view words) {
   if (flow_ == nullptr) {
     if (wants_connection()) {
       log_.about_flow(LogLevel::warning, "cut, since no connection could be made: " + delivery().left.text(),
@@ -54,7 +54,7 @@ void Relay::fail(core::Reason reason) {
   // reset() may release the last owner but the caller.
   auto& flow = *std::exchange(flow_, nullptr);
   give_up();
-  mux_.reset(flow, reason);
+  mux_.reset(flow, reason, words);
 }
 
 // Does not cancel the attempt, which may be what calls this.

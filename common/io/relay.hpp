@@ -36,8 +36,8 @@ class Relay final : public core::FlowHandler, public Delivery, public std::enabl
   void attach_made(tcp::socket socket);
   /// A connection is still wanted: for the flow, or for what came of it before the link ended.
   [[nodiscard]] bool wants_connection() const { return !attached_ && !over_; }
-  /// The connection cannot be made: the flow ends with `reason`.
-  void fail(core::Reason reason);
+  /// The connection cannot be made: the flow ends with `reason`, and `words` for a person at the far end.
+  void fail(core::Reason reason, std::string_view words = {});
   /// Called if the flow ends before attach(), so that the attempt can be given up.
   void on_abandoned(std::function<void()> handler) { on_abandoned_ = std::move(handler); }
 

@@ -168,6 +168,11 @@ void Session::on_go_away(const wire::GoAway& go_away) {
   }
 }
 
+// A client tells a proxy nothing that a person there should know.
+void Session::on_words(const core::FlowRequest& /*request*/, std::string words) {
+  if (settings_.role == wire::ROLE_CLIENT && !settings_.far_end_warns_here) log_.far_end_says(std::move(words));
+}
+
 void Session::on_no_memory(const core::FlowRequest& request) {
   log_.about_flow(LogLevel::warning, "buffer_size is used up: a flow is refused", {{"flow", request.text()}});
 }

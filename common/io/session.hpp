@@ -34,6 +34,8 @@ class Session final : private core::LinkListener {
     core::Duration goodbye_timeout = std::chrono::seconds(1);
     core::Duration probe_timeout = std::chrono::seconds(5);
     bool announces = true;  // a log line when the far end has greeted
+    // What the far end warns of is seen where our own lines are, so it need not be said again.
+    bool far_end_warns_here = false;
   };
 
   /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.
@@ -86,6 +88,7 @@ class Session final : private core::LinkListener {
   void on_go_away(const wire::GoAway& go_away) override;
   void on_no_memory(const core::FlowRequest& request) override;
   void on_drain(std::uint32_t number) override;
+  void on_words(const core::FlowRequest& request, std::string words) override;
   void on_remaining(const wire::Remaining& remaining) override { farewell_.on_remaining(remaining); }
   void on_reach(const core::Reach& reach) override;
   std::size_t on_bytes(core::ByteView bytes);

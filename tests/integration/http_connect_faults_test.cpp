@@ -27,7 +27,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Fault{"Nothing", "", "closed the connection without an answer"},
         Fault{"HalfAHead", "HTTP/1.1 200 OK\r\nX:", "closed the connection in the middle of its answer"},
-        Fault{"GiantHead", "HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x'), "a response head of more than 16 KiB"},
+        Fault{"GiantHead", "HTTP/1.1 200 OK\r\nX: " + std::string(300'000, 'x'),
+              "a response head of more than 256 KiB"},
         Fault{"NoHttp", "SSH-2.0-OpenSSH\r\n\r\n", "something that is no HTTP response: \"SSH-2.0"},
         Fault{"Forbidden", "HTTP/1.1 403 Forbidden\r\n\r\n", "refused: 403 Forbidden; the proxy's rules forbid"},
         Fault{"WantsCredentials", "HTTP/1.1 407 A\r\nProxy-Authenticate: Basic realm=x, NTLM\r\n\r\n",

@@ -236,5 +236,59 @@ TEST_P(FarEnd, ThatNeverReadsIsGivenUpAndDoesNotFillMemory) {
   EXPECT_NE(program.errors().find("has read nothing"), std::string::npos) << program.errors();
 }
 
+/// The next request's head.
+std::string request_at(Socket& upstream) {
+  std::string head;
+  while (!head.ends_with("\r\n\r\n")) {
+    const auto byte = upstream.receive(1);
+    if (byte.empty()) break;
+    head += static_cast<char>(byte[0]);
+  }
+  return head;
+}
+
+std::vector<std::string> by_way_of(const Server& upstream) {
+  return {"--proxy-names", "never", "--http-proxy", "http://u:p@127.0.0.1:" + std::to_string(upstream.endpoint().port)};
+}
+
+// The coroutines of the flows are unwound behind all that they refer to.
+TEST_P(FarEnd, ThatEndsWhileAPasswordIsTriedAndAwaited) {
+  if (GetParam().client) GTEST_SKIP() << "the far end of a client opens no flows";
+  Server server;
+  Program program(GetParam(), by_way_of(server));
+  program.write(hello());
+  const auto wants_password =
+      bytes_of("HTTP/1.1 407 A\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n");
+  program.write(delimited(open(1, endpoint("203.0.113.1", 443))));
+  auto first = server.accept();
+  request_at(first);
+  first.send(wants_password);
+  EXPECT_NE(request_at(first).find("Proxy-Authorization"), std::string::npos);
+  program.write(delimited(open(3, endpoint("203.0.113.2", 443))));
+  auto second = server.accept();
+  request_at(second);
+  second.send(wants_password);
+  program.write(go_away(wire::GoAway::CODE_SHUTDOWN));
+  program.close_input();
+  EXPECT_EQ(program.wait(), code(ExitStatus::ok)) << program.errors();
+}
+
+TEST_P(FarEnd, IsToldInWordsWhyAnUpstreamRefuses) {
+  if (GetParam().client) GTEST_SKIP() << "the far end of a client opens no flows";
+  Server server;
+  Program program(GetParam(), by_way_of(server));
+  program.write(hello() + delimited(open(1, endpoint("203.0.113.1", 80))));
+  auto upstream = server.accept();
+  request_at(upstream);
+  upstream.send(bytes_of("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_TRUE(program.said("warning: HTTP proxy"));
+  // The words alone are longer than all that comes before them.
+  EXPECT_TRUE(program.wait_output(180));
+  program.write(go_away(wire::GoAway::CODE_SHUTDOWN));
+  EXPECT_EQ(program.wait(), code(ExitStatus::ok));
+  const auto& output = program.output();
+  EXPECT_NE(std::string(output.begin(), output.end()).find("refused: 403 Forbidden"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tfunnel::test

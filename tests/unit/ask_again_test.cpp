@@ -46,7 +46,7 @@ TEST(AskAgain, Socks5Answer) {
     EXPECT_EQ(ask_again_after(error), AskAgain::if_forbidden);
   for (const auto error :
        {Socks5Error::general_failure, Socks5Error::network_unreachable, Socks5Error::host_unreachable,
-        Socks5Error::refused, Socks5Error::ttl_expired, Socks5Error::unknown_reply, Socks5Error::closed_early})
+        Socks5Error::refused, Socks5Error::ttl_expired, static_cast<Socks5Error>(99), Socks5Error::closed_early})
     EXPECT_EQ(ask_again_after(error), AskAgain::if_refused) << static_cast<int>(error);
   for (const auto error : {Socks5Error::command_not_supported, Socks5Error::not_socks5, Socks5Error::malformed_reply,
                            Socks5Error::no_acceptable_method, Socks5Error::credentials_rejected})

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/beast/http/error.hpp>
-
 namespace tfunnel::test {
 namespace {
 
@@ -103,15 +101,29 @@ TEST(HttpResponse, BytesBehindARefusalMakeTheConnectionUseless) {
   EXPECT_TRUE(response.take_body("abHTTP/1.1 200 OK\r\n\r\n"));
 }
 
-TEST(HttpResponse, HugeBodyIsNotRead) {
+TEST(HttpResponse, HugeBodyIsNotReadButAnswered) {
   auto response = complete("HTTP/1.1 407 A\r\nTransfer-Encoding: chunked\r\n\r\n");
   const auto chunk = "4000\r\n" + std::string(0x4000, 'x') + "\r\n";
   error_code error;
   for (int i = 0; i < 10 && !error; ++i) error = response.take_body(chunk);
   EXPECT_TRUE(error);
+  for (const auto* status : {"403", "407", "503"}) {
+    const auto announced = complete("HTTP/1.1 " + std::string(status) + " A\r\nContent-Length: 99999999\r\n\r\n");
+    EXPECT_EQ(announced.head().status, std::stoul(status));
+    EXPECT_FALSE(announced.keeps_connection());
+    EXPECT_FALSE(announced.keeps_connection(HttpResponse::most_needed_body));
+  }
 }
 
-// All that is not the body proper is not counted by the parser, and kept by it until it is whole.
+TEST(HttpResponse, LargerBodyIsReadWhereTheConnectionIsNeeded) {
+  auto response = complete("HTTP/1.1 407 A\r\nContent-Length: 70000\r\n\r\n");
+  EXPECT_FALSE(response.keeps_connection());
+  EXPECT_TRUE(response.keeps_connection(HttpResponse::most_needed_body));
+  EXPECT_FALSE(response.take_body(std::string(70'000, 'x'), HttpResponse::most_needed_body));
+  EXPECT_TRUE(response.body_done());
+}
+
+// Whatever frames a body is counted like the body.
 TEST(HttpResponse, EndlessFramingOfABodyIsNotRead) {
   const std::string filler(4096, 'e');
   std::string tiny_chunks;
@@ -127,22 +139,74 @@ TEST(HttpResponse, EndlessFramingOfABodyIsNotRead) {
   }
 }
 
-TEST(HttpResponse, HugeHeadIsNotRead) {
-  HttpResponse response;
-  EXPECT_TRUE(response.take_head("HTTP/1.1 200 OK\r\nX: "));
-  error_code error;
-  for (int i = 0; i < 10 && !error; ++i) {
-    const auto used = response.take_head(std::string(4096, 'x'));
-    if (!used) error = used.error();
+TEST(HttpResponse, DoubtfulFramingCostsTheConnectionAndNotTheAnswer) {
+  for (const auto* fields :
+       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: x\r\n", "Content-Length: -1\r\n", "Content-Length: 99999999999999999999\r\n",
+        "Content-Length:\r\n", "Content-Length: 5, 6\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: identity\r\n"}) {
+    const auto response =
+        complete("HTTP/1.1 407 A\r\nProxy-Authenticate: Basic realm=x\r\n" + std::string(fields) + "\r\n");
+    EXPECT_EQ(response.head().status, 407U) << fields;
+    EXPECT_EQ(response.head().challenges.size(), 1U) << fields;
+    EXPECT_FALSE(response.keeps_connection(HttpResponse::most_needed_body)) << fields;
   }
-  EXPECT_EQ(error, boost::beast::http::error::header_limit);
+  EXPECT_TRUE(complete("HTTP/1.1 407 A\r\nContent-Length: 5, 5\r\n\r\n").keeps_connection()) << "said twice";
 }
 
-TEST(HttpResponse, WhatIsNoHttpIsAnError) {
-  for (const auto* text : {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1\r\n\r\n",
-                           "HTTP/2 200\r\n\r\n", "HTTP/1.1 407 A\r\nbad header\r\n\r\n"}) {
+TEST(HttpResponse, BrokenChunksAreAnError) {
+  for (const auto* body : {"zz\r\n", "\r\n", "5x\r\n", "fffffffff\r\n", "2\r\nabc\r\n", "1\r\nx0\r\n\r\n"}) {
+    auto response = complete("HTTP/1.1 407 A\r\nTransfer-Encoding: chunked\r\n\r\n");
+    EXPECT_TRUE(response.take_body(body)) << body;
+    EXPECT_FALSE(response.body_done());
+  }
+}
+
+TEST(HttpResponse, StatusLineIsReadHoweverItIsWritten) {
+  for (const auto* line :
+       {"HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 OK", "HTTP/1.0 200OK", "HTTP/1.1  200 OK", "HTTP/1.1\t200\tOK",
+        "http/1.1 200 ok", "HTTP/2 200", "HTTP/2.0 200", "HTTP 200 OK", "\r\nHTTP/1.1 200 OK"}) {
+    EXPECT_EQ(complete(std::string(line) + "\r\n\r\n").head().status, 200U) << line;
+    EXPECT_EQ(complete(std::string(line) + "\n\n").head().status, 200U) << line;
+  }
+}
+
+TEST(HttpResponse, HeadOfAnySizeIsReadAndNoneWithoutEnd) {
+  const auto large = "X: " + std::string(100'000, 'x') + "\r\n";
+  const auto response =
+      complete("HTTP/1.1 407 A\r\n" + large + "Proxy-Authenticate: Basic realm=x\r\n" + large + "\r\n");
+  EXPECT_EQ(proxy::scheme_names(response.head().challenges), "Basic");
+  HttpResponse endless;
+  EXPECT_TRUE(endless.take_head("HTTP/1.1 200 OK\r\nX: "));
+  error_code error;
+  for (int i = 0; i < 100 && !error; ++i) {
+    const auto used = endless.take_head(std::string(4096, 'x'));
+    if (!used) error = used.error();
+  }
+  EXPECT_EQ(error, boost::system::errc::message_size);
+}
+
+TEST(HttpResponse, FoldedFieldIsOneField) {
+  const auto response = complete(
+      "HTTP/1.1 407 A\r\nProxy-Authenticate: Digest realm=\"a\",\r\n\tnonce=\"n\"\r\n  , Basic realm=b\r\n"
+      "Content-Length: 0\r\n\r\n");
+  ASSERT_EQ(proxy::scheme_names(response.head().challenges), "Digest, Basic");
+  EXPECT_EQ(response.head().challenges[0].parameter("nonce"), "n");
+}
+
+TEST(HttpResponse, WhatNobodyNeedsIsSkippedHoweverBroken) {
+  const auto response =
+      complete("HTTP/1.1 407 A\r\nbad header\r\n: x\r\n\x01\xff: \x02\r\nProxy-Authenticate : Basic realm=x\r\n\r\n");
+  EXPECT_EQ(proxy::scheme_names(response.head().challenges), "Basic");
+}
+
+TEST(HttpResponse, WhatIsNoHttpIsAnErrorAsSoonAsThatShows) {
+  for (const auto* text : {"S", "\x15\x03", "ICY 200 OK\r\n", "HTTPS/1.1 200\r\n", "HTTP/1.1 2x0 OK\r\n",
+                           "HTTP/1.1\r\n", "HTTP/1.1 2000\r\n", "HTTP/1.1 099 x\r\n", "HTTP/1.1200\r\n", "220 ftp"}) {
     HttpResponse response;
-    EXPECT_FALSE(response.take_head(text).has_value()) << text;
+    const auto used = response.take_head(text);
+    ASSERT_FALSE(used.has_value()) << text;
+    EXPECT_EQ(used.error(), boost::system::errc::bad_message);
   }
 }
 

@@ -1,6 +1,8 @@
 // How flows end: in either order, crossing, early, late; each end hears of it once, and ids come free.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/support/mux_pair.hpp"
 
 namespace tfunnel::test {
@@ -221,6 +223,28 @@ TEST(MuxEnds, LinkLostInTheMiddleOfAPayload) {
   pair.proxy.mux.abandon();
   EXPECT_TRUE(far->reset_with(Reason::cancelled));
   EXPECT_EQ(far->received.size() < 500, true);
+}
+
+TEST(MuxEnds, WordsOfAResetArriveOnceAndOnlyPrintable) {
+  MuxPair pair;
+  auto [near, far] = pair.connect();
+  pair.proxy.mux.reset(*far->flow(), Reason::upstream_refused, "403 \x1b[2J\n\xff" + std::string(5000, 'x'));
+  pair.run();
+  ASSERT_EQ(pair.client.words.size(), 1U);
+  const auto& words = pair.client.words[0];
+  EXPECT_TRUE(words.starts_with("403 ?[2J??x")) << words;
+  EXPECT_LE(words.size(), core::longest_words);
+  EXPECT_TRUE(std::ranges::all_of(words, [](char c) { return c >= 0x20 && c < 0x7f; })) << words;
+  EXPECT_TRUE(pair.proxy.words.empty()) << "the answer has none";
+  near.reset();
+}
+
+TEST(MuxEnds, ResetOfAnOldFarEndHasNoWords) {
+  MuxPair pair;
+  auto [near, far] = pair.connect();
+  pair.proxy.mux.reset(*far->flow(), Reason::refused);
+  pair.run();
+  EXPECT_TRUE(pair.client.words.empty());
 }
 
 }  // namespace

@@ -106,10 +106,10 @@ TEST(Socks5, EveryReplyCodeHasItsReason) {
 
 TEST(Socks5, WhatIsNoSocks5IsNamed) {
   const std::vector<std::pair<std::string, Socks5Error>> answers{
-      {"HTTP/1.1 400", Socks5Error::not_socks5},      {"\5\xff"s, Socks5Error::no_acceptable_method},
-      {"\5\1"s, Socks5Error::no_acceptable_method},   {"\5\2\1\1"s, Socks5Error::credentials_rejected},
-      {"\5\0\4\0\0\1"s, Socks5Error::not_socks5},     {"\5\0\5\0\0\2"s, Socks5Error::malformed_reply},
-      {"\5\0\5\x2a\0\1"s, Socks5Error::unknown_reply}};
+      {"HTTP/1.1 400", Socks5Error::speaks_http},         {"\5\xff"s, Socks5Error::no_acceptable_method},
+      {"\5\1"s, Socks5Error::no_acceptable_method},       {"\5\2\1\1"s, Socks5Error::credentials_rejected},
+      {"\5\0\4\0\0\1"s, Socks5Error::not_socks5},         {"\5\0\5\0\0\2"s, Socks5Error::malformed_reply},
+      {"\5\0\5\x2a\0\1"s, static_cast<Socks5Error>(0x2a)}};
   for (const auto& [answer, error] : answers) {
     Socks5Handshake handshake(Socks5Command::connect, to("192.0.2.1", 80), alice);
     Conversation(handshake, answer);

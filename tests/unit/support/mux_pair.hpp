@@ -107,6 +107,7 @@ class Side final : core::LinkListener, core::FlowAcceptor {
   std::size_t no_memory = 0;  // flows that were refused for want of it
   std::vector<std::uint32_t> drains;
   std::vector<wire::Remaining> answers;
+  std::vector<std::string> words;  // that came with Resets
   std::vector<core::Reach> reaches;
 
  private:
@@ -116,6 +117,7 @@ class Side final : core::LinkListener, core::FlowAcceptor {
   void on_drain(std::uint32_t number) override { drains.push_back(number); }
   void on_reach(const core::Reach& reach) override { reaches.push_back(reach); }
   void on_remaining(const wire::Remaining& remaining) override { answers.push_back(remaining); }
+  void on_words(const core::FlowRequest& /*request*/, std::string said) override { words.push_back(std::move(said)); }
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 
   Bytes in_;
