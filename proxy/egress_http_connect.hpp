@@ -6,15 +6,15 @@
 #include <vector>
 
 #include "common/io/log.hpp"
-#include "proxy/authenticator.hpp"
 #include "proxy/blocking_calls.hpp"
-#include "proxy/connect_dialogue.hpp"
-#include "proxy/credential_gate.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/host_dialler.hpp"
-#include "proxy/proxy_connection.hpp"
+#include "proxy/http_connect_handshake.hpp"
+#include "proxy/http_proxy_connector.hpp"
+#include "proxy/http_proxy_server.hpp"
 #include "proxy/proxy_rest.hpp"
 #include "proxy/proxy_url.hpp"
+#include "proxy/security_context.hpp"
 #include "proxy/tls_client.hpp"
 
 namespace tfunnel::proxy {
@@ -29,12 +29,6 @@ class HttpConnectEgress final : public Egress {
     std::shared_ptr<HostDialler> dialler = {};  // none: one of its own
   };
 
-  /// If others are left, a proxy that cannot be reached within this time (or half the timeout, if shorter) is dead, and
-  /// one that has nothing to say for so long is left as soon as another can be reached.
-  static constexpr core::Duration reach_limit = std::chrono::seconds(5);
-  /// The same for one that rested, and may be back.
-  static constexpr core::Duration probe_limit = std::chrono::seconds(2);
-
   /// `log` must outlive this.
   HttpConnectEgress(asio::io_context& context, const Settings& settings, const io::Log& log);
 
@@ -44,32 +38,17 @@ class HttpConnectEgress final : public Egress {
   [[nodiscard]] bool wants_name(const Target& /*target*/) const override { return true; }
 
  private:
-  struct Server {
-    Server(const ProxyUrl& url_, const MakeSecurityContext& make_context)
-        : url(url_), authenticator(url.credentials, url.host, make_context), gate(url.password_file) {}
-    ProxyUrl url;
-    Authenticator authenticator;
-    CredentialGate gate;
-    core::Time heard{};  // when it last answered anybody
-    [[nodiscard]] std::string name() const { return "HTTP proxy " + url.text(); }
-  };
-  struct Attempt;
-  class Handshake;
   class Flow;
 
-  /// Connects to the next address that answers, and secures; fills attempt.connection. `why` says what went wrong.
-  error_code reach(Server& server, Attempt& attempt, std::string& why, const asio::yield_context& yield);
-  /// The same to the address that was reached before.
-  error_code reach_again(Server& server, Attempt& attempt, std::string& why, const asio::yield_context& yield);
-  error_code secure(Server& server, Attempt& attempt, tcp::socket socket, std::string& why,
-                    const asio::yield_context& yield);
-  [[nodiscard]] core::Duration limit(bool others_left, bool is_probe = false) const;
+  HttpConnectHandshake::Tools handshake_tools();
+  /// The proxy could not be used: it rests, at least for `least_rest`, and the log says so unless it rests already.
   void note_failure(std::size_t index, const std::string& why, core::Duration least_rest);
 
   asio::io_context& context_;
   Settings settings_;
   const io::Log& log_;
-  std::vector<std::unique_ptr<Server>> servers_;
+  HttpProxyConnector connector_;
+  std::vector<std::unique_ptr<HttpProxyServer>> servers_;
   ProxyRest rest_;
   BlockingCalls blocking_calls_;  // of security contexts
 };
