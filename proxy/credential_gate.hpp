@@ -1,6 +1,7 @@
 // Where flows wait until they may show credentials to a proxy.
 #pragma once
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
 #include <list>
