@@ -180,7 +180,7 @@ TEST(HttpConnectFaults, ProxyThatNeverTakesConnectionsIsAResetInTime) {
     auto near = tunnel.connect(destination);
     EXPECT_EQ(near.wait_end(), Ending::reset);
   }
-  EXPECT_EQ(count(log.text(), "it does not answer in time"), 1U) << log.text();
+  EXPECT_EQ(count(log.text(), "cannot be used: it does not answer in time"), 1U) << log.text();
   EXPECT_EQ(count(log.text(), "no HTTP proxy can be reached"), 1U) << log.text();
 }
 
@@ -200,7 +200,7 @@ TEST(HttpConnectFaults, UnknownProxyNameIsSaid) {
     Tunnel tunnel(over_pipes, through({{false, "no-such-host.invalid", 3128, std::nullopt}}));
     EXPECT_EQ(tunnel.connect(destination).wait_end(), Ending::reset);
   }
-  EXPECT_EQ(count(log.text(), "its name cannot be resolved"), 1U) << log.text();
+  EXPECT_EQ(count(log.text(), "cannot be used: its name cannot be resolved"), 1U) << log.text();
 }
 
 TEST(HttpConnectFaults, RefusedCredentialsAreNeverLogged) {

@@ -122,13 +122,14 @@ void expect_outcome(const Case& odd, const Tunnel::Terms& terms) {
   {
     Tunnel tunnel(over_pipes, terms);
     auto near = tunnel.connect(destination);
-    near.send(bytes_of("GET / HTTP/1.1\r\n\r\n"));
+    const bool sent = near.send(bytes_of("GET / HTTP/1.1\r\n\r\n"));
     if (odd.ours == "tunnel") {
       stands = near.receive(page.size()) == bytes_of(page);
     } else {
       Ending ending = Ending::still_open;
       stands = !near.receive_all(&ending).empty();
-      EXPECT_EQ(ending, Ending::reset);
+      // A reset that send() meets is told once.
+      EXPECT_TRUE(!sent || ending == Ending::reset);
     }
   }
   if (odd.ours == "tunnel") {
