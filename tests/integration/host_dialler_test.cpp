@@ -55,8 +55,8 @@ void PrintTo(const DeadFirst& pair, std::ostream* out) { *out << pair.dead << " 
 class DeadAddress : public Dialling, public testing::WithParamInterface<DeadFirst> {};
 
 INSTANTIATE_TEST_SUITE_P(Before, DeadAddress,
-                         testing::Values(DeadFirst{"::1", "127.0.0.1"}, DeadFirst{"127.0.0.1", "::1"},
-                                         DeadFirst{"127.0.0.1", "127.0.0.2"}),
+                         testing::Values(DeadFirst{"::1", own_address(1)}, DeadFirst{own_address(1), "::1"},
+                                         DeadFirst{own_address(1), own_address(2)}),
                          [](const auto& which) { return "Pair" + std::to_string(which.index); });
 
 TEST_P(DeadAddress, ThatNeverAnswersIsPassedOver) {
@@ -83,29 +83,29 @@ TEST_P(DeadAddress, ThatRefusesIsPassedOver) {
 }
 
 TEST_F(Dialling, AddressThatServedIsTriedFirst) {
-  Server second(512, "127.0.0.2");
+  Server second(512, own_address(2));
   const auto port = second.endpoint().port;
-  know({"127.0.0.1", "127.0.0.2"});
+  know({own_address(1), own_address(2)});
   ASSERT_TRUE(reach(port));
-  Server first(512, "127.0.0.1", port);
+  Server first(512, own_address(1), port);
   EXPECT_EQ(reach(port).value(), second.endpoint());
   EXPECT_FALSE(first.called(std::chrono::milliseconds(0)));
 }
 
 TEST_F(Dialling, AddressThatTookAConnectionForNothingIsTriedLast) {
-  Server second(512, "127.0.0.2");
+  Server second(512, own_address(2));
   const auto port = second.endpoint().port;
-  Server first(512, "127.0.0.1", port);
-  know({"127.0.0.1", "127.0.0.2"});
+  Server first(512, own_address(1), port);
+  know({own_address(1), own_address(2)});
   EXPECT_EQ(reach(port, false).value(), first.endpoint());
   EXPECT_EQ(reach(port).value(), second.endpoint());
 }
 
 TEST_F(Dialling, EachAddressIsReachedOnceByOneFlow) {
-  Server second(512, "127.0.0.2");
+  Server second(512, own_address(2));
   const auto port = second.endpoint().port;
-  Server first(512, "127.0.0.1", port);
-  know({"127.0.0.1", "127.0.0.2"});
+  Server first(512, own_address(1), port);
+  know({own_address(1), own_address(2)});
   run([&](const asio::yield_context& yield) {
     proxy::HostDial dial(*dialler, name, port);
     for (const auto* server : {&first, &second}) {
@@ -120,7 +120,7 @@ TEST_F(Dialling, EachAddressIsReachedOnceByOneFlow) {
 }
 
 TEST_F(Dialling, ErrorIsTheHostsOwn) {
-  know({"127.0.0.1", "127.0.0.2"});
+  know({own_address(1), own_address(2)});
   EXPECT_EQ(reach(closed_endpoint(SOCK_STREAM).port).error(), asio::error::connection_refused);
   know({});
   EXPECT_EQ(reach(1).error(), proxy::NameError::not_found);

@@ -128,8 +128,8 @@ struct DeadFirst {
 };
 class DeadAddressOfProxy : public testing::TestWithParam<DeadFirst> {};
 INSTANTIATE_TEST_SUITE_P(Before, DeadAddressOfProxy,
-                         testing::Values(DeadFirst{"::1", "127.0.0.1"}, DeadFirst{"127.0.0.1", "::1"},
-                                         DeadFirst{"127.0.0.1", "127.0.0.2"}),
+                         testing::Values(DeadFirst{"::1", own_address(1)}, DeadFirst{own_address(1), "::1"},
+                                         DeadFirst{own_address(1), own_address(2)}),
                          [](const auto& which) { return "Pair" + std::to_string(which.index); });
 
 TEST_P(DeadAddressOfProxy, ThatNeverAnswersIsPassedOverByHttp) {
@@ -164,13 +164,13 @@ TEST_P(BadTlsAddress, IsLeftForAnotherAndThenTriedLast) {
   } catch (const app::UsageError& error) {
     GTEST_SKIP() << error.what();
   }
-  Server bad(512, "127.0.0.1");
+  Server bad(512, own_address(1));
   auto url = named(bad.endpoint().port);
   url.tls = true;
-  Server good(512, "127.0.0.2", url.port);
+  Server good(512, own_address(2), url.port);
   auto terms = through({});
   terms.egress = [&](asio::io_context& context, const io::Log& log) {
-    const auto dialler = dialler_with(context, {{name, {"127.0.0.1", "127.0.0.2"}}});
+    const auto dialler = dialler_with(context, {{name, {own_address(1), own_address(2)}}});
     return std::make_unique<proxy::HttpConnectEgress>(
         context, proxy::HttpConnectEgress::Settings{{url}, patience, tls, {}, dialler}, log);
   };
@@ -226,19 +226,19 @@ TEST_P(DeadAddressOfProxy, ThatIsHungIsLeftBySocks5AndThenTriedLast) {
 }
 
 TEST(Socks5Failover, AddressThatClosesConnectionsIsLeftForAnother) {
-  Server closing(512, "127.0.0.1");
+  Server closing(512, own_address(1));
   const auto port = closing.endpoint().port;
-  Server upstream(512, "127.0.0.2", port);
-  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {"127.0.0.1", "127.0.0.2"}}}));
+  Server upstream(512, own_address(2), port);
+  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {own_address(1), own_address(2)}}}));
   std::thread close([&] { closing.accept(); });
   expect_served_by_socks5(tunnel, upstream);
   close.join();
 }
 
 TEST(Socks5Failover, SlowGreetingIsTakenIfNoOtherAddressCanBeReached) {
-  Server slow(512, "127.0.0.1");
+  Server slow(512, own_address(1));
   const auto port = slow.endpoint().port;
-  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {"127.0.0.1", "127.0.0.2"}}}, time_limit));
+  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {own_address(1), own_address(2)}}}, time_limit));
   auto near = tunnel.connect(destination);
   auto peer = slow.accept();
   EXPECT_EQ(peer.receive(3), bytes_of("\5\1\0"s));

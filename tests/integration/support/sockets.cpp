@@ -10,8 +10,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <thread>
 
 namespace tfunnel::test {
@@ -143,6 +145,15 @@ core::Endpoint Socket::local() const {
   std::memcpy(&in, &address.storage, sizeof in);
   const std::string_view bytes(reinterpret_cast<const char*>(&in.sin6_addr), 16);
   return {*core::Address::from_wire(bytes), ntohs(in.sin6_port)};
+}
+
+const char* own_address(int number) {
+  static const auto addresses = [] {
+    const auto pid = static_cast<unsigned>(::getpid());
+    const auto tail = "." + std::to_string(pid >> 8 & 255U) + "." + std::to_string(pid & 255U);
+    return std::array{"127.64" + tail, "127.65" + tail};
+  }();
+  return addresses.at(static_cast<std::size_t>(number - 1)).c_str();
 }
 
 Socket bound_socket(int type, const char* address, std::uint16_t port) {

@@ -50,6 +50,10 @@ class Socket {
   int fd_ = -1;
 };
 
+/// A loopback address that no other process uses, so that a port which is free on another address is free there as
+/// well. 1 and 2 are different ones.
+const char* own_address(int number);
+
 /// A listener on the loopback; `backlog` as in listen(2), `port` 0 is any.
 class Server {
  public:
