@@ -1,5 +1,6 @@
 #include "proxy/address_race.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/system/errc.hpp>
 
 #include <cassert>
@@ -19,13 +20,20 @@ bool tells_of_host(const boost::system::error_code& error) {
 
 std::optional<std::size_t> AddressRace::next(core::Time now) {
   if (started_ == count_ || now < due_) return std::nullopt;
-  due_ = now + delay;
-  return started_++;
+  const auto index = started_++;
+  due_ = now + (started_ - failures_ < most_open ? delay : crowded_delay);
+  return index;
 }
 
 std::optional<core::Time> AddressRace::due() const {
   if (started_ == count_) return std::nullopt;
   return due_;
+}
+
+void AddressRace::given_up() {
+  assert(failures_ < started_);
+  ++failures_;
+  if (!error_ || !tells_of_host(error_)) error_ = boost::asio::error::timed_out;
 }
 
 void AddressRace::failed(boost::system::error_code error) {

@@ -15,6 +15,10 @@ class AddressRace {
  public:
   /// The connection attempt delay, as the RFC recommends it.
   static constexpr core::Duration delay = std::chrono::milliseconds(250);
+  /// So many attempts may be open, for each holds a descriptor. The next then waits for longer, and takes the place of
+  /// the oldest.
+  static constexpr std::size_t most_open = 3;
+  static constexpr core::Duration crowded_delay = std::chrono::seconds(2);
 
   explicit AddressRace(std::size_t count) : count_(count) {}
 
@@ -23,6 +27,9 @@ class AddressRace {
   /// When next() has something again, if nothing fails; none: all have been tried.
   [[nodiscard]] std::optional<core::Time> due() const;
   void failed(boost::system::error_code error);
+  /// More are open than may be: the oldest is to be closed, and given_up() to be called.
+  [[nodiscard]] bool crowded() const { return started_ - failures_ > most_open; }
+  void given_up();
 
   /// All have failed.
   [[nodiscard]] bool lost() const { return failures_ == count_; }

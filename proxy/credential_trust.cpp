@@ -30,6 +30,11 @@ void CredentialTrust::accepted(core::Time now) {
   if (news) tell();
 }
 
+void CredentialTrust::unclear() {
+  if (most_trials_ < most_unclear) most_trials_ *= 2;
+  tell();
+}
+
 bool CredentialTrust::refused(const std::string& destination, core::Time now) {
   if (resting(now)) return false;
   std::erase_if(refused_, [now](const auto& entry) { return entry.second.until <= now; });

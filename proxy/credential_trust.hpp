@@ -29,6 +29,7 @@ class CredentialTrust : public std::enable_shared_from_this<CredentialTrust> {
   static constexpr std::size_t most_refused = 2;
   static constexpr std::size_t most_refused_after_success = 3;
   static constexpr std::size_t most_remembered = 64;
+  static constexpr std::size_t most_unclear = 64;
 
   enum class Verdict { show, wait, withhold };
 
@@ -58,6 +59,9 @@ class CredentialTrust : public std::enable_shared_from_this<CredentialTrust> {
   /// until the proxy has answered.
   Verdict ask(const std::string& destination, core::Time now, Trial& trial);
   void accepted(core::Time now);
+  /// They were shown, and the answer tells nothing of them: twice as many may be tried at once, for those who wait must
+  /// not wait for one such answer after the other.
+  void unclear();
   /// True if from now on they rest for all destinations.
   bool refused(const std::string& destination, core::Time now);
   /// The proxy said that it is they which it does not accept: they rest. True if they did not yet.

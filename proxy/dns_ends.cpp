@@ -65,7 +65,8 @@ bool DnsEnd::is_asked(const core::Endpoint& peer, core::ByteView query) const {
 
 void DnsEnd::forget(const Question& question) {
   const auto [begin, end] = waiting_.equal_range(dns::id_of(question.query));
-  waiting_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second == &question; }));
+  const auto found = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &question; });
+  if (found != end) waiting_.erase(found);
 }
 
 void DnsEnd::on_answer(const core::Endpoint& peer, const dns::Message& query, result<dns::Message> answer) {

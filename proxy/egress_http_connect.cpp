@@ -55,6 +55,7 @@ class HttpConnectEgress::Flow {
     std::size_t proxy;
     std::shared_ptr<HostDial> dial;
     core::Address address;
+    core::Duration patience;
     bool silent;
   };
 
@@ -68,10 +69,11 @@ class HttpConnectEgress::Flow {
       const bool last = !others_left && !dial->others_left();
       const auto patience = last ? core::Duration::zero() : egress_.connector_.limit(true, turn.is_probe());
       waiting_ = std::make_unique<HttpConnectHandshake>(egress_.handshake_tools(), server, attempt, patience, yield_);
+      asked_ = Clock::now();
       ask(*waiting_);
       if (waiting_->answered()) return answered(index, *dial);
       over_ = over_ || last;
-      suspects_.push_back({index, dial, dial->reached(), waiting_->is_silent()});
+      suspects_.push_back({index, dial, dial->reached(), patience, waiting_->is_silent()});
       if (!waiting_->is_silent()) waiting_.reset();
     } while (!over_ && dial->others_left());
   }
@@ -123,8 +125,9 @@ class HttpConnectEgress::Flow {
   }
 
   // Only now that another answers is it clear that it was the proxy and not the destination; and not even now if it has
-  // answered somebody else meanwhile.
+  // answered somebody else meanwhile, or if the other took as long.
   void blame(const Suspect& suspect, std::size_t who_answers) {
+    if (suspect.silent && Clock::now() - asked_ >= suspect.patience) return;
     if (suspect.proxy != who_answers && egress_.servers_[suspect.proxy]->heard >= begin_) return;
     suspect.dial->fails(suspect.address);
     if (suspect.proxy == who_answers) return;
@@ -137,6 +140,7 @@ class HttpConnectEgress::Flow {
   const Target& target_;
   asio::yield_context yield_;
   core::Time begin_;
+  core::Time asked_{};                                            // the proxy that was reached last
   std::shared_ptr<std::shared_ptr<HttpConnectAttempt>> current_;  // what the time limit ends
   Deadline deadline_;
   std::unique_ptr<HttpConnectHandshake> waiting_;  // the last that was asked

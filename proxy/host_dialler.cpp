@@ -22,9 +22,11 @@ struct HostDial::Race {
   Race(asio::io_context& context, const std::vector<tcp::endpoint>& endpoints_)
       : endpoints(endpoints_), logic(endpoints_.size()), wake(context) {
     for (std::size_t i = 0; i < endpoints.size(); ++i) sockets.emplace_back(context);
+    given_up.resize(endpoints.size());
   }
 
   static void start(const std::shared_ptr<Race>& race, std::size_t index) {
+    if (race->logic.crowded()) race->give_oldest_up();
     auto& socket = race->sockets[index];
     error_code error;
     socket.open(race->endpoints[index].protocol(), error);
@@ -34,7 +36,7 @@ struct HostDial::Race {
   }
 
   void ended(std::size_t index, error_code error) {
-    if (over) return;
+    if (over || given_up[index]) return;
     if (error) {
       // Closed, or the descriptor would be held until the end.
       error_code ignored;
@@ -44,6 +46,15 @@ struct HostDial::Race {
       winner = index;
     }
     wake.cancel();
+  }
+
+  void give_oldest_up() {
+    const auto oldest = std::ranges::find_if(sockets, [](const auto& socket) { return socket.is_open(); });
+    if (oldest == sockets.end()) return;
+    given_up[static_cast<std::size_t>(oldest - sockets.begin())] = true;
+    error_code ignored;
+    oldest->close(ignored);
+    logic.given_up();
   }
 
   /// Closes all sockets, which ends the attempts.
@@ -56,6 +67,7 @@ struct HostDial::Race {
   std::vector<tcp::endpoint> endpoints;
   AddressRace logic;
   std::vector<tcp::socket> sockets;
+  std::vector<bool> given_up;  // its handler is still to come
   asio::steady_timer wake;
   std::optional<std::size_t> winner;
   bool over = false;

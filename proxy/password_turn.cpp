@@ -6,6 +6,7 @@ namespace tfunnel::proxy {
 
 namespace {
 using Clock = std::chrono::steady_clock;
+constexpr unsigned authentication_required = 407;
 constexpr unsigned first_of_gateways = 500;
 }  // namespace
 
@@ -20,16 +21,21 @@ ConnectDialogue::Next PasswordTurn::pass(Next next, const CredentialGate::Patien
   return dialogue_.choose_again();
 }
 
-// A gateway's status comes from behind the door; other refusals may come before the proxy has looked at the password.
+// A gateway's status comes from behind the door, and so does whatever takes the place of a 407; other refusals may come
+// before the proxy has looked at the password.
 void PasswordTurn::judge(Next next, unsigned status) {
+  const bool at_the_door = status == authentication_required;
+  challenged_ = challenged_ || (at_the_door && !shown_);
   if (!shown_ || (next != Next::established && next != Next::failed)) return;
   auto& trust = gate_.trust();
-  if (next == Next::established || status >= first_of_gateways) {
+  if (next == Next::established || status >= first_of_gateways || (challenged_ && !at_the_door)) {
     trust.accepted(Clock::now());
   } else if (dialogue_.password_refused()) {
     trust.refused(destination_, Clock::now());
     gate_.note_refusal(dialogue_.message(), trust.resting(Clock::now()));
     refused_ = true;
+  } else {
+    trust.unclear();
   }
   trial_ = {};
 }

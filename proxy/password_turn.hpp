@@ -34,6 +34,7 @@ class PasswordTurn {
   std::string destination_;
   CredentialTrust::Trial trial_;
   bool shown_ = false;
+  bool challenged_ = false;  // the proxy wants a password, and had not seen it
   bool refused_ = false;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -24,9 +25,10 @@ class ProxyRest {
   static constexpr core::Duration first_rest_of_silent = std::chrono::seconds(30);
   static constexpr core::Duration longest_rest = std::chrono::minutes(1);
 
-  explicit ProxyRest(std::size_t count) : proxies_(count) {}
+  explicit ProxyRest(std::size_t count) : proxies_(std::make_shared<std::vector<State>>(count)) {}
 
-  /// One flow's use of one proxy, to be held from before the first step until after the last.
+  /// One flow's use of one proxy, to be held from before the first step until after the last. It may outlive the
+  /// ProxyRest: a coroutine is unwound at the very end.
   class Turn {
    public:
     Turn(ProxyRest& rest, std::size_t proxy, core::Time now);
@@ -37,7 +39,7 @@ class ProxyRest {
     [[nodiscard]] bool is_probe() const { return probe_; }
 
    private:
-    State* state_;
+    std::shared_ptr<State> state_;
     bool probe_;
   };
 
@@ -50,7 +52,7 @@ class ProxyRest {
   bool succeeded(std::size_t proxy);
 
  private:
-  std::vector<State> proxies_;
+  std::shared_ptr<std::vector<State>> proxies_;
 };
 
 }  // namespace tfunnel::proxy

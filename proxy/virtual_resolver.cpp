@@ -1,6 +1,7 @@
 #include "proxy/virtual_resolver.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "proxy/dns_records.hpp"
@@ -92,7 +93,7 @@ void VirtualResolver::inquire(const AskReal& real, const std::string& name, std:
   ask_nameservers(question);
 }
 
-// Either may call back from within, and answer the question.
+// Either may call back from within, and answer the question. Who asked forgets what there is no memory for.
 void VirtualResolver::ask_nameservers(const Asked& question) {
   if (unheard_ >= settings_.unheard) {
     question->heard = true;
@@ -103,8 +104,15 @@ void VirtualResolver::ask_nameservers(const Asked& question) {
   question->timer.async_wait([this, question](error_code error) {
     if (!error && question->done && !question->heard) on_patience_over(question);
   });
-  question->real(question->query,
-                 [this, question](result<dns::Message> answer) { on_answer(question, std::move(answer)); });
+  try {
+    question->real(question->query,
+                   [this, question](result<dns::Message> answer) { on_answer(question, std::move(answer)); });
+  } catch (const std::bad_alloc&) {
+    question->timer.cancel();
+    question->done = nullptr;
+    leave(question);
+    throw;
+  }
 }
 
 void VirtualResolver::on_answer(const Asked& question, result<dns::Message> answer) {

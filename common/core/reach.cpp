@@ -10,7 +10,8 @@ namespace {
 std::optional<Network> network_from_wire(const wire::Network& network, bool is_v4) {
   const auto address = Address::from_wire(network.address());
   const bool fits = network.address().size() == (is_v4 ? 4 : 16) && network.prefix() <= (is_v4 ? 32U : 128U);
-  if (!address || !fits) return std::nullopt;
+  // Sixteen bytes may be a mapped IPv4 address, for which the prefix has another meaning.
+  if (!address || !fits || address->is_v4() != is_v4) return std::nullopt;
   return Network::of(*address, network.prefix());
 }
 

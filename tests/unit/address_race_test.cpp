@@ -34,6 +34,20 @@ TEST(AddressRace, NextAddressIsTriedWhenTheFirstIsSilentForAQuarterOfASecond) {
   EXPECT_EQ(race.next(start + 1h), std::nullopt);
 }
 
+TEST(AddressRace, SilentAddressesDoNotAddUp) {
+  AddressRace race(5);
+  auto now = start;
+  for (std::size_t i = 0; i < AddressRace::most_open; ++i, now += 250ms) EXPECT_EQ(race.next(now), i);
+  EXPECT_FALSE(race.crowded());
+  EXPECT_EQ(race.next(now), std::nullopt) << "the next waits for longer";
+  EXPECT_EQ(race.next(now + 2s), 3U);
+  EXPECT_TRUE(race.crowded());
+  race.given_up();
+  EXPECT_FALSE(race.crowded());
+  EXPECT_EQ(race.next(now + 2s), std::nullopt) << "nothing has failed";
+  EXPECT_EQ(race.error(), error::timed_out);
+}
+
 TEST(AddressRace, NextAddressIsTriedAtOnceWhenOneFails) {
   AddressRace race(3);
   race.next(start);

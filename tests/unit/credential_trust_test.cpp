@@ -36,6 +36,17 @@ class Credentials : public testing::Test {
   CredentialTrust& trust_ = *shared_;
 };
 
+TEST_F(Credentials, AnswersThatTellNothingDoNotMakeAQueue) {
+  Trial first;
+  ASSERT_EQ(trust_.ask("a", start, first), Verdict::show);
+  EXPECT_EQ(ask("b"), Verdict::wait);
+  trust_.unclear();
+  first = Trial();
+  Trial second;
+  EXPECT_EQ(trust_.ask("b", start, second), Verdict::show);
+  EXPECT_EQ(ask("c"), Verdict::show) << "two at once by now";
+}
+
 TEST_F(Credentials, RefusedOnesRestForTheSameDestinationAtOnce) {
   EXPECT_TRUE(fails("a"));
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(fails("a", start + 4min));

@@ -1,6 +1,8 @@
 // Which of several upstream proxies is tried first, after some have failed.
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "proxy/proxy_rest.hpp"
 
 namespace tfunnel::test {
@@ -18,6 +20,14 @@ TEST(ProxyRest, SilentOneRestsForLongerThanOneThatRefuses) {
   EXPECT_EQ(rest.order(start + 29s), (Order{1, 0}));
   EXPECT_EQ(rest.order(start + 30s), (Order{0, 1}));
   EXPECT_EQ(rest.failed(0, start + 30s, ProxyRest::first_rest_of_silent), 60s);
+}
+
+TEST(ProxyRest, TurnMayEndBehindIt) {
+  auto rest = std::make_unique<ProxyRest>(1);
+  rest->failed(0, start);
+  const ProxyRest::Turn probe(*rest, 0, start + 10s);
+  EXPECT_TRUE(probe.is_probe());
+  rest.reset();
 }
 
 TEST(ProxyRest, OneFlowAtATimeFindsOutWhetherAProxyIsBack) {

@@ -21,6 +21,14 @@ TEST(Network, BitsBeyondThePrefixDoNotCount) {
   EXPECT_EQ(network("203.0.113.9", 32).prefix(), 32U);
 }
 
+TEST(Reach, MappedAddressIsNoNetworkOfTheOtherFamily) {
+  wire::Families families;
+  auto* const one = families.mutable_ipv6()->add_networks();
+  one->set_address(std::string("\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4", 16));
+  one->set_prefix(128);
+  EXPECT_EQ(core::reach_from_wire(families), std::nullopt);
+}
+
 TEST(Reach, NothingKnownExcludesNothing) {
   const Reach reach;
   EXPECT_FALSE(reach.excludes(address("192.0.2.1")));
