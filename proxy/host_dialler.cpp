@@ -138,7 +138,8 @@ result<tcp::socket> HostDial::race(const std::vector<tcp::endpoint>& endpoints, 
     if (yield.cancelled() != asio::cancellation_type::none) return error_code(asio::error::operation_aborted);
   }
   auto& socket = race->sockets[*race->winner];
-  io::prepare(socket);
+  error_code ignored;
+  socket.non_blocking(true, ignored);
   return std::move(socket);
 }
 

@@ -41,7 +41,7 @@ class HostDial {
         port_(port),
         wait_(std::make_shared<NameLookup::Wait>(dialler.context_)) {}
 
-  /// To the first that answers of the addresses that were not tried yet; io::prepare() was called for the socket.
+  /// To the first that answers of the addresses that were not tried yet; the socket is io::prepare()d.
   /// Errors: what tells most of the attempts; those of NameLookup::find(); timed_out after stop(); operation_aborted if
   /// the coroutine was cancelled.
   result<tcp::socket> connect(const asio::yield_context& yield);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
-#include "common/io/socket_options.hpp"
 #include "proxy/socks5_address.hpp"
 
 namespace tfunnel::proxy {
@@ -136,7 +135,6 @@ error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
   if (error) return error;
   error_code ignored;
   socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer), ignored);
-  io::prepare(dialled.socket);
   association_ = std::make_unique<Association>(Association{std::move(dialled.socket), std::move(socket)});
   return error;
 }
