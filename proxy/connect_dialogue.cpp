@@ -10,7 +10,6 @@ namespace tfunnel::proxy {
 
 namespace {
 
-constexpr unsigned proxy_authentication_required = 407;
 // Parallel connections can make each other's nonce stale; a proxy that never has enough must not be asked for ever.
 constexpr int most_challenges = 5;
 constexpr int most_interims = 16;

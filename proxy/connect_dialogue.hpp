@@ -13,6 +13,9 @@
 
 namespace tfunnel::proxy {
 
+/// RFC 9110, 15.5.8.
+inline constexpr unsigned proxy_authentication_required = 407;
+
 /// "name:443", "192.0.2.1:443" or "[2001:db8::1]:443": the name if the target has one that may be sent.
 std::string connect_authority(const Target& target);
 

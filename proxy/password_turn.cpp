@@ -6,7 +6,6 @@ namespace tfunnel::proxy {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-constexpr unsigned authentication_required = 407;
 constexpr unsigned first_of_gateways = 500;
 }  // namespace
 
@@ -24,7 +23,7 @@ ConnectDialogue::Next PasswordTurn::pass(Next next, const CredentialGate::Patien
 // A gateway's status comes from behind the door, and so does whatever takes the place of a 407; other refusals may come
 // before the proxy has looked at the password.
 void PasswordTurn::judge(Next next, unsigned status) {
-  const bool at_the_door = status == authentication_required;
+  const bool at_the_door = status == proxy_authentication_required;
   challenged_ = challenged_ || (at_the_door && !shown_);
   if (!shown_ || (next != Next::established && next != Next::failed)) return;
   auto& trust = gate_.trust();
