@@ -8,12 +8,11 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "common/io/descriptor.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/text_file.hpp"
 #include "proxy/resolv_options.hpp"
 
 namespace tfunnel::proxy {
@@ -32,12 +31,6 @@ constexpr auto patience_with_ipv6 = std::chrono::seconds(1);
 struct FreeAddrinfo {
   void operator()(ares_addrinfo* found) const { ::ares_freeaddrinfo(found); }
 };
-
-std::string contents(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 /// c-ares says only that it could send nothing, which a want of descriptors looks like, too.
 error_code error_without_server() {
@@ -132,7 +125,7 @@ struct CaresChannel::Watch {
 CaresChannel::CaresChannel(asio::io_context& context, const Settings& settings) : context_(context), timer_(context) {
   auto path = settings.resolv_conf;
   // Older releases of c-ares do not heed these options of the file.
-  const auto file = parse_resolv_options(contents(path));
+  const auto file = parse_resolv_options(io::file_contents(path));
   ares_options options{};
   options.resolvconf_path = path.data();
   options.timeout = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(file.timeout).count());

@@ -35,9 +35,11 @@ void FarResolver::charge_to(core::MemoryBudget& memory) {
 
 // --dns means an order, which `rotate` would spoil.
 std::vector<core::Endpoint> FarResolver::servers(const dns::Message& query, By by) {
+  // The host's own options count for the servers of --dns as well.
+  const auto& own = own_.current();
   auto all = settings_.servers;
   if (all.empty()) {
-    all = own_.current();
+    all = own;
     if (own_.options().rotate && !all.empty()) {
       std::ranges::rotate(all, all.begin() + static_cast<std::ptrdiff_t>(rotation_++ % all.size()));
     }

@@ -4,9 +4,7 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string_view>
 
 #include "proxy/dns_message.hpp"
@@ -48,40 +46,21 @@ std::vector<core::Endpoint> read_servers(std::string path) {
 }
 
 ResolvOptions read_options(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  auto options = parse_resolv_options(text.view());
+  auto options = parse_resolv_options(io::file_contents(path));
   if (const char* words = std::getenv("RES_OPTIONS")) options.apply(words);
   return options;
 }
 
 }  // namespace
 
-Nameservers::Version Nameservers::version() const {
-  std::error_code ignored;
-  Version version;
-  version.changed = std::filesystem::last_write_time(path_, ignored);
-  version.size = std::filesystem::file_size(path_, ignored);
-  return version;
-}
-
-void Nameservers::refresh() {
-  const auto now = version();
-  if (read_ && now == version_) return;
+const std::vector<core::Endpoint>& Nameservers::current() {
+  const io::FileVersion now(path_);
+  if (read_ && now == version_) return servers_;
   servers_ = read_servers(path_);
   options_ = read_options(path_);
   version_ = now;
   read_ = true;
-}
-
-const std::vector<core::Endpoint>& Nameservers::current() {
-  refresh();
   return servers_;
-}
-
-const ResolvOptions& Nameservers::options() {
-  refresh();
-  return options_;
 }
 
 }  // namespace tfunnel::proxy

@@ -1,11 +1,11 @@
 // The nameservers that this host uses itself.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "common/core/address.hpp"
+#include "common/io/text_file.hpp"
 #include "proxy/resolv_options.hpp"
 
 namespace tfunnel::proxy {
@@ -19,21 +19,13 @@ class Nameservers {
 
   /// In the file's order. Costs two system calls while the file stays as it is.
   const std::vector<core::Endpoint>& current();
-  /// How they want to be asked: the file's options and those of RES_OPTIONS. Costs as much.
-  const ResolvOptions& options();
+  /// How those of the last current() want to be asked: the file's options and those of RES_OPTIONS.
+  [[nodiscard]] const ResolvOptions& options() const { return options_; }
 
  private:
-  void refresh();
-  struct Version {
-    std::filesystem::file_time_type changed;
-    std::uintmax_t size = 0;
-    bool operator==(const Version&) const = default;
-  };
-  [[nodiscard]] Version version() const;
-
   std::string path_;
   bool read_ = false;
-  Version version_;
+  io::FileVersion version_;
   std::vector<core::Endpoint> servers_;
   ResolvOptions options_;
 };

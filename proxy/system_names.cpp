@@ -4,11 +4,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/ip/basic_endpoint.hpp>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <locale>
 #include <utility>
 
 #include "common/core/name_service_switch.hpp"
@@ -29,9 +28,7 @@ bool is_mdns(const std::string& service) { return service.starts_with("mdns"); }
 bool ends_in_local(std::string_view name) {
   constexpr std::string_view local = ".local";
   if (name.ends_with('.')) name.remove_suffix(1);
-  return name.size() > local.size() &&
-         std::ranges::equal(name.substr(name.size() - local.size()), local,
-                            [](char a, char b) { return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b); });
+  return name.size() > local.size() && boost::algorithm::iends_with(name, local, std::locale::classic());
 }
 
 NameAnswer answer_of_library(const std::string& name) {
@@ -59,24 +56,19 @@ SystemNames::SystemNames(asio::io_context& context, Settings settings)
   read_files();
 }
 
-SystemNames::Version SystemNames::version_of(const std::string& path) {
-  std::error_code ignored;
-  return {std::filesystem::last_write_time(path, ignored), std::filesystem::file_size(path, ignored)};
-}
-
 bool SystemNames::has_changed() {
-  if (resolv_conf_ == version_of(settings_.resolv_conf) && nsswitch_ == version_of(settings_.nsswitch)) return false;
+  const bool same =
+      resolv_conf_ == io::FileVersion(settings_.resolv_conf) && nsswitch_ == io::FileVersion(settings_.nsswitch);
+  if (same) return false;
   if (channel_->pending() > 0) retired_.push_back(channel_);
   read_files();
   return true;
 }
 
 void SystemNames::read_files() {
-  resolv_conf_ = version_of(settings_.resolv_conf);
-  nsswitch_ = version_of(settings_.nsswitch);
-  std::ostringstream text;
-  text << std::ifstream(settings_.nsswitch).rdbuf();
-  const auto services = core::host_services(text.str());
+  resolv_conf_ = io::FileVersion(settings_.resolv_conf);
+  nsswitch_ = io::FileVersion(settings_.nsswitch);
+  const auto services = core::host_services(io::file_contents(settings_.nsswitch));
   has_mdns_ = std::ranges::any_of(services, is_mdns);
   has_others_ = !std::ranges::all_of(services, is_of_cares);
   channel_ = std::make_shared<CaresChannel>(context_, CaresChannel::Settings{settings_.resolv_conf, settings_.servers});

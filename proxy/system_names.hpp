@@ -1,11 +1,11 @@
 // This host's own look-ups: files, nameservers, and what else nsswitch.conf(5) names.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/io/text_file.hpp"
 #include "proxy/blocking_calls.hpp"
 #include "proxy/cares_channel.hpp"
 #include "proxy/name_source.hpp"
@@ -32,12 +32,6 @@ class SystemNames final : public NameSource {
   bool has_changed() override;
 
  private:
-  struct Version {
-    std::filesystem::file_time_type changed;
-    std::uintmax_t size = 0;
-    bool operator==(const Version&) const = default;
-  };
-  static Version version_of(const std::string& path);
   void read_files();
   void answered(const std::string& name, NameAnswer answer, const Done& done);
   void ask_library(const std::string& name, Done done);
@@ -45,8 +39,8 @@ class SystemNames final : public NameSource {
 
   asio::io_context& context_;
   Settings settings_;
-  Version resolv_conf_;  // as they were read
-  Version nsswitch_;
+  io::FileVersion resolv_conf_;  // as they were read
+  io::FileVersion nsswitch_;
   bool has_mdns_ = false;
   bool has_others_ = false;  // services that c-ares does not know
   std::shared_ptr<CaresChannel> channel_;

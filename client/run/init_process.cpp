@@ -11,7 +11,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "client/run/capabilities.hpp"
 #include "client/run/id_map.hpp"
@@ -21,6 +20,7 @@
 #include "client/run/reaper.hpp"
 #include "common/app/options.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
 
@@ -44,12 +44,6 @@ NamespaceFacts facts() {
 
 [[noreturn]] void refused(const std::string& what, int error) {
   throw app::UsageError(explain_refusal(what, error, facts()), io::ExitStatus::no_permission);
-}
-
-std::string contents(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 /// One write(2), as the kernel wants it. False: errno tells.
@@ -141,11 +135,11 @@ void InitProcess::kill() {
 // All that exist here if we may, which takes CAP_SETUID; else our own.
 void InitProcess::map_ids() {
   const auto directory = "/proc/" + std::to_string(pid_) + "/";
-  if (!write_once(directory + "uid_map", identity_map(contents("/proc/self/uid_map"))) &&
+  if (!write_once(directory + "uid_map", identity_map(io::file_contents("/proc/self/uid_map"))) &&
       !write_once(directory + "uid_map", single_id_map(::geteuid()))) {
     refused("the user's id in a user namespace", errno);
   }
-  if (!write_once(directory + "gid_map", identity_map(contents("/proc/self/gid_map")))) {
+  if (!write_once(directory + "gid_map", identity_map(io::file_contents("/proc/self/gid_map")))) {
     // user_namespaces(7): without CAP_SETGID only after setgroups(2) has been given up.
     write_once(directory + "setgroups", "deny");
     if (!write_once(directory + "gid_map", single_id_map(::getegid()))) {

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "common/io/errors.hpp"
+#include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
 
@@ -96,12 +96,6 @@ void hide(const fs::path& target, const fs::path& resolver) {
   make_read_only(target);
 }
 
-std::string contents(const char* path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 // A container that masks parts of /proc permits no fresh one; processes outside can be seen then, not touched.
 std::vector<std::string> mount_proc() {
   if (::mount("proc", "/proc", "proc", harmless, nullptr) == 0) return {};
@@ -112,7 +106,7 @@ std::vector<std::string> mount_proc() {
 
 std::vector<std::string> set_up_mounts(const MountPlan& plan) {
   mount_or_throw(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
-  auto hidden = name_service_directories(contents("/etc/nsswitch.conf"));
+  auto hidden = name_service_directories(io::file_contents("/etc/nsswitch.conf"));
   hidden.insert(hidden.end(), plan.hide.begin(), plan.hide.end());
   const auto resolver = resolver_file();
   const auto targets = real_paths(hidden);
