@@ -6,6 +6,7 @@
 #include "client/run/run_options.hpp"
 #include "common/app/arguments.hpp"
 #include "common/app/main_guard.hpp"
+#include "common/app/standard_streams.hpp"
 #include "common/io/reach_linux.hpp"
 #include "proxy/preserve_source_linux.hpp"
 #include "proxy/proxy_app.hpp"
@@ -151,9 +152,11 @@ ExitStatus run(int count, const char* const* values) {
   if (!options.run.link.via.empty()) refuse_for_run(given, of_proxy);
   return tfunnel::client::run_program({options.common,
                                        options.run.link,
-                                       {options.run.hide, nameservers(options.run, names)},
+                                       {options.run.hide, nameservers(options.run, names), options.run.show},
                                        local_far_end(words, description, of_far_end),
-                                       words.program});
+                                       words.program,
+                                       !options.run.no_seccomp,
+                                       options.run.summary});
 }
 
 ExitStatus dispatch(const tfunnel::app::Arguments& arguments) {
@@ -167,6 +170,7 @@ ExitStatus dispatch(const tfunnel::app::Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tfunnel::app::open_standard_streams();
   const tfunnel::app::Arguments arguments(argc, argv);
   return tfunnel::app::guarded("tfunnel", [&] { return dispatch(arguments); });
 }

@@ -8,6 +8,7 @@
 #include "client/capture/capture.hpp"
 #include "client/links/link_group.hpp"
 #include "client/links/network_watch.hpp"
+#include "client/summary.hpp"
 #include "common/app/ending.hpp"
 #include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
@@ -20,11 +21,14 @@ namespace tfunnel::client {
 namespace {
 
 LinkGroup::Settings group_settings(const app::CommonOptions& common, const LinkOptions& options, const Command& command,
-                                   const ViaHooks& hooks) {
+                                   const ViaHooks& hooks, Summary* summary) {
   constexpr std::size_t least_buffer = 1U << 20;
   LinkGroup::Settings settings{{command, app::session_settings(common, wire::ROLE_CLIENT)}};
   auto& session = settings.link.session;
   session.announces = false;
+  if (summary != nullptr) {
+    session.on_flow_over = [summary](const auto& flow, auto reason) { summary->flow_over(flow, reason); };
+  }
   session.far_end_warns_here = !command.has_own_stderr;
   session.buffer_size = std::max(session.buffer_size / static_cast<std::size_t>(options.links), least_buffer);
   settings.count = options.links;
@@ -44,11 +48,13 @@ app::Ending::Terms ending_terms(const app::CommonOptions& common, const ViaHooks
 class ViaClient {
  public:
   ViaClient(const app::CommonOptions& common, const LinkOptions& options, const Command& command, const ViaHooks& hooks)
-      : hooks_(hooks),
+      : summary_(hooks.summary ? std::make_unique<Summary>() : nullptr),
+        json_(common.format() == io::LogFormat::json),
+        hooks_(hooks),
         log_(common.level(), common.format(), hooks.name),
         log_timer_(context_, log_),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
-        links_(context_, group_settings(common, options, command, hooks),
+        links_(context_, group_settings(common, options, command, hooks, summary_.get()),
                {[this](CaptureMode mode) { set_mode(mode); }, [this](io::ExitStatus status) { end(status); },
                 [this] { ending_.look_soon(); }, [this](const core::Drain::Facts& left) { on_cut(left); },
                 [this](const core::Reach& reach) { on_reach(reach); }},
@@ -74,9 +80,10 @@ class ViaClient {
     auto sockets = hooks_.sockets();
     if (hooks_.apply_reach) apply_reach_ = hooks_.apply_reach(std::move(sockets.routes), log_);
     capture_.emplace(
-        context_, std::move(sockets), [this] { return links_.choose(); }, hooks_.is_local, log_);
+        context_, std::move(sockets), [this] { return links_.choose(); }, hooks_.is_local, log_, summary_.get());
     network_.start();
     context_.run();
+    if (summary_) log_.print(summary_->text(json_));
     return status_;
   }
 
@@ -87,7 +94,8 @@ class ViaClient {
     if (mode != CaptureMode::serve || !hooks_.on_ready || was_ready_ || links_.asks()) return;
     was_ready_ = true;
     links_.silence();
-    hooks_.on_ready();
+    const auto session = links_.choose();
+    hooks_.on_ready(session ? session->peer_resolver() : std::nullopt);
   }
 
   void on_reach(const core::Reach& reach) {
@@ -149,6 +157,8 @@ class ViaClient {
     context_.stop();
   }
 
+  const std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
+  const bool json_;
   // Before all that has timers in it: see EventLoop.
   app::EventLoop context_{1};
   ViaHooks hooks_;

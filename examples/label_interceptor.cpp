@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/app/main_guard.hpp"
+#include "common/app/standard_streams.hpp"
 #include "proxy/proxy_app.hpp"
 
 namespace {
@@ -106,5 +107,6 @@ io::ExitStatus run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tfunnel::app::open_standard_streams();
   return tfunnel::app::guarded("label_interceptor", [&] { return run(argc, argv); });
 }

@@ -3,6 +3,7 @@
 
 #include "common/app/arguments.hpp"
 #include "common/app/main_guard.hpp"
+#include "common/app/standard_streams.hpp"
 #include "proxy/proxy_app.hpp"
 
 namespace {
@@ -31,6 +32,7 @@ ExitStatus run(const tfunnel::app::Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tfunnel::app::open_standard_streams();
   const tfunnel::app::Arguments arguments(argc, argv);
   return tfunnel::app::guarded("tfunnel-proxy-only", [&] { return run(arguments); });
 }

@@ -3,10 +3,15 @@
 #include <ares.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
+#include <utility>
 
+#include "common/io/asio.hpp"
+#include "common/io/descriptor.hpp"
 #include "proxy/dns_message.hpp"
 
 namespace tfunnel::proxy {
@@ -45,6 +50,14 @@ std::vector<core::Endpoint> read_servers(std::string path) {
   return servers;
 }
 
+/// Sends nothing: connect(2) of a datagram socket only looks for the way.
+bool has_route(const core::Endpoint& server) {
+  const auto endpoint = io::to_asio<udp>(server);
+  const io::Descriptor socket(::socket(endpoint.protocol().family(), SOCK_DGRAM, 0));
+  if (::connect(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0) return true;
+  return errno != ENETUNREACH && errno != EHOSTUNREACH;
+}
+
 ResolvOptions read_options(const std::string& path) {
   auto options = parse_resolv_options(io::file_contents(path));
   if (const char* words = std::getenv("RES_OPTIONS")) options.apply(words);
@@ -53,13 +66,21 @@ ResolvOptions read_options(const std::string& path) {
 
 }  // namespace
 
-const std::vector<core::Endpoint>& Nameservers::current() {
+void Nameservers::refresh() {
   const io::FileVersion now(path_);
-  if (read_ && now == version_) return servers_;
-  servers_ = read_servers(path_);
-  options_ = read_options(path_);
-  version_ = now;
-  read_ = true;
+  if (!read_ || now != version_) {
+    next_ = read_servers(path_);
+    options_ = read_options(path_);
+    version_ = now;
+    read_ = true;
+  }
+  if (!next_.empty() && (servers_.empty() || std::ranges::any_of(next_, has_route))) {
+    servers_ = std::exchange(next_, {});
+  }
+}
+
+const std::vector<core::Endpoint>& Nameservers::current() {
+  refresh();
   return servers_;
 }
 

@@ -17,16 +17,20 @@ class Nameservers {
  public:
   explicit Nameservers(std::string path = "/etc/resolv.conf") : path_(std::move(path)) {}
 
-  /// In the file's order. Costs two system calls while the file stays as it is.
+  /// In the file's order. Costs two system calls while the file stays as it is. When it has changed to servers that
+  /// this host has no route to (a network that comes names them before it is there), the former ones stay for as long.
   const std::vector<core::Endpoint>& current();
   /// How those of the last current() want to be asked: the file's options and those of RES_OPTIONS.
   [[nodiscard]] const ResolvOptions& options() const { return options_; }
 
  private:
+  void refresh();
+
   std::string path_;
   bool read_ = false;
   io::FileVersion version_;
   std::vector<core::Endpoint> servers_;
+  std::vector<core::Endpoint> next_;  // those of the file, while there is no route to them
   ResolvOptions options_;
 };
 

@@ -7,6 +7,7 @@
 #include "proxy/dialer.hpp"
 #include "proxy/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
+#include "proxy/own_resolver_hints.hpp"
 #include "proxy/reach_by_addresses.hpp"
 #include "proxy/ways_out.hpp"
 
@@ -74,7 +75,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   Dialer dialer(context, services.egress(), services.datagrams(), reserve, log, services.namer());
   dialer.keep_names_of_flows(services.virtual_names());
   GuardedAcceptor acceptor(dialer, gate, log);
-  auto& session = tunnel.connect(&acceptor);
+  auto& session = tunnel.connect(&acceptor, own_resolver_hints());
   reserve.serve(session.mux());
   acceptor.serve(session.mux());
   dialer.serve(session.mux(), session.data_path());

@@ -10,11 +10,12 @@ namespace tfunnel::client {
 
 class Capture {
  public:
-  /// `log` must outlive it, and it the io_context's last handler. Begins in CaptureMode::wait.
+  /// `log` must outlive it, and it and `summary` (null: nobody wants one) the io_context's last handler. Begins in
+  /// CaptureMode::wait.
   Capture(asio::io_context& context, CaptureSockets sockets, const ChooseLink& choose, const LocalAddressTest& is_local,
-          const io::Log& log)
-      : tcp_(context, sockets, choose, loop_test(sockets.ports, is_local), log),
-        udp_(context, sockets, choose, loop_test(sockets.ports, is_local), log) {}
+          const io::Log& log, Summary* summary = nullptr)
+      : tcp_(context, sockets, choose, loop_test(sockets.ports, is_local), log, summary),
+        udp_(context, sockets, choose, loop_test(sockets.ports, is_local), log, summary) {}
 
   void set_mode(CaptureMode mode) {
     tcp_.set_mode(mode);

@@ -21,8 +21,8 @@ constexpr int most_in_a_row = 64;
 }  // namespace
 
 TcpCapture::TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
-                       const io::Log& log)
-    : context_(context), choose_(std::move(choose)), comes_back_(std::move(comes_back)), log_(log) {
+                       const io::Log& log, Summary* summary)
+    : context_(context), choose_(std::move(choose)), comes_back_(std::move(comes_back)), log_(log), summary_(summary) {
   for (auto& socket : sockets.tcp) {
     auto& listener = listeners_.emplace_back(
         Listener{adopt<tcp::acceptor>(context, std::move(socket)), asio::steady_timer(context)});
@@ -112,11 +112,17 @@ void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket sock
   } else if (link && !is_routed(link->reach(), request.destination.address)) {
     log_.about_flow(io::LogLevel::info, "refused: network unreachable, the far end has no route there",
                     {{"flow", request.text()}});
+    refused(request);
   } else if (link) {
     open(link, request, std::move(socket));
   } else {
     log_.about_flow(io::LogLevel::info, "refused: the link is down", {{"flow", request.text()}});
+    refused(request);
   }
+}
+
+void TcpCapture::refused(const core::FlowRequest& request, core::Reason reason) {
+  if (summary_ != nullptr) summary_->refused(request.destination, reason);
 }
 
 void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket) {
@@ -126,7 +132,7 @@ void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::Flow
   link->mux().make_room(std::chrono::steady_clock::now());
   auto* flow = link->mux().open(request, relay);
   // Dropped here, the connection is reset.
-  if (flow == nullptr) return;
+  if (flow == nullptr) return refused(request, core::Reason::resource_limit);
   relay->bind(*flow, request.source);
   relay->attach(std::move(socket));
 }

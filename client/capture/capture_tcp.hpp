@@ -6,6 +6,7 @@
 
 #include "client/capture/capture_sockets.hpp"
 #include "client/capture/link_choice.hpp"
+#include "client/summary.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
 #include "common/io/spare_memory.hpp"
@@ -15,9 +16,9 @@ namespace tfunnel::client {
 class TcpCapture {
  public:
   /// Takes the listening sockets. Nothing is accepted before set_mode(): until then connections wait in the kernel's
-  /// queue, which bounds them. `log` must outlive it.
+  /// queue, which bounds them. `log` and `summary` (may be null) must outlive it.
   TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
-             const io::Log& log);
+             const io::Log& log, Summary* summary);
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
@@ -37,12 +38,14 @@ class TcpCapture {
   void accept_after_pause(Listener& listener, const std::string& why);
   void take_if_possible(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
   void take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
+  void refused(const core::FlowRequest& request, core::Reason reason = core::Reason::network_unreachable);
   void open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket);
 
   asio::io_context& context_;
   ChooseLink choose_;
   LoopTest comes_back_;
   const io::Log& log_;
+  Summary* summary_;
   io::SpareMemory spare_memory_;
   CaptureMode mode_ = CaptureMode::wait;
   bool last_call_ = false;

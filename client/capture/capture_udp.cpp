@@ -18,25 +18,33 @@ constexpr std::size_t most_in_a_row = 256;
 }  // namespace
 
 UdpSource::UdpSource(std::shared_ptr<io::Session> link, const core::Endpoint& source, UdpSources& sources,
-                     RawSender& sender)
-    : DatagramEnd(link->mux()), link_(std::move(link)), source_(source), sources_(sources), sender_(sender) {
+                     RawSender& sender, Summary* summary)
+    : DatagramEnd(link->mux()),
+      link_(std::move(link)),
+      source_(source),
+      sources_(sources),
+      sender_(sender),
+      summary_(summary) {
   sources_[source_] = this;
 }
 
 void UdpSource::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
   heard(Clock::now());
+  if (summary_ != nullptr) summary_->datagram_received(peer, payload.size());
   if (!sender_.deliver(peer, source_, payload)) ++mux_.counters().datagrams_dropped;
 }
 
 void UdpSource::on_datagram_error(const core::Endpoint& peer, core::Reason reason) {
+  if (summary_ != nullptr) summary_->datagram_refused(peer, reason);
   sender_.deliver_error(peer, source_, reason);
 }
 
 UdpCapture::UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
-                       const io::Log& log)
+                       const io::Log& log, Summary* summary)
     : choose_(std::move(choose)),
       comes_back_(std::move(comes_back)),
       log_(log),
+      summary_(summary),
       sender_(context, std::move(sockets.raw_v4), std::move(sockets.raw_v6), log),
       // Strangers may forge it, but only about a flow that there is.
       too_big_(context, std::move(sockets.too_big), [this](const auto& program) {
@@ -91,13 +99,17 @@ void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::
   if (comes_back_(destination)) {
     log_.debug("dropped a datagram sent straight to the capture port", {{"from", source.text()}});
   } else if (mode_ == CaptureMode::refuse) {
-    sender_.deliver_error(destination, source, core::Reason::network_unreachable);
+    refuse(source, destination);
   } else if (auto* end = source_for(now, source)) {
     // As the far end's own kernel would say it.
-    if (end->excludes(destination.address))
-      return sender_.deliver_error(destination, source, core::Reason::network_unreachable);
+    if (end->excludes(destination.address)) return refuse(source, destination);
     end->captured(now, destination, payload);
   }
+}
+
+void UdpCapture::refuse(const core::Endpoint& source, const core::Endpoint& destination) {
+  if (summary_ != nullptr) summary_->datagram_refused(destination, core::Reason::network_unreachable);
+  sender_.deliver_error(destination, source, core::Reason::network_unreachable);
 }
 
 /// Null: there is no room for one more, or no link.
@@ -111,7 +123,7 @@ UdpSource* UdpCapture::source_for(core::Time now, const core::Endpoint& source) 
     ++mux.counters().datagrams_dropped;
     return nullptr;
   }
-  const auto end = std::make_shared<UdpSource>(link, source, sources_, sender_);
+  const auto end = std::make_shared<UdpSource>(link, source, sources_, sender_, summary_);
   auto& flow = *mux.open({core::Transport::udp, source, {}}, end);
   log_.debug("open " + flow.request.text());
   end->bind(flow, now);

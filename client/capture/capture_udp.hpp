@@ -11,6 +11,7 @@
 #include "client/capture/raw_sender.hpp"
 #include "client/capture/too_big_listener.hpp"
 #include "client/routed_networks.hpp"
+#include "client/summary.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 
@@ -24,10 +25,13 @@ using UdpSources = std::unordered_map<core::Endpoint, UdpSource*>;
 /// All that one application socket sends and gets, whatever the peers.
 class UdpSource final : public io::DatagramEnd {
  public:
-  /// `sources`, where it stands from now on, and `sender` must outlive the io_context's last handler.
-  UdpSource(std::shared_ptr<io::Session> link, const core::Endpoint& source, UdpSources& sources, RawSender& sender);
+  /// `sources`, where it stands from now on, `sender` and `summary` (may be null) must outlive the io_context's last
+  /// handler.
+  UdpSource(std::shared_ptr<io::Session> link, const core::Endpoint& source, UdpSources& sources, RawSender& sender,
+            Summary* summary);
 
   void captured(core::Time now, const core::Endpoint& destination, core::ByteView payload) {
+    if (summary_ != nullptr) summary_->datagram_sent(destination, payload.size());
     enqueue(now, destination, payload);
   }
   /// Its far end has no route to `address`.
@@ -42,13 +46,14 @@ class UdpSource final : public io::DatagramEnd {
   core::Endpoint source_;
   UdpSources& sources_;
   RawSender& sender_;
+  Summary* summary_;
 };
 
 class UdpCapture {
  public:
-  /// Takes the UDP and raw sockets. `log` must outlive it.
+  /// Takes the UDP and raw sockets. `log` and `summary` (may be null) must outlive it.
   UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
-             const io::Log& log);
+             const io::Log& log, Summary* summary);
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
@@ -65,11 +70,13 @@ class UdpCapture {
   void read_later(Receiver& receiver);
   void read(Receiver& receiver);
   void take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
+  void refuse(const core::Endpoint& source, const core::Endpoint& destination);
   UdpSource* source_for(core::Time now, const core::Endpoint& source);
 
   ChooseLink choose_;
   LoopTest comes_back_;
   const io::Log& log_;
+  Summary* summary_;
   RawSender sender_;
   TooBigListener too_big_;
   io::DatagramReader reader_;

@@ -1,5 +1,7 @@
 #include "client/links/child_process.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +18,23 @@
 namespace tfunnel::client {
 
 namespace {
+
+constexpr int script_descriptor = 3;
+// `eval` takes the whole text at once, so that it runs with the standard input that is the link, and without the
+// descriptor; `command -p` finds cat whatever PATH is.
+constexpr const char* run_script = "eval \"$(command -p cat <&3)\" 3<&-";
+
+/// In memory; closed if it is empty.
+io::Descriptor open_script(const std::string& text) {
+  if (text.empty()) return {};
+  io::Descriptor file(::memfd_create("tfunnel", MFD_CLOEXEC));
+  const bool written =
+      file.is_open() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!written || ::lseek(file.get(), 0, SEEK_SET) != 0) {
+    throw boost::system::system_error(io::last_error(), "a file for the link's command");
+  }
+  return file;
+}
 
 /// Signals stay blocked while it lives: between fork() and exec() ours must not run in the child.
 class BlockedSignals {
@@ -50,6 +69,7 @@ struct ChildEnds {
   int input;
   int output;
   int errors;  // -1: as ours
+  int script;  // -1: none
 };
 
 // Only what signal-safety(7) allows: the heap may be in any state.
@@ -61,7 +81,9 @@ struct ChildEnds {
   ::dup2(ends.output, STDOUT_FILENO);
   if (ends.errors >= 0) ::dup2(ends.errors, STDERR_FILENO);
   // Flows' sockets above all: held here, an application would never see its connection end.
-  close_descriptors(STDERR_FILENO + 1);
+  if (ends.script == script_descriptor) ::fcntl(ends.script, F_SETFD, 0);
+  if (ends.script >= 0) ::dup2(ends.script, script_descriptor);
+  close_descriptors(ends.script >= 0 ? script_descriptor + 1 : STDERR_FILENO + 1);
   restore_signals();
   ::execv(file, arguments);
   static constexpr char said[] = "the command of the link cannot be run\n";
@@ -74,13 +96,14 @@ struct ChildEnds {
 
 }  // namespace
 
+Command Command::shell(const std::string& text) { return {"/bin/sh", {"sh", "-c", run_script}, true, text}; }
+
 std::optional<Command> Command::past_control_master() const {
-  const bool is_shell = arguments.size() == 3 && arguments[1] == "-c";
-  if (!is_shell || arguments[2].find("ssh") == std::string::npos) return std::nullopt;
+  if (script.find("ssh") == std::string::npos) return std::nullopt;
   auto made = *this;
   // ssh takes the first value of an option. The blank behind exec makes the shell look at the next word, too, and an
   // alias is known from the next line on.
-  made.arguments[2] = "alias exec='exec ' ssh='ssh -o ControlPath=none'\n" + arguments[2];
+  made.script = "alias exec='exec ' ssh='ssh -o ControlPath=none'\n" + script;
   return made;
 }
 
@@ -88,15 +111,19 @@ ChildProcess ChildProcess::start(const Command& command) {
   Pipe input = open_pipe();
   Pipe output = open_pipe();
   Pipe errors = command.has_own_stderr ? open_pipe() : Pipe();
+  const io::Descriptor script = open_script(command.script);
   std::vector<char*> arguments;
   for (const auto& argument : command.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const BlockedSignals blocked;
   const auto parent = ::getpid();
   const auto pid = ::fork();
-  if (pid < 0) throw boost::system::system_error(io::last_error(), "a process for the link");
+  if (pid < 0) {
+    throw boost::system::system_error(io::last_error(), "a process for the link (is it ulimit -u, or pids.max?)");
+  }
   if (pid == 0) {
-    become(command.file.c_str(), arguments.data(), {input.read.get(), output.write.get(), errors.write.get()}, parent);
+    become(command.file.c_str(), arguments.data(),
+           {input.read.get(), output.write.get(), errors.write.get(), script.get()}, parent);
   }
   // Here as well, so that the group exists whoever is first.
   ::setpgid(pid, pid);

@@ -16,9 +16,10 @@ struct Command {
   std::string file;                    // absolute
   std::vector<std::string> arguments;  // with the name in front
   bool has_own_stderr = true;          // else it writes to ours
+  std::string script;                  // what it can read from its descriptor 3; empty: nothing, and no such descriptor
 
-  /// For /bin/sh.
-  static Command shell(const std::string& text) { return {"/bin/sh", {"sh", "-c", text}}; }
+  /// For /bin/sh, which gets the text by a descriptor, for it may contain a password, and arguments are for all to see.
+  static Command shell(const std::string& text);
   /// The same, but each ssh(1) that it calls by that name makes a connection of its own instead of using a
   /// ControlMaster's. Nothing if it calls none.
   [[nodiscard]] std::optional<Command> past_control_master() const;

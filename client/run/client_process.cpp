@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdlib>
 
 #include "client/run/capabilities.hpp"
+#include "client/run/namespace_facts.hpp"
 #include "client/run/namespace_routes.hpp"
 #include "client/run/network.hpp"
 #include "client/via_client.hpp"
@@ -19,7 +21,7 @@ namespace {
 
 Command command_of(const RunPlan& plan) {
   if (!plan.link.via.empty()) return Command::shell(plan.link.via);
-  return {"/proc/self/exe", plan.local_far_end, false};
+  return {"/proc/self/exe", plan.local_far_end, false, {}};
 }
 
 }  // namespace
@@ -29,9 +31,8 @@ ClientProcess::ClientProcess(const RunPlan& plan, io::Descriptor sockets, const 
   Pipe ready = open_pipe();
   pid_ = ::fork();
   if (pid_ == 0) run(plan, std::move(sockets), std::move(ready), signals);
-  const auto error = io::last_error();
+  if (pid_ < 0) refuse("a process for the client", errno);
   ready_ = std::move(ready.read);
-  if (pid_ < 0) throw boost::system::system_error(error, "a process for the client");
 }
 
 ClientProcess::~ClientProcess() { kill(); }
@@ -57,10 +58,15 @@ void ClientProcess::hurry() {
 }
 
 bool ClientProcess::is_ready() {
-  char byte = 0;
-  const bool ready = ::read(ready_.get(), &byte, 1) == 1;
+  std::string said;
+  char buffer[PIPE_BUF];
+  for (ssize_t size; (size = ::read(ready_.get(), buffer, sizeof buffer)) > 0;) {
+    said.append(buffer, static_cast<std::size_t>(size));
+  }
   ready_.close();
-  return ready;
+  if (said.empty()) return false;
+  resolver_lines_ = said.substr(1);
+  return true;
 }
 
 void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready, const FrontSignals& signals) {
@@ -86,11 +92,13 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
       const auto kept = std::make_shared<NamespaceRoutes>(std::move(routes), log);
       return [kept](const core::Reach& reach) { kept->apply(reach); };
     };
-    hooks.on_ready = [&ready] {
-      const char byte = 1;
-      [[maybe_unused]] const auto written = ::write(ready.write.get(), &byte, 1);
+    // A byte, and how names are completed there, if the far end tells.
+    hooks.on_ready = [&ready](const std::optional<core::ResolverHints>& resolver) {
+      const auto text = "\1" + (resolver ? core::resolver_lines(*resolver) : "");
+      [[maybe_unused]] const auto written = ::write(ready.write.get(), text.data(), text.size());
       ready.write.close();
     };
+    hooks.summary = plan.summary;
     hooks.groups = groups_.all();
     return run_via(plan.common, plan.link, command_of(plan), hooks);
   });

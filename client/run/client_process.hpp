@@ -25,6 +25,8 @@ class ClientProcess {
   /// Becomes readable when the first link is up: one byte; end of file: the process has ended.
   [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
   bool is_ready();
+  /// How the far end's host completes names: lines of a resolv.conf, or nothing. REQUIRES: is_ready().
+  [[nodiscard]] const std::string& resolver_lines() const { return resolver_lines_; }
 
   /// It delivers what the program has sent, says goodbye to the far end, and ends.
   void ask_to_end();
@@ -42,6 +44,7 @@ class ClientProcess {
   pid_t front_;
   pid_t pid_ = -1;
   io::Descriptor ready_;
+  std::string resolver_lines_;
 };
 
 }  // namespace tfunnel::client

@@ -46,7 +46,13 @@ int Front::run() {
 }
 
 void Front::run_program() {
-  program_ = start_program(init_.pid(), plan_.program, signals_);
+  init_.complete_resolver(client_.resolver_lines());
+  if (!plan_.filter) {
+    log_.warning(
+        "--no-seccomp: the program may reach what AF_VSOCK and the kernel's keys lead to outside, and type "
+        "into this terminal");
+  }
+  program_ = start_program({init_, plan_.program, plan_.filter, signals_});
   // Who reads what the program writes shall see its end, not ours.
   close_standard_stream(STDIN_FILENO);
   close_standard_stream(STDOUT_FILENO);

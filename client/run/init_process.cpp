@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
-#include <filesystem>
 #include <fstream>
 
 #include "client/run/capabilities.hpp"
+#include "client/run/covers.hpp"
 #include "client/run/id_map.hpp"
-#include "client/run/namespace_hint.hpp"
+#include "client/run/namespace_facts.hpp"
 #include "client/run/netlink.hpp"
 #include "client/run/network.hpp"
 #include "client/run/reaper.hpp"
@@ -25,26 +24,6 @@
 namespace tfunnel::client {
 
 namespace {
-
-std::optional<long> setting(const char* path) {
-  long value = 0;
-  if (std::ifstream(path) >> value) return value;
-  return std::nullopt;
-}
-
-NamespaceFacts facts() {
-  std::error_code error;
-  const bool container = std::filesystem::exists("/.dockerenv", error) ||
-                         std::filesystem::exists("/run/.containerenv", error) || std::getenv("container") != nullptr;
-  return {setting("/proc/sys/kernel/unprivileged_userns_clone"),
-          setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
-          setting("/proc/sys/user/max_user_namespaces"), container,
-          std::filesystem::read_symlink("/proc/self/exe", error).string()};
-}
-
-[[noreturn]] void refused(const std::string& what, int error) {
-  throw app::UsageError(explain_refusal(what, error, facts()), io::ExitStatus::no_permission);
-}
 
 /// One write(2), as the kernel wants it. False: errno tells.
 bool write_once(const std::string& path, const std::string& text) {
@@ -61,7 +40,7 @@ pid_t clone_init() {
 // AppArmor lets the namespace be made, but takes away what one may do in it.
 bool is_permission(const boost::system::error_code& error) { return error.value() == EPERM || error.value() == EACCES; }
 
-std::string set_up(const MountPlan& plan, int sockets, bool& ipv6) {
+std::string set_up(Covers& covers, int sockets, bool& ipv6) {
   ipv6 = set_up_network();
   {
     const io::Descriptor to(sockets);
@@ -70,20 +49,21 @@ std::string set_up(const MountPlan& plan, int sockets, bool& ipv6) {
     send_sockets(to, made);
   }
   std::string lines;
-  for (const auto& warning : set_up_mounts(plan)) lines += warning + '\n';
+  for (const auto& warning : covers.set_up()) lines += warning + '\n';
   return lines;
 }
 
-InitReport attempt(const MountPlan& plan, int sockets) {
+InitReport attempt(Covers& covers, int sockets) {
   InitReport report;
   try {
-    report.text = set_up(plan, sockets, report.ipv6);
+    report.text = set_up(covers, sockets, report.ipv6);
   } catch (const app::UsageError& error) {
     report = {error.status(), error.what()};
   } catch (const boost::system::system_error& error) {
     report = {io::ExitStatus::os_error, std::string("setting the namespace up: ") + error.what()};
     if (is_permission(error.code())) {
-      report = {io::ExitStatus::no_permission, explain_refusal(error.what(), error.code().value(), facts())};
+      const auto code = error.code().value();
+      report = {io::ExitStatus::no_permission, explain_refusal(error.what(), code, look_at_facts(code, true))};
     }
   } catch (const std::exception& error) {
     report = {io::ExitStatus::os_error, error.what()};
@@ -96,18 +76,32 @@ std::string encode(const InitReport& report) {
   return std::string{static_cast<char>(report.status), static_cast<char>(report.ipv6)} + report.text;
 }
 
+/// Readable as soon as this process has ended, whoever else lives.
+io::Descriptor open_own_process() { return io::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))); }
+
+// From here on nobody may trace it, or reach its memory and descriptors, but who could before it made its namespaces:
+// the program is the same user, and would change what makes this process end, and everything with it. Who enters
+// namespaces by our pidfd must have done it by now.
+void become_unreachable(int seal) {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  const char done = 1;
+  [[maybe_unused]] const auto said = ::write(seal, &done, 1);
+}
+
 }  // namespace
 
 InitProcess::InitProcess(const MountPlan& plan, const io::Descriptor& sockets) {
-  Pipe lifeline = open_pipe();
+  Ties ties{open_pipe(), open_own_process(), open_socket_pair(), open_pipe()};
   Pipe report = open_pipe();
   // The files of capabilities' owners in /proc belong to root, the map's among them.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   pid_ = clone_init();
-  if (pid_ < 0) refused("a user namespace", errno);
-  if (pid_ == 0) run(plan, sockets.get(), std::move(lifeline), std::move(report));
-  lifeline_ = std::move(lifeline.write);
+  if (pid_ < 0) refuse("a user namespace", errno);
+  if (pid_ == 0) run(plan, sockets.get(), std::move(ties), std::move(report));
+  lifeline_ = std::move(ties.lifeline.write);
+  seal_ = std::move(ties.seal.write);
   report_ = std::move(report.read);
+  done_ = std::move(ties.done.read);
   try {
     map_ids();
   } catch (...) {
@@ -137,18 +131,18 @@ void InitProcess::map_ids() {
   const auto directory = "/proc/" + std::to_string(pid_) + "/";
   if (!write_once(directory + "uid_map", identity_map(io::file_contents("/proc/self/uid_map"))) &&
       !write_once(directory + "uid_map", single_id_map(::geteuid()))) {
-    refused("the user's id in a user namespace", errno);
+    refuse("the user's id in a user namespace", errno);
   }
   if (!write_once(directory + "gid_map", identity_map(io::file_contents("/proc/self/gid_map")))) {
     // user_namespaces(7): without CAP_SETGID only after setgroups(2) has been given up.
     write_once(directory + "setgroups", "deny");
     if (!write_once(directory + "gid_map", single_id_map(::getegid()))) {
-      refused("the group's id in a user namespace", errno);
+      refuse("the group's id in a user namespace", errno);
     }
   }
   drop_capabilities();
   const char go = 1;
-  if (::write(lifeline_.get(), &go, 1) != 1) refused("a user namespace", errno);
+  if (::write(lifeline_.get(), &go, 1) != 1) refuse("a user namespace", errno);
 }
 
 InitReport InitProcess::report() {
@@ -162,25 +156,42 @@ InitReport InitProcess::report() {
   return {static_cast<io::ExitStatus>(static_cast<unsigned char>(text[0])), text.substr(2), text[1] != 0};
 }
 
-void InitProcess::run(const MountPlan& plan, int sockets, Pipe lifeline, Pipe report) {
-  lifeline.write.close();
+void InitProcess::complete_resolver(const std::string& lines) {
+  if (lines.empty() || ::write(lifeline_.get(), lines.data(), lines.size()) < 0) return;
+  // Its end of file, when the lines stand there; or the process has ended, which is seen elsewhere.
+  char none = 0;
+  while (::read(done_.get(), &none, 1) < 0 && errno == EINTR) {
+  }
+}
+
+void InitProcess::run(const MountPlan& plan, int sockets, Ties ties, Pipe report) {
+  ties.lifeline.write.close();
+  ties.seal.write.close();
+  ties.done.read.close();
   report.read.close();
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  close_all_but({sockets, lifeline.read.get(), report.write.get()});
+  const int lifeline = ties.lifeline.read.get();
+  const int seal = ties.seal.read.get();
+  close_all_but({sockets, lifeline, ties.owner.get(), seal, ties.done.write.get(), report.write.get()});
   close_standard_stream(STDIN_FILENO);
   close_standard_stream(STDOUT_FILENO);
   // Until our ids are mapped we may do nothing. No byte: our parent ended before we asked to be told of that.
   char go = 0;
-  if (::read(lifeline.read.get(), &go, 1) != 1) ::_exit(0);
-  const auto outcome = attempt(plan, sockets);
-  drop_capabilities();
+  if (::read(lifeline, &go, 1) != 1) ::_exit(0);
+  Covers covers(plan);
+  const auto outcome = attempt(covers, sockets);
+  drop_capabilities_but_mounting();
   const auto text = encode(outcome);
   [[maybe_unused]] const auto written = ::write(report.write.get(), text.data(), text.size());
   report.write.close();
   close_standard_stream(STDERR_FILENO);
   if (outcome.status != io::ExitStatus::ok) ::_exit(static_cast<int>(outcome.status));
-  reap_until_end_of_file(lifeline.read.get());
+  const auto complete = [&](std::string_view lines) {
+    covers.complete_resolver(lines);
+    ties.done.write.close();
+  };
+  reap({lifeline, ties.owner.get(), seal, [seal] { become_unreachable(seal); }, complete, covers});
   ::_exit(0);
 }
 

@@ -32,10 +32,16 @@ class InitProcess {
   InitProcess& operator=(const InitProcess&) = delete;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// For start_program(): at a byte written to it the process puts itself out of reach, and answers by one.
+  [[nodiscard]] int seal() const { return seal_.get(); }
   /// Becomes readable when it has set everything up, or failed.
   [[nodiscard]] int report_descriptor() const { return report_.get(); }
   /// To be called once, when it is readable.
   InitReport report();
+
+  /// More lines for the /etc/resolv.conf inside, at most PIPE_BUF bytes: they stand there when this returns. To be
+  /// called once at most, before there is a program, after report().
+  void complete_resolver(const std::string& lines);
 
   /// It ends all processes of its namespaces, mildly first, then itself.
   void ask_to_end() { lifeline_.close(); }
@@ -46,13 +52,24 @@ class InitProcess {
   void forget() { pid_ = -1; }
 
  private:
-  [[noreturn]] static void run(const MountPlan& plan, int sockets, Pipe lifeline, Pipe report);
+  /// Between the one that made the process and itself. The first two, and its death signal, each tell it that the
+  /// former has ended.
+  struct Ties {
+    Pipe lifeline;
+    io::Descriptor owner;  // a pidfd
+    Pipe seal;             // both ways
+    Pipe done;             // its end of file: complete_resolver() is carried out
+  };
+
+  [[noreturn]] static void run(const MountPlan& plan, int sockets, Ties ties, Pipe report);
   void map_ids();
 
   pid_t pid_ = -1;
   bool killed_ = false;
   io::Descriptor lifeline_;  // at its end of file the process ends
   io::Descriptor report_;
+  io::Descriptor done_;  // its end of file: complete_resolver() is carried out
+  io::Descriptor seal_;
 };
 
 }  // namespace tfunnel::client

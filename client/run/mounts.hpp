@@ -11,12 +11,9 @@ struct MountPlan {
   std::vector<std::string> hide;
   /// For /etc/resolv.conf.
   std::vector<std::string> nameservers;
+  /// Of those that are hidden anyway, these are not: --show.
+  std::vector<std::string> show;
 };
-
-/// To be called in a mount namespace of our own, once: a /proc of the pid namespace, an /etc/resolv.conf of our own,
-/// and empty directories in place of those whose sockets look names up outside. Nothing of it is seen, or stays,
-/// outside. Returns warnings for the user. Throws boost::system::system_error.
-std::vector<std::string> set_up_mounts(const MountPlan& plan);
 
 /// Those of the directories with sockets through which the C library's NSS modules (nsswitch.conf(5)) let a daemon look
 /// host names up. `nsswitch` is the text of /etc/nsswitch.conf: sssd's, which also know users, are among them only if

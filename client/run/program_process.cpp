@@ -8,8 +8,12 @@
 
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "client/run/descriptors.hpp"
+#include "client/run/namespace_facts.hpp"
+#include "client/run/removed_directory.hpp"
+#include "client/run/system_call_filter.hpp"
 #include "common/app/options.hpp"
 #include "common/io/errors.hpp"
 
@@ -17,7 +21,7 @@ namespace tfunnel::client {
 
 namespace {
 
-enum class Step { started, enter, fork, directory, execute };
+enum class Step { started, enter, fork, filter, execute };
 
 /// From the processes on the way to the program: `value` is the program's pid at `started`, else errno.
 struct Word {
@@ -27,8 +31,10 @@ struct Word {
 
 struct Start {
   pid_t init;
-  std::string directory;
+  int seal;
+  std::string directory;  // empty: it has been removed
   std::vector<char*> words;
+  std::optional<SystemCallFilter> filter;
   const FrontSignals& signals;
   int answer;
 };
@@ -38,17 +44,21 @@ void say(int answer, Step step, int value) {
   [[maybe_unused]] const auto written = ::write(answer, &word, sizeof word);
 }
 
-[[noreturn]] void give_up(int answer, Step step) {
-  say(answer, step, errno);
+[[noreturn]] void give_up(int answer, Step step, int error = errno) {
+  say(answer, step, error);
   ::_exit(127);
 }
 
 // In the last process: our descriptors are all closed on exec. The mount namespace has another root than the one our
 // working directory belongs to, so it is entered anew.
 [[noreturn]] void become_program(const Start& start) {
-  if (::chdir(start.directory.c_str()) != 0) give_up(start.answer, Step::directory);
+  if (::chdir(start.directory.c_str()) != 0) enter_removed_directory();
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   start.signals.restore();
+  if (start.filter) {
+    const auto error = start.filter->load();
+    if (error) give_up(start.answer, Step::filter, error.value());
+  }
   ::execvp(start.words[0], start.words.data());
   give_up(start.answer, Step::execute);
 }
@@ -60,6 +70,10 @@ void say(int answer, Step step, int value) {
   const io::Descriptor init(static_cast<int>(::syscall(SYS_pidfd_open, start.init, 0)));
   constexpr int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID;
   if (::setns(init.get(), all) != 0) give_up(start.answer, Step::enter);
+  // Before there is a program: no later order could be in time. If process 1 has ended, so does all else.
+  char done = 1;
+  const bool sealed = ::write(start.seal, &done, 1) == 1 && ::read(start.seal, &done, 1) == 1;
+  if (!sealed) give_up(start.answer, Step::enter, ESRCH);
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) give_up(start.answer, Step::fork);
   if (pid == 0) become_program(start);
@@ -75,8 +89,10 @@ void say(int answer, Step step, int value) {
     throw app::UsageError(name + ": " + (missing ? "no such program" : "cannot be executed: " + why),
                           missing ? io::ExitStatus::not_found : io::ExitStatus::cannot_execute);
   }
-  if (word.step == Step::directory) {
-    throw app::UsageError("the working directory " + start.directory + " cannot be entered: " + why,
+  if (word.step == Step::fork) refuse("a process for the program", word.value);
+  if (word.step == Step::filter) {
+    throw app::UsageError("the kernel takes no filter of system calls (seccomp): " + why +
+                              "; --no-seccomp does without, see there what is lost",
                           io::ExitStatus::os_error);
   }
   throw app::UsageError("the program cannot enter the namespace: " + why, io::ExitStatus::os_error);
@@ -95,13 +111,16 @@ pid_t await(int answer, const Start& start) {
 
 }  // namespace
 
-pid_t start_program(pid_t init, const std::vector<std::string>& words, const FrontSignals& signals) {
+pid_t start_program(const ProgramStart& wanted) {
   Pipe answer = open_pipe();
-  Start start{init, std::filesystem::current_path().string(), {}, signals, answer.write.get()};
-  for (const auto& word : words) start.words.push_back(const_cast<char*>(word.c_str()));
+  std::error_code removed;
+  Start start{wanted.init.pid(), wanted.init.seal(), std::filesystem::current_path(removed).string(), {}, {},
+              wanted.signals,    answer.write.get()};
+  for (const auto& word : wanted.words) start.words.push_back(const_cast<char*>(word.c_str()));
   start.words.push_back(nullptr);
+  if (wanted.filter) start.filter.emplace();
   const auto helper = ::fork();
-  if (helper < 0) throw boost::system::system_error(io::last_error(), "a process for the program");
+  if (helper < 0) refuse("a process for the program", errno);
   if (helper == 0) enter(start);
   answer.write.close();
   return await(answer.read.get(), start);

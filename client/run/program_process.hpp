@@ -7,12 +7,22 @@
 #include <vector>
 
 #include "client/run/front_signals.hpp"
+#include "client/run/init_process.hpp"
 
 namespace tfunnel::client {
 
-/// Starts `words` in the namespaces of the process `init`, in our process group and session, with our standard streams,
-/// working directory and environment, and with the signals as `signals` found them. Throws app::UsageError with exit
-/// status 127 if there is no such program, 126 if it cannot be executed.
-pid_t start_program(pid_t init, const std::vector<std::string>& words, const FrontSignals& signals);
+struct ProgramStart {
+  const InitProcess& init;
+  const std::vector<std::string>& words;
+  /// Whether a SystemCallFilter is put on it.
+  bool filter;
+  const FrontSignals& signals;
+};
+
+/// Starts `words` in the namespaces of `init`, in our process group and session, with our standard streams, working
+/// directory (one that has been removed, if ours cannot be entered from there) and environment, and with the signals as
+/// `signals` found them. When it runs, `init` is out of its reach. Throws app::UsageError with exit status 127 if there
+/// is no such program, 126 if it cannot be executed.
+pid_t start_program(const ProgramStart& start);
 
 }  // namespace tfunnel::client

@@ -1,10 +1,26 @@
 // What process 1 of a pid namespace has to do (pid_namespaces(7)).
 #pragma once
 
+#include <functional>
+#include <string_view>
+
+#include "client/run/covers.hpp"
+
 namespace tfunnel::client {
 
-/// Reaps orphans until `descriptor` is at its end of file. Then it asks all other processes of the namespace to end
+/// What else process 1 waits for.
+struct ReaperEvents {
+  int lifeline;  // its end of file ends us
+  int owner;     // so does a pidfd that is readable; -1: there is none
+  int seal;      // its first byte is read, and `on_seal` called
+  std::function<void()> on_seal;
+  std::function<void(std::string_view)> on_lines;  // came over the lifeline, in one piece
+  Covers& covers;
+};
+
+/// Reaps orphans until the lifeline or the owner ends. Then it asks all other processes of the namespace to end
 /// (SIGTERM), and returns when they have, or after half a second: the kernel kills those left when process 1 ends.
-void reap_until_end_of_file(int descriptor);
+/// Meanwhile it keeps the covers in their places.
+void reap(const ReaperEvents& events);
 
 }  // namespace tfunnel::client

@@ -36,9 +36,18 @@ void check_names(const RunOptions& options, const RunNames& names) {
 
 app::po::options_description run_description(RunOptions& options) {
   app::po::options_description description("Run");
-  description.add_options()("hide", app::po::value(&options.hide)->composing(),
-                            "a directory or socket that the program shall not reach (a service that would use the "
-                            "network for it); may be repeated");
+  auto add = description.add_options();
+  add("hide", app::po::value(&options.hide)->composing(),
+      "a directory or socket that the program shall not reach (a service that would use the network for it); may be "
+      "repeated");
+  add("show", app::po::value(&options.show)->composing(),
+      "one of the services that are hidden anyway (the system's D-Bus, Docker, Podman) and shall not be; may be "
+      "repeated");
+  add("summary", app::po::bool_switch(&options.summary),
+      "print at the end what passed, by destination: connections, bytes, refused and why");
+  add("no-seccomp", app::po::bool_switch(&options.no_seccomp),
+      "let the program make system calls that lead around the tunnel: sockets other than UNIX, IP and netlink, "
+      "io_uring, the kernel's keys, typing into its terminal (TIOCSTI)");
   return description;
 }
 
@@ -60,6 +69,9 @@ void check(const RunOptions& options, const RunWords& words, const app::CommonOp
     if (!path.starts_with('/')) throw app::UsageError("--hide is an absolute path, not '" + path + "'");
     std::error_code error;
     if (!std::filesystem::exists(path, error)) throw app::UsageError("--hide " + path + ": there is no such file");
+  }
+  for (const auto& path : options.show) {
+    if (!path.starts_with('/')) throw app::UsageError("--show is an absolute path, not '" + path + "'");
   }
   check_names(options, names);
 }

@@ -19,6 +19,9 @@ struct RunWords {
 struct RunOptions {
   LinkOptions link;
   std::vector<std::string> hide;
+  std::vector<std::string> show;
+  bool summary = false;
+  bool no_seccomp = false;
 };
 
 /// What the proxy's options say of names.

@@ -71,10 +71,11 @@ Tunnel::~Tunnel() {
   context_.destroy_handlers();
 }
 
-io::Session& Tunnel::connect(core::FlowAcceptor* acceptor) {
+io::Session& Tunnel::connect(core::FlowAcceptor* acceptor, std::optional<core::ResolverHints> resolver) {
   auto settings = session_settings(options_, role_.role);
   if (terminal_) settings.link_rate = terminal_->rate();
   settings.repeats_greeting = options_.tty;
+  settings.resolver = std::move(resolver);
   session_ = std::make_unique<io::Session>(context_, *channel_, settings, acceptor, log_);
   session_->on_end = [this](io::ExitStatus status, const std::string& why) { on_link_end(status, why); };
   session_->on_progress = [this] { ending_.look_soon(); };

@@ -30,8 +30,8 @@ class Tunnel {
 
   [[nodiscard]] asio::io_context& context() { return context_; }
 
-  /// Makes the session; `acceptor` (null on the client) must outlive run().
-  io::Session& connect(core::FlowAcceptor* acceptor);
+  /// Makes the session; `acceptor` (null on the client) must outlive run(). `resolver` is told to the far end.
+  io::Session& connect(core::FlowAcceptor* acceptor, std::optional<core::ResolverHints> resolver = {});
   /// `handler` is called once, when a signal has asked for the end (true) or the link has ended (false): no new flows.
   void on_ending(std::function<void(bool linked)> handler) { on_ending_ = std::move(handler); }
   /// Runs until the link or a signal ends it, and all that was sent before is delivered.

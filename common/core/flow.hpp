@@ -126,6 +126,7 @@ struct Flow : Turn, ControlHook, UdpIdle {
   bool far_connected = false;
   /// It left the ring because its credit was used up, so it is no sparse flow when it returns.
   bool out_of_credit = false;
+  std::optional<Reason> reset_received;
 
   // What the next control frames will say.
   bool open_due = false;

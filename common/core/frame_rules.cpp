@@ -38,6 +38,9 @@ error_code check_families(const wire::Families& families) {
 error_code check_hello(const wire::Hello& hello) {
   const bool role = hello.role() == wire::ROLE_CLIENT || hello.role() == wire::ROLE_PROXY;
   if (!role || !is_utf8(hello.software())) return ProtocolError::malformed_frame;
+  for (const auto& domain : hello.resolver().search()) {
+    if (!is_utf8(domain)) return ProtocolError::malformed_frame;
+  }
   return check_families(hello.families());
 }
 

@@ -203,9 +203,14 @@ void Mux::end_sending(Flow& flow) {
 
 void Mux::release_if_over(Flow& flow) {
   if (!flow.end_sent || !flow.end_received) return;
+  tell_over(flow);
   const auto handler = std::move(flow.handler);
   flows_.erase(flow.id);
   if (handler) handler->on_finished();
+}
+
+void Mux::tell_over(const Flow& flow) const {
+  if (settings_.on_over) settings_.on_over(flow, flow.reset_received);
 }
 
 std::optional<Time> Mux::deadline() const {
@@ -221,6 +226,7 @@ void Mux::abandon() {
     const auto flow = std::move(flows_.begin()->second);
     flows_.erase(flows_.begin());
     flow->window.abandoned();
+    tell_over(*flow);
     if (flow->handler) flow->handler->on_link_end();
   }
 }

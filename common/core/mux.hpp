@@ -11,6 +11,7 @@
 #include "common/core/flow.hpp"
 #include "common/core/pacer.hpp"
 #include "common/core/reach.hpp"
+#include "common/core/resolver_hints.hpp"
 
 namespace tfunnel::core {
 
@@ -73,7 +74,10 @@ class Mux {
     std::size_t max_flows = 65'536;
     std::string software;
     UdpTimeouts udp_timeouts = {};
-    double link_rate = 0;  // what the pacer begins from; see Pacer
+    double link_rate = 0;                   // what the pacer begins from; see Pacer
+    std::optional<ResolverHints> resolver;  // told in Hello
+    /// Called for each flow that is over, with the far end's reason if that broke it off. It must not call the mux.
+    std::function<void(const Flow&, std::optional<Reason>)> on_over = {};
   };
 
   /// `budget`, `listener` and `acceptor` must outlive the mux; without acceptor all flows that the
@@ -245,6 +249,7 @@ class Mux {
   void enter_ring(Flow& flow);
   void end_sending(Flow& flow);
   void release_if_over(Flow& flow);
+  void tell_over(const Flow& flow) const;
   void wake();
   [[nodiscard]] std::size_t flow_limit() const { return std::min(settings_.max_flows, peer_max_flows_); }
   void end_udp(UdpIdle& idle);

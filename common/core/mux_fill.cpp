@@ -63,6 +63,7 @@ wire::Hello Mux::own_hello(std::size_t initial_credit) const {
   hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
   hello.set_max_datagram(max_datagram_payload);
   hello.set_features(wire::FEATURE_DRAIN);
+  if (settings_.resolver) *hello.mutable_resolver() = to_wire(*settings_.resolver);
   if (told_reach_.v4 || told_reach_.v6) reach_to_wire(told_reach_, *hello.mutable_families());
   return hello;
 }

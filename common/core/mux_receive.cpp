@@ -312,6 +312,7 @@ error_code Mux::on_reset(const wire::Reset& frame) {
   const auto handler = std::move(flow.handler);
   flow.end_received = true;
   flow.ready = false;
+  flow.reset_received = reason;
   scheduler_.remove(flow);
   // A flow that is over lives until its handler has heard of it.
   std::unique_ptr<Flow> over;
@@ -320,6 +321,7 @@ error_code Mux::on_reset(const wire::Reset& frame) {
     over = std::move(place->second);
     over->window.abandoned();
     flows_.erase(place);
+    tell_over(*over);
   } else {
     // The answer frees the id at the far end too.
     reset(flow, Reason::cancelled);

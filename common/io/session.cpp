@@ -25,7 +25,8 @@ std::chrono::milliseconds repeat_after(double link_rate) {
 const char* far_name(wire::Role role) { return role == wire::ROLE_CLIENT ? "the far end" : "the client"; }
 
 core::Mux::Settings mux_settings(const Session::Settings& settings) {
-  return {settings.role, settings.max_flows, "tfunnel " TFUNNEL_VERSION, settings.udp_timeouts, settings.link_rate};
+  return {settings.role,      settings.max_flows, "tfunnel " TFUNNEL_VERSION, settings.udp_timeouts,
+          settings.link_rate, settings.resolver,  settings.on_flow_over};
 }
 
 std::string quoted(const std::string& bytes) { return "\"" + core::printable(bytes) + "\""; }
@@ -145,6 +146,7 @@ std::size_t Session::receive(core::ByteView bytes) {
 void Session::on_hello(const wire::Hello& hello) {
   hello_received_ = true;
   peer_software_ = core::printable(hello.software());
+  if (hello.has_resolver()) peer_resolver_ = core::resolver_hints_from_wire(hello.resolver());
   reach_ = core::reach_from_wire(hello.families()).value_or(core::Reach());
   if (settings_.announces) {
     log_.info((settings_.role == wire::ROLE_CLIENT ? "connected to " : "serving ") + peer_software_);

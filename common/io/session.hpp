@@ -36,6 +36,9 @@ class Session final : private core::LinkListener {
     bool announces = true;  // a log line when the far end has greeted
     // What the far end warns of is seen where our own lines are, so it need not be said again.
     bool far_end_warns_here = false;
+    std::optional<core::ResolverHints> resolver;  // how this host completes names: told to the far end
+    /// See core::Mux::Settings::on_over.
+    std::function<void(const core::Flow&, std::optional<core::Reason>)> on_flow_over = {};
   };
 
   /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.
@@ -72,6 +75,8 @@ class Session final : private core::LinkListener {
   void probe();
   /// What the far end calls itself; REQUIRES: on_ready was called.
   [[nodiscard]] const std::string& peer_software() const { return peer_software_; }
+  /// How names are completed there, if it says so; checked. REQUIRES: on_ready was called.
+  [[nodiscard]] const std::optional<core::ResolverHints>& peer_resolver() const { return peer_resolver_; }
   /// Where the far end's host has routes to; see core::Reach. REQUIRES: on_ready was called.
   [[nodiscard]] const core::Reach& reach() const { return reach_; }
   /// The table of flows and counters, for a person.
@@ -122,6 +127,7 @@ class Session final : private core::LinkListener {
   std::optional<ExitStatus> leaving_;
   std::string why_leaving_;
   std::string peer_software_;
+  std::optional<core::ResolverHints> peer_resolver_;
   core::Reach reach_;
   bool greeted_ = false;  // by the far end
   bool echoed_ = false;   // our own greeting came back

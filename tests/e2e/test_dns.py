@@ -84,6 +84,15 @@ def test_changed_resolv_conf_counts_at_once(lab, resolv_conf, start_tunnel):
     assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
 
 
+def test_servers_that_there_is_no_route_to_do_not_replace_others(lab, resolv_conf, start_tunnel):
+    """A network that comes writes the file before it is there."""
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel()
+    assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
+    resolv_conf(topology.UNREACHABLE_HOST[4])
+    assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
+
+
 @FAMILIES
 def test_named_servers_are_tried_in_order(lab, start_tunnel, family):
     start_dnsmasq(lab, NAMESERVER[family])

@@ -292,13 +292,13 @@ def test_program_is_not_started_without_a_link(runs):
 
 @pytest.mark.parametrize("words", [
     ["run"], ["run", "--"], ["run", "curl"], ["run", "--tty", "--", "true"], ["run", "--no-such", "--", "true"],
-    ["run", "--hide", "relative", "--", "true"], ["run", "--hide", "/no/such/path", "--", "true"],
+    ["run", "--hide", "relative", "--", "true"], ["run", "--show", "relative", "--", "true"], ["run", "--hide", "/no/such/path", "--", "true"],
     ["run", "--via", "x", "--http-proxy", "http://p:1", "--", "true"],
     ["run", "--via", "x", "--dns", "192.0.2.1:5353", "--", "true"],
     ["run", "--resolver-address", "none", "--", "true"],
     ["run", "--resolver-address", "none", "--dns", "192.0.2.1:5353", "--", "true"],
     ["run", "--preserve-source", "--", "true"],
-    ["run", "--port", "1", "--", "true"], ["proxy", "--port", "12300"],
+    ["run", "--port", "1", "--", "true"], ["proxy", "--port", "12300"], ["proxy", "--no-seccomp"],
 ], ids=" ".join)
 def test_usage_error(words):
     done = subprocess.run([topology.tfunnel(), *words], capture_output=True, text=True, timeout=netlab.patient(20),
@@ -311,7 +311,7 @@ def test_help():
     done = subprocess.run([topology.tfunnel(), "run", "--help"], capture_output=True, text=True,
                           timeout=netlab.patient(20), check=False)
     assert done.returncode == 0
-    for word in ("--via", "--hide", "--dns", "--http-proxy", "-- PROGRAM"):
+    for word in ("--via", "--hide", "--show", "--no-seccomp", "--dns", "--http-proxy", "-- PROGRAM"):
         assert word in done.stdout
 
 

@@ -154,9 +154,10 @@ class Listener:
 
 @pytest.fixture(name="daemons")
 def _daemons(runs):
-    """Sockets through which the C library would ask for names (/run is the test's own), and one for --hide."""
+    """Sockets of services that would use the network (/run is the test's own), and one for --hide."""
     made = {}
     for path in ("/run/systemd/resolve/io.systemd.Resolve", "/run/nscd/socket", "/run/avahi-daemon/socket",
+                 "/run/dbus/system_bus_socket", "/run/docker.sock", "/run/podman/podman.sock",
                  os.path.join(runs.directory, "mine")):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         made[path] = Listener(path)

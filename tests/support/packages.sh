@@ -1,11 +1,11 @@
 # Debian 12 packages, named once. Sourced by tests/run.sh and tests/bench/run.sh.
 # shellcheck shell=bash disable=SC2034
 build_packages=(cmake ninja-build g++ libboost1.81-dev libboost-context1.81-dev libboost-program-options1.81-dev
-  libc-ares-dev libmnl-dev libnftables-dev libprotobuf-dev libssl-dev protobuf-compiler libcap2-bin)
+  libc-ares-dev libmnl-dev libnftables-dev libprotobuf-dev libseccomp-dev libssl-dev protobuf-compiler libcap2-bin)
 test_packages=(libgtest-dev clang-format-14 python3 python3-pytest iproute2 nftables iptables ipset socat openssh-server
   openssh-client curl netcat-openbsd procps psmisc openssl dante-server dnsmasq-base bind9-dnsutils squid tinyproxy
   stunnel4 apache2-utils krb5-kdc krb5-admin-server krb5-user gss-ntlmssp
-  python3-gssapi git)
+  python3-gssapi git bubblewrap gdb strace)
 
 # install_packages NAME...: installs what is missing; says what to do if it may not.
 install_packages() {

@@ -9,6 +9,7 @@
 #include "client/run/mounts.hpp"
 #include "client/run/namespace_hint.hpp"
 #include "client/run/network.hpp"
+#include "client/run/outside_services.hpp"
 #include "client/run/run_options.hpp"
 
 namespace tfunnel::client {
@@ -44,6 +45,85 @@ TEST(NamespaceHint, NamesTheSettingThatForbids) {
   EXPECT_TRUE(contains(text(EPERM), "sysctl -w kernel.unprivileged_userns_clone=1"));
   facts.max_user_namespaces = 0;
   EXPECT_TRUE(contains(text(EPERM), "sysctl -w user.max_user_namespaces=10000"));
+}
+
+class Refusal : public testing::Test {
+ protected:
+  Refusal() {
+    facts_.program = "/usr/bin/tfunnel";
+    facts_.max_user_namespaces = 1000;
+    facts_.filtered = false;
+  }
+  [[nodiscard]] bool says(int error, const std::string& part) const {
+    return contains(explain_refusal("a user namespace", error, facts_), part);
+  }
+  NamespaceFacts facts_;
+};
+
+// Which is what the kernel says where a process may not be started; no setting of namespaces helps.
+TEST_F(Refusal, LimitOfProcessesIsTheUsersTheGroupsOrTheSystems) {
+  facts_.in_container = true;
+  EXPECT_TRUE(says(EAGAIN, "kernel.pid_max"));
+  facts_.most_processes = 7;
+  EXPECT_TRUE(says(EAGAIN, "the limit is 7, see ulimit -u"));
+  facts_.most_in_group = 9;
+  EXPECT_TRUE(says(EAGAIN, "pids.max is 9"));
+  EXPECT_FALSE(says(EAGAIN, "docker run"));
+}
+
+TEST_F(Refusal, LimitOfNamespacesIsThatOfTheirKind) {
+  facts_.exhausted = "net";
+  facts_.most_namespaces = 5;
+  EXPECT_TRUE(says(ENOSPC, "no more network namespaces (user.max_net_namespaces is 5)"));
+  EXPECT_TRUE(says(ENOSPC, "sysctl -w user.max_net_namespaces=10000"));
+}
+
+TEST_F(Refusal, ChrootIsCalledSoAndNoCapabilityHelps) {
+  facts_.in_chroot = true;
+  facts_.in_container = true;
+  facts_.filtered = true;
+  EXPECT_TRUE(says(EPERM, "This process is in a chroot"));
+  EXPECT_FALSE(says(EPERM, "setcap"));
+  facts_.in_chroot = false;
+  facts_.filtered = false;
+  EXPECT_TRUE(says(EPERM, "this seems to be a chroot"));
+  // Security modules answer by EACCES; and in a namespace that exists the chroot has not mattered.
+  EXPECT_FALSE(says(EACCES, "chroot"));
+  facts_.made = true;
+  EXPECT_FALSE(says(EPERM, "chroot"));
+}
+
+TEST_F(Refusal, FilterProfileAndSelinuxAreToldApart) {
+  facts_.filtered = true;
+  EXPECT_TRUE(says(EPERM, "RestrictNamespaces="));
+  EXPECT_TRUE(says(ENOSYS, "RestrictNamespaces="));
+  EXPECT_FALSE(says(ENOSYS, "CONFIG_USER_NS"));
+  facts_.filtered = false;
+  facts_.apparmor_profile = "snap.shell";
+  EXPECT_TRUE(says(EACCES, "'snap.shell'"));
+  facts_.apparmor_profile.clear();
+  facts_.selinux_enforces = true;
+  EXPECT_TRUE(says(EACCES, "ausearch"));
+}
+
+TEST_F(Refusal, MissingProcIsSaidWhateverElseIs) {
+  facts_.has_proc = false;
+  EXPECT_TRUE(says(ENOENT, "/proc is not mounted"));
+  EXPECT_TRUE(says(EPERM, "/proc is not mounted"));
+}
+
+TEST(OutsideServices, ShownOnesAreLeftOutAndNoOthers) {
+  const auto has = [](const std::vector<std::string>& shown, const std::string& path) {
+    const auto all = outside_services("/run/user/1000", shown);
+    return std::ranges::find(all, path) != all.end();
+  };
+  EXPECT_TRUE(has({}, "/run/docker.sock"));
+  EXPECT_TRUE(has({}, "/run/user/1000/podman"));
+  EXPECT_FALSE(has({"/run/docker.sock"}, "/run/docker.sock"));
+  EXPECT_FALSE(has({"/run/dbus/system_bus_socket"}, "/run/dbus"));
+  EXPECT_TRUE(has({"/run/docker.sock"}, "/run/dbus"));
+  EXPECT_TRUE(has({"/run/dock"}, "/run/docker.sock"));
+  for (const auto& path : outside_services("", {})) EXPECT_FALSE(contains(path, "/user/"));
 }
 
 TEST(FirewallRules, EveryPlaceholderIsFilledIn) {

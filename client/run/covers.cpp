@@ -1,0 +1,202 @@
+#include "client/run/covers.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "client/run/outside_services.hpp"
+#include "common/io/errors.hpp"
+#include "common/io/text_file.hpp"
+
+namespace tfunnel::client {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* resolv_conf = "/etc/resolv.conf";
+// Our own files, below a directory that every system has, and that gets other contents on top right after: there they
+// stay, and nobody else sees them. They are named relative to our working directory.
+constexpr const char* workshop = "/proc";
+constexpr const char* empty_file = "empty";
+constexpr const char* resolver_copy = "resolv.conf";
+constexpr unsigned long harmless = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+[[noreturn]] void fail(const std::string& what) { throw boost::system::system_error(io::last_error(), what); }
+
+void mount_or_throw(const char* source, const fs::path& target, const char* type, unsigned long flags,
+                    const char* data) {
+  if (::mount(source, target.c_str(), type, flags, data) != 0) fail("a mount on " + target.string());
+}
+
+void make_read_only(const fs::path& mounted) {
+  mount_or_throw(nullptr, mounted, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | harmless, nullptr);
+}
+
+void cover_file(const fs::path& target, const char* with) {
+  mount_or_throw(with, target, nullptr, MS_BIND, nullptr);
+  make_read_only(target);
+}
+
+bool lies_in(const fs::path& path, const fs::path& directory) {
+  return std::ranges::mismatch(directory, path).in1 == directory.end();
+}
+
+/// Where the file is, or would be if its link led anywhere.
+fs::path resolver_file() {
+  std::error_code error;
+  const fs::path file = resolv_conf;
+  const auto real = fs::canonical(file, error);
+  if (!error) return real;
+  const auto link = fs::read_symlink(file, error);
+  return error ? file : fs::weakly_canonical(file.parent_path() / link, error);
+}
+
+std::string resolver_text(const std::vector<std::string>& nameservers) {
+  std::string text = "# made by tfunnel run\n";
+  for (const auto& server : nameservers) text += "nameserver " + server + '\n';
+  return text;
+}
+
+dev_t device_of(const fs::path& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) fail(path.string());
+  return facts.st_dev;
+}
+
+io::Descriptor make_file(const char* name, const std::string& text) {
+  io::Descriptor file(::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  // Whatever the umask.
+  if (!file.is_open() || ::fchmod(file.get(), 0444) != 0 ||
+      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    fail(name);
+  return file;
+}
+
+// open_tree(2) and move_mount(2) by their numbers: C libraries have them only since lately. The constants are
+// OPEN_TREE_CLONE, AT_RECURSIVE and MOVE_MOUNT_F_EMPTY_PATH.
+constexpr unsigned copy_mount = 1;
+constexpr unsigned with_submounts = 0x8000;
+constexpr unsigned source_is_descriptor = 4;
+
+/// The mounts at and below the path, not attached anywhere; -1 if the kernel does not give it.
+int open_copy(const char* path) {
+  const unsigned flags = copy_mount | with_submounts | O_CLOEXEC;
+  return static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, path, flags));
+}
+
+/// A container that masks parts of /proc permits no fresh one. Then the old one comes on top again: processes outside
+/// can be seen, not touched.
+std::vector<std::string> mount_proc(const io::Descriptor& old) {
+  if (::mount("proc", workshop, "proc", harmless, nullptr) == 0) return {};
+  if (!old.is_open() || ::syscall(SYS_move_mount, old.get(), "", AT_FDCWD, workshop, source_is_descriptor) != 0) {
+    // Our files go with it. What is a directory can still be covered anew.
+    if (::umount2(workshop, MNT_DETACH) != 0) fail("unmounting our files");
+  }
+  return {"/proc stays that of the system: this looks like a container that masks parts of it"};
+}
+
+}  // namespace
+
+Covers::Covers(const MountPlan& plan) : resolver_text_(resolver_text(plan.nameservers)) {
+  hidden_ = name_service_directories(io::file_contents("/etc/nsswitch.conf"));
+  const auto* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
+  const auto services = outside_services(runtime_directory == nullptr ? "" : runtime_directory, plan.show);
+  hidden_.insert(hidden_.end(), services.begin(), services.end());
+  hidden_.insert(hidden_.end(), plan.hide.begin(), plan.hide.end());
+  std::ranges::sort(hidden_);
+}
+
+// Shared, but a slave of those outside: nothing gets out, and what is covered anew is so in the mount namespaces too
+// that programs make from this one.
+std::vector<std::string> Covers::set_up() {
+  mount_or_throw(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+  mount_or_throw(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr);
+  const io::Descriptor old(open_copy(workshop));
+  make_files();
+  cover_all();
+  std::vector<std::string> warnings;
+  if (std::error_code error; !fs::exists(resolv_conf, error)) {
+    warnings.emplace_back("there is no /etc/resolv.conf, so programs cannot look names up");
+  }
+  const auto more = mount_proc(old);
+  warnings.insert(warnings.end(), more.begin(), more.end());
+  mounts_ = io::Descriptor(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+  return warnings;
+}
+
+void Covers::make_files() {
+  mount_or_throw("tfunnel", workshop, "tmpfs", harmless, "size=256k,mode=755");
+  if (::chdir(workshop) != 0) fail(workshop);
+  files_ = device_of(".");
+  make_file(empty_file, "");
+  resolver_ = make_file(resolver_copy, resolver_text_);
+}
+
+// In place: the mounts show this very file.
+void Covers::complete_resolver(std::string_view lines) {
+  const auto size = static_cast<ssize_t>(lines.size());
+  [[maybe_unused]] const bool written = ::write(resolver_.get(), lines.data(), lines.size()) == size;
+}
+
+void Covers::look() {
+  try {
+    cover_all();
+  } catch (const boost::system::system_error&) {
+  } catch (const fs::filesystem_error&) {
+  }
+}
+
+void Covers::look_at_paths() {
+  if (watch_.concerns_us()) look();
+}
+
+// The watch comes before the look, so that nothing is missed in between.
+void Covers::cover_all() {
+  watch_.begin();
+  const auto resolver = resolver_file();
+  for (const auto& path : hidden_) {
+    watch_.add(path);
+    std::error_code error;
+    const auto real = fs::canonical(path, error);
+    if (!error && !is_covered(real)) cover(real, resolver);
+  }
+  watch_.add(resolv_conf);
+  watch_.end();
+  std::error_code error;
+  const auto now = fs::canonical(resolv_conf, error);
+  if (!error && !is_covered(now)) cover_file(now, resolver_copy);
+}
+
+bool Covers::is_covered(const Path& real) const {
+  const auto device = device_of(real);
+  const auto is_same = [device](const auto& directory) { return directory.second == device; };
+  return device == files_ || std::ranges::any_of(directories_, is_same);
+}
+
+void Covers::cover(const Path& real, const Path& resolver) {
+  fs::is_directory(real) ? cover_directory(real, resolver) : cover_file(real, empty_file);
+}
+
+void Covers::cover_directory(const Path& real, const Path& resolver) {
+  mount_or_throw("tfunnel", real, "tmpfs", harmless, "size=256k,mode=755");
+  directories_[real] = device_of(real);
+  std::vector<Path> files;
+  if (lies_in(resolver, real)) {
+    // The daemon that we hide made it here. Programs that know where it keeps the other one find the same.
+    fs::create_directories(resolver.parent_path());
+    files = {resolver, resolver.parent_path() / "resolv.conf", resolver.parent_path() / "stub-resolv.conf"};
+    std::ranges::sort(files);
+    files.erase(std::unique(files.begin(), files.end()), files.end());
+  }
+  for (const auto& file : files) make_file(file.c_str(), "");
+  make_read_only(real);
+  for (const auto& file : files) cover_file(file, resolver_copy);
+}
+
+}  // namespace tfunnel::client

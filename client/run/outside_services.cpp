@@ -1,0 +1,47 @@
+#include "client/run/outside_services.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace tfunnel::client {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// /var/run is a link to /run, or else the place itself.
+constexpr const char* of_system[] = {"dbus", "docker.sock", "podman", "containerd", "buildkit", "crio", "snapd.socket"};
+constexpr const char* of_user[] = {"docker.sock", "podman", "containerd-rootless", "buildkit"};
+
+// As it is meant, whether or not it exists.
+fs::path resolved(const std::string& path) {
+  std::error_code error;
+  auto real = fs::weakly_canonical(path, error);
+  return error ? fs::path(path).lexically_normal() : real;
+}
+
+bool lies_at_or_in(const fs::path& path, const fs::path& directory) {
+  return std::ranges::mismatch(directory, path).in1 == directory.end();
+}
+
+}  // namespace
+
+std::vector<std::string> outside_services(const std::string& runtime_directory, const std::vector<std::string>& shown) {
+  std::vector<std::string> all;
+  for (const auto* directory : {"/run/", "/var/run/"}) {
+    for (const auto* name : of_system) all.push_back(std::string(directory) + name);
+  }
+  for (const auto* name : of_user) {
+    if (!runtime_directory.empty()) all.push_back((fs::path(runtime_directory) / name).string());
+  }
+  for (const auto& path : shown) {
+    const auto kept = resolved(path);
+    std::erase_if(all, [&](const auto& service) {
+      const auto real = resolved(service);
+      return lies_at_or_in(real, kept) || lies_at_or_in(kept, real);
+    });
+  }
+  return all;
+}
+
+}  // namespace tfunnel::client

@@ -1,0 +1,38 @@
+// Hears when something appears, goes or is replaced on the way to a path.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include "common/io/descriptor.hpp"
+
+namespace tfunnel::client {
+
+/// By inotify(7) on every directory that the path leads through, symbolic links included, as far as they exist. Where
+/// the system permits none (there is a limit for each user) nothing is heard.
+class PathWatch {
+ public:
+  PathWatch();
+
+  /// -1: nothing is heard.
+  [[nodiscard]] int descriptor() const { return inotify_.get(); }
+
+  /// The paths that are added from here to end() are those that count.
+  void begin();
+  void add(const std::filesystem::path& path);
+  void end();
+
+  /// Takes what was heard. False: other files in the same directories.
+  bool concerns_us();
+
+ private:
+  void watch(const std::filesystem::path& directory);
+
+  io::Descriptor inotify_;
+  std::set<int> watches_;
+  std::set<int> before_;         // of the round that was before begin()
+  std::set<std::string> names_;  // of what is on the way
+};
+
+}  // namespace tfunnel::client
