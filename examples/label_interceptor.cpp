@@ -80,7 +80,7 @@ class LabelFactory final : public proxy::InterceptorFactory {
   const io::Log& log_;
 };
 
-io::ExitStatus run(int argc, char** argv) {
+io::ExitStatus run(std::span<const char* const> words) {
   app::CommonOptions common;
   proxy::ProxyOptions options;
   std::vector<std::uint16_t> ports{80};
@@ -91,7 +91,7 @@ io::ExitStatus run(int argc, char** argv) {
   add("port", app::po::value(&ports)->default_value(ports, "80"), "ports of flows to label; may be repeated");
   description.add(app::common_description(common));
   description.add(proxy_description(options));
-  app::parse(argc, argv, description);
+  app::parse(words, description);
   if (common.help) {
     std::cout << description;
     return io::ExitStatus::ok;
@@ -99,7 +99,7 @@ io::ExitStatus run(int argc, char** argv) {
   check(common);
   check(options);
   // Both outlive all flows, which refer to them.
-  const io::Log log(common.level(), common.format(), "label_interceptor");
+  const io::Log log(common.level(), common.log_format, "label_interceptor");
   LabelFactory labels(std::move(ports), label, log);
   return run_proxy(common, options, {.interceptors = &labels, .log = &log});
 }
@@ -108,5 +108,5 @@ io::ExitStatus run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   tfunnel::app::open_standard_streams();
-  return tfunnel::app::guarded("label_interceptor", [&] { return run(argc, argv); });
+  return tfunnel::app::guarded("label_interceptor", [&] { return run({argv, argv + argc}); });
 }

@@ -15,7 +15,7 @@ ExitStatus run(const tfunnel::app::Arguments& arguments) {
   tfunnel::proxy::ProxyOptions proxy;
   auto description = tfunnel::app::common_description(common);
   description.add(tfunnel::proxy::proxy_description(proxy));
-  tfunnel::app::parse(arguments.count(), arguments.values(), description);
+  tfunnel::app::parse(arguments.words(), description);
   if (common.help) {
     std::cout << "tfunnel-proxy-only: the far end of a tunnel, on standard input and output\n\n" << description;
     return ExitStatus::ok;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/app/option_values.hpp"
 #include "proxy/dns_message.hpp"
 
 namespace tfunnel::proxy {
@@ -59,7 +60,9 @@ app::po::options_description name_description(NameOptions& options) {
       "ADDRESS[:PORT] of a nameserver to use instead of the far end's own ones; may be repeated, tried in order; "
       "virtual: "
       "names for which they have no answer get virtual addresses, and an upstream proxy resolves them");
-  add("proxy-names", app::po::value(&options.proxy_names)->default_value(options.proxy_names),
+  add("proxy-names",
+      app::choice_value(options.proxy_names,
+                        {{"auto", NameMode::automatic}, {"always", NameMode::always}, {"never", NameMode::never}}),
       "auto, always or never: ask an upstream proxy for names instead of addresses (always: or refuse)");
   return description;
 }
@@ -77,8 +80,6 @@ void check(const NameOptions& options) {
   }
   if (options.always_virtual() && options.resolver().empty())
     throw app::UsageError("--dns virtual needs an address to be asked at: not --resolver-address none");
-  if (options.proxy_names != "auto" && options.proxy_names != "always" && options.proxy_names != "never")
-    throw app::UsageError("--proxy-names is auto, always or never, not '" + options.proxy_names + "'");
 }
 
 std::set<core::Address> NameOptions::resolver() const {
@@ -100,12 +101,7 @@ std::vector<core::Endpoint> NameOptions::servers() const {
 bool NameOptions::always_virtual() const { return std::ranges::find(dns, no_server) != dns.end(); }
 
 bool NameOptions::gives_addresses() const {
-  return !resolver().empty() && (always_virtual() || mode() != NameMode::never);
-}
-
-NameMode NameOptions::mode() const {
-  if (proxy_names == "never") return NameMode::never;
-  return proxy_names == "always" ? NameMode::always : NameMode::automatic;
+  return !resolver().empty() && (always_virtual() || proxy_names != NameMode::never);
 }
 
 }  // namespace tfunnel::proxy

@@ -17,13 +17,12 @@ struct NameOptions {
   /// own.
   std::vector<std::string> resolver_addresses{"198.18.0.53", "fd00:7466::53"};
   std::vector<std::string> dns;
-  std::string proxy_names = "auto";
+  NameMode proxy_names = NameMode::automatic;
   VirtualNames::Limits virtual_limits;  // no option: for tests
 
   // What the words mean. REQUIRES: check() has passed.
   [[nodiscard]] std::set<core::Address> resolver() const;
   [[nodiscard]] std::vector<core::Endpoint> servers() const;
-  [[nodiscard]] NameMode mode() const;
   /// --dns virtual: a name without a real answer gets a virtual address, whatever the nameservers know.
   [[nodiscard]] bool always_virtual() const;
   /// The same, or where the nameservers know nothing of the outside. Only where an upstream proxy takes names.

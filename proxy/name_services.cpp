@@ -4,8 +4,8 @@ namespace tfunnel::proxy {
 
 NameServices::NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
                            DescriptorReserve& reserve, InterceptorFactory* interceptors, const io::Log& log)
-    : learns_(way_out.is_upstream && options.mode() != NameMode::never),
-      namer_(context, names_, {.mode = options.mode()}),
+    : learns_(way_out.is_upstream && options.proxy_names != NameMode::never),
+      namer_(context, names_, {.mode = options.proxy_names}),
       stream_(context, way_out.streams, log),
       resolver_(context, {.servers = options.servers()}, way_out.is_upstream ? &stream_ : nullptr, reserve, log) {
   if (way_out.is_upstream && options.gives_addresses()) give_names_addresses(context, way_out, options, log);

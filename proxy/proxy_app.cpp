@@ -3,11 +3,12 @@
 #include <cstdlib>
 #include <optional>
 
-#include "common/app/tunnel.hpp"
+#include "common/app/option_values.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
 #include "proxy/own_resolver_hints.hpp"
+#include "proxy/proxy_program.hpp"
 #include "proxy/reach_by_addresses.hpp"
 #include "proxy/ways_out.hpp"
 
@@ -19,13 +20,13 @@ namespace {
 // stands in its first bytes: with rules, only addresses that passed them may go out.
 NameOptions names_within(const ProxyOptions& options) {
   auto names = options.names;
-  if (!options.access.rules.empty()) names.proxy_names = "never";
+  if (!options.access.rules.empty()) names.proxy_names = NameMode::never;
   return names;
 }
 
 io::Log log_for(const app::CommonOptions& common, const ProxyExtensions& extensions) {
   const std::string name = "tfunnel proxy";
-  return extensions.log != nullptr ? extensions.log->named(name) : io::Log(common.level(), common.format(), name);
+  return extensions.log != nullptr ? extensions.log->named(name) : io::Log(common.level(), common.log_format, name);
 }
 
 // Addresses that are answered here, whether or not there is a route to them.
@@ -39,8 +40,7 @@ std::set<core::Address> virtual_addresses(const ProxyOptions& options) {
 
 app::po::options_description proxy_description(ProxyOptions& options) {
   app::po::options_description description("Proxy (no --port)");
-  description.add_options()("connect-timeout",
-                            app::po::value(&options.connect_timeout)->default_value(options.connect_timeout),
+  description.add_options()("connect-timeout", app::seconds_value(options.connect_timeout, app::Bound::positive),
                             "seconds until an attempt to connect counts as timed out");
   description.add(http_proxy_description(options.http_proxy));
   description.add(socks5_description(options.socks5));
@@ -50,9 +50,8 @@ app::po::options_description proxy_description(ProxyOptions& options) {
 }
 
 void check(const ProxyOptions& options) {
-  if (options.connect_timeout <= 0) throw app::UsageError("--connect-timeout is seconds above 0");
   check(options.names);
-  if (!options.access.rules.empty() && options.names.mode() == NameMode::always) {
+  if (!options.access.rules.empty() && options.names.proxy_names == NameMode::always) {
     throw app::UsageError("--proxy-names always excludes --allow and --deny: rules know addresses only");
   }
   if (!options.access.rules.empty() && options.names.always_virtual()) {
@@ -66,8 +65,8 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   const auto environment = [](const char* name) { return std::getenv(name); };
   const Upstream upstream = understand_upstream(options, environment, extensions.binding != nullptr);
   for (const auto& warning : upstream.http.warnings) log.warning(warning);
-  app::Tunnel tunnel(common, {wire::ROLE_PROXY, true}, log);
-  auto& context = tunnel.context();
+  ProxyProgram program(common, log);
+  auto& context = program.context();
   const Gate gate = options.access.gate();
   DescriptorReserve reserve;
   WaysOut ways_out(context, {options, upstream, gate, reserve, extensions.binding}, log);
@@ -75,7 +74,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   Dialer dialer(context, services.egress(), services.datagrams(), reserve, log, services.namer());
   dialer.keep_names_of_flows(services.virtual_names());
   GuardedAcceptor acceptor(dialer, gate, log);
-  auto& session = tunnel.connect(&acceptor, own_resolver_hints());
+  auto& session = program.connect(acceptor, own_resolver_hints());
   reserve.serve(session.mux());
   acceptor.serve(session.mux());
   dialer.serve(session.mux(), session.data_path());
@@ -85,7 +84,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
     reach.emplace(context, extensions.reach ? extensions.reach : reach_by_addresses, virtual_addresses(options),
                   session.mux());
   }
-  return tunnel.run();
+  return program.run();
 }
 
 }  // namespace tfunnel::proxy

@@ -13,7 +13,7 @@
 namespace tfunnel::proxy {
 
 struct ProxyOptions {
-  double connect_timeout = 60;  // seconds
+  core::Duration connect_timeout = std::chrono::seconds(60);
   HttpProxyOptions http_proxy;
   Socks5Options socks5;
   NameOptions names;

@@ -9,7 +9,7 @@
 namespace tfunnel::proxy {
 
 WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log& log)
-    : timeout_(app::seconds(wishes.options.connect_timeout)),
+    : timeout_(wishes.options.connect_timeout),
       exceptions_(wishes.upstream.http.exceptions),
       batches_(context),
       dialler_(std::make_shared<HostDialler>(context)),

@@ -6,10 +6,11 @@ namespace tfunnel::client {
 
 LinkGroup::LinkGroup(asio::io_context& context, const Settings& settings, Events events, const io::Log& log)
     : log_(log), settings_(settings), events_(std::move(events)), loan_(settings.terminal_owner), patience_(context) {
+  settings_.link.session.on_flow_over = events_.on_flow_over;
   for (int number = 1; number <= settings.count; ++number) {
     const auto name = "tfunnel link" + (settings.count > 1 ? " " + std::to_string(number) : "");
     auto& member = members_.emplace_back(Member{log.named(name), nullptr});
-    member.link = std::make_unique<SupervisedLink>(context, settings.link, events_of(members_.size() - 1),
+    member.link = std::make_unique<SupervisedLink>(context, settings_.link, events_of(members_.size() - 1),
                                                    settings.count > 1 ? member.errors : log, member.errors, loan_);
   }
 }
@@ -33,7 +34,7 @@ void LinkGroup::drain(core::LastCall::Terms terms) {
   for (auto& member : members_) member.link->drain(terms);
 }
 
-core::Drain::Facts LinkGroup::prospects() const {
+core::Drain::Facts LinkGroup::prospects() {
   core::Drain::Facts sum;
   for (const auto& member : members_) sum += member.link->prospects();
   return sum;

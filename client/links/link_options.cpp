@@ -1,5 +1,7 @@
 #include "client/links/link_options.hpp"
 
+#include "common/app/option_values.hpp"
+
 namespace tfunnel::client {
 
 namespace {
@@ -11,16 +13,11 @@ app::po::options_description link_description(LinkOptions& options) {
   auto add = description.add_options();
   add("via", app::po::value(&options.via),
       "start the far end with this command, such as 'ssh host tfunnel', and again whenever it is lost");
-  add("links", app::po::value(&options.links)->default_value(options.links),
+  add("links", app::number_value(options.links, 1, most_links),
       "start it so many times, and spread connections over them");
-  add("link-wait", app::po::value(&options.link_wait)->default_value(options.link_wait),
+  add("link-wait", app::seconds_value(options.link_wait, app::Bound::zero_too),
       "seconds that new connections wait for a lost link; then they are refused");
   return description;
-}
-
-void check(const LinkOptions& options) {
-  if (options.links < 1 || options.links > most_links) throw app::UsageError("--links is 1 to 64");
-  if (!(options.link_wait >= 0)) throw app::UsageError("--link-wait is seconds, 0 or more");
 }
 
 }  // namespace tfunnel::client

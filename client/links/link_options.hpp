@@ -1,6 +1,7 @@
 // How the client gets its links, if not over its own standard input and output.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "common/app/options.hpp"
@@ -10,12 +11,10 @@ namespace tfunnel::client {
 struct LinkOptions {
   std::string via;
   int links = 1;
-  double link_wait = 30;  // seconds
+  core::Duration link_wait = std::chrono::seconds(30);
 };
 
+/// `options` must outlive the parse.
 app::po::options_description link_description(LinkOptions& options);
-
-/// Throws app::UsageError for values that make no sense.
-void check(const LinkOptions& options);
 
 }  // namespace tfunnel::client

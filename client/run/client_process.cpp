@@ -7,11 +7,12 @@
 #include <climits>
 #include <cstdlib>
 
+#include "client/links/make_links.hpp"
+#include "client/program/client_program.hpp"
 #include "client/run/capabilities.hpp"
 #include "client/run/namespace_facts.hpp"
 #include "client/run/namespace_routes.hpp"
 #include "client/run/network.hpp"
-#include "client/via_client.hpp"
 #include "common/app/main_guard.hpp"
 #include "common/io/errors.hpp"
 
@@ -82,10 +83,10 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
   // Log lines must get through from the background, even where `stty tostop` is set.
   std::signal(SIGTTOU, SIG_IGN);
   const auto status = app::guarded("tfunnel run", [&] {
-    ViaHooks hooks;
+    ClientHooks hooks;
     hooks.name = "tfunnel run";
     hooks.applications_are_gone = true;
-    hooks.terminal_owner = owner;
+    hooks.sockets_come_late = true;
     hooks.sockets = [&sockets] { return receive_sockets(std::exchange(sockets, {})); };
     hooks.is_local = is_address_of_namespace;
     hooks.apply_reach = [](io::Descriptor routes, const io::Log& log) {
@@ -99,8 +100,8 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
       ready.write.close();
     };
     hooks.summary = plan.summary;
-    hooks.groups = groups_.all();
-    return run_via(plan.common, plan.link, command_of(plan), hooks);
+    const Supervision supervision{command_of(plan), owner, groups_.all()};
+    return run_client(plan.common, supervised_links(plan.common, plan.link, supervision), hooks);
   });
   std::exit(status);
 }

@@ -1,5 +1,6 @@
 #include "client/run/run_options.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -51,18 +52,16 @@ app::po::options_description run_description(RunOptions& options) {
   return description;
 }
 
-RunWords split_run_words(int count, const char* const* values) {
-  RunWords words;
-  int next = 0;
-  for (; next < count && std::strcmp(values[next], "--") != 0; ++next) {
-    if (next != 1) words.options.push_back(values[next]);
-  }
-  for (++next; next < count; ++next) words.program.emplace_back(values[next]);
-  return words;
+RunWords split_run_words(std::span<const char* const> words) {
+  const auto is_end = [](const char* word) { return std::strcmp(word, "--") == 0; };
+  const auto end = std::ranges::find_if(words, is_end);
+  RunWords split;
+  split.options.assign(words.begin(), end);
+  if (end != words.end()) split.program.assign(end + 1, words.end());
+  return split;
 }
 
 void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common, const RunNames& names) {
-  check(options.link);
   if (words.program.empty()) throw app::UsageError(std::string("the program to run stands behind --:") + example);
   if (common.tty) throw app::UsageError("run makes its own link: --tty has no place here");
   for (const auto& path : options.hide) {
@@ -79,7 +78,7 @@ void check(const RunOptions& options, const RunWords& words, const app::CommonOp
 std::vector<std::string> local_far_end(const RunWords& words, const app::po::options_description& all,
                                        const app::po::options_description& of_far_end) {
   std::vector<std::string> command{"tfunnel", "proxy"};
-  const auto parsed = app::read_command_line(static_cast<int>(words.options.size()), words.options.data(), all);
+  const auto parsed = app::read_command_line(words.options, all);
   bool says_how_much = false;
   for (const auto& option : parsed.options) {
     const auto& key = option.string_key;
@@ -97,7 +96,7 @@ std::vector<std::string> nameservers(const RunOptions& options, const RunNames& 
 }
 
 io::ExitStatus run_program(const RunPlan& plan) {
-  const io::Log log(plan.common.level(), plan.common.format(), "tfunnel run");
+  const io::Log log(plan.common.level(), plan.common.log_format, "tfunnel run");
   return static_cast<io::ExitStatus>(Front(plan, log).run());
 }
 

@@ -1,6 +1,7 @@
 // The command line of `tfunnel run`.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 
 namespace tfunnel::client {
 
-/// `tfunnel run [options] -- PROGRAM [ARGS]`, taken apart.
+/// `run [options] -- PROGRAM [ARGS]`, taken apart.
 struct RunWords {
   std::vector<const char*> options;  // the first is the program's name, as in argv
   std::vector<std::string> program;
@@ -33,8 +34,8 @@ struct RunNames {
 /// Those of the links not among them.
 app::po::options_description run_description(RunOptions& options);
 
-/// Takes out the word "run" and what is behind "--". Whether there is a program is not asked yet.
-RunWords split_run_words(int count, const char* const* values);
+/// Takes out what is behind "--". Whether there is a program is not asked yet.
+RunWords split_run_words(std::span<const char* const> words);
 
 /// Throws app::UsageError for what makes no sense.
 void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common, const RunNames& names);

@@ -1,6 +1,7 @@
 // The command line, with what other users of the machine must not see taken out of its original place.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,8 @@ class Arguments {
  public:
   Arguments(int argc, char** argv);
 
-  [[nodiscard]] int count() const { return static_cast<int>(pointers_.size()); }
   /// Valid as long as this lives.
-  [[nodiscard]] const char* const* values() const { return pointers_.data(); }
+  [[nodiscard]] std::span<const char* const> words() const { return pointers_; }
 
  private:
   std::vector<std::string> copies_;

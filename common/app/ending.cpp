@@ -70,4 +70,13 @@ void Ending::say_cut(const io::Log& log, const core::Drain::Facts& left) {
   log.error("cut: " + (left.left.none() ? unconfirmed : left.left.text()) + " was not delivered");
 }
 
+io::ExitStatus Ending::say_link_end(const io::Log& log, const io::Session& session, io::ExitStatus status,
+                                    const std::string& why) {
+  const bool good = status == io::ExitStatus::ok;
+  if (!why.empty()) log.write(good ? io::LogLevel::info : io::LogLevel::error, why);
+  if (session.left_behind().over()) return status;
+  say_cut(log, session.left_behind());
+  return good ? io::ExitStatus::cut : status;
+}
+
 }  // namespace tfunnel::app

@@ -9,6 +9,7 @@
 #include "common/core/drain.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
+#include "common/io/session.hpp"
 
 namespace tfunnel::app {
 
@@ -37,6 +38,9 @@ class Ending {
   void look_soon();
   /// Says what was cut.
   static void say_cut(const io::Log& log, const core::Drain::Facts& left);
+  /// Says how a session has ended, and what was cut by that: then what was `ok` is `cut`.
+  [[nodiscard]] static io::ExitStatus say_link_end(const io::Log& log, const io::Session& session,
+                                                   io::ExitStatus status, const std::string& why);
 
  private:
   void look();

@@ -7,13 +7,12 @@
 #include <iosfwd>
 #include <optional>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "common/core/drain.hpp"
-#include "common/core/keepalive.hpp"
-#include "common/core/udp_idle.hpp"
+#include "common/core/time.hpp"
 #include "common/io/data_path.hpp"
 #include "common/io/exit_status.hpp"
 #include "common/io/log.hpp"
@@ -40,39 +39,36 @@ struct CommonOptions {
   bool verbose = false;
   bool quiet = false;
   bool tty = false;  // the terminal on stdin and stdout is the link
-  std::string log_level = "info";
-  std::string log_format = "text";
-  std::string data_path = "auto";
-  double udp_timeout = 30;               // seconds; the kernel's conntrack value where there is one
-  double udp_timeout_stream = 120;       // seconds
-  std::int64_t buffer_size = 128 << 20;  // bytes
-  double keepalive = 20;                 // seconds; 0: off
-  double keepalive_timeout = 60;         // seconds
-  double greeting_timeout = 120;         // seconds
-  double linger = 60;                    // seconds
+  io::LogLevel log_level = io::LogLevel::info;
+  io::LogFormat log_format = io::LogFormat::text;
+  io::DataPathMode data_path = io::DataPathMode::automatic;
+  core::Duration udp_timeout = std::chrono::seconds(30);  // the kernel's conntrack value where there is one
+  core::Duration udp_timeout_stream = std::chrono::seconds(120);
+  std::int64_t buffer_size = 128 << 20;                 // bytes
+  core::Duration keepalive = std::chrono::seconds(20);  // zero: off
+  core::Duration keepalive_timeout = std::chrono::seconds(60);
+  core::Duration greeting_timeout = std::chrono::seconds(120);
+  core::Duration linger = std::chrono::seconds(60);
 
   [[nodiscard]] io::LogLevel level() const;
-  [[nodiscard]] io::LogFormat format() const;
-  [[nodiscard]] io::DataPathMode data_path_mode() const;
-  [[nodiscard]] core::UdpTimeouts udp_timeouts() const;
-  [[nodiscard]] core::Keepalive::Limits keepalive_limits() const;
-  [[nodiscard]] core::Drain::Limits drain_limits() const;
 };
 
+/// Thirty years at most: they are for ever, and what the clock can still count.
 core::Duration seconds(double value);
 
 /// The options of CommonOptions; `options` must outlive the parse.
 po::options_description common_description(CommonOptions& options);
 
-/// The command line taken apart. Names may be written with dashes or underscores. Throws po::error. `description` must
-/// outlive the result.
-po::parsed_options read_command_line(int argc, const char* const* argv, const po::options_description& description);
+/// The command line taken apart; the first word is the program's name. Names may be written with dashes or underscores.
+/// Throws po::error. `description` must outlive the result.
+po::parsed_options read_command_line(std::span<const char* const> words, const po::options_description& description);
 
 /// Reads the command line, then the file that --config names (the command line wins). Names may be
-/// written with dashes or underscores. Returns which ones the command line itself gives. Throws UsageError.
-std::set<std::string> parse(int argc, const char* const* argv, const po::options_description& description);
+/// written with dashes or underscores. Returns which ones the command line itself gives. Throws UsageError, which names
+/// the nearest known option for one that there is not.
+std::set<std::string> parse(std::span<const char* const> words, const po::options_description& description);
 
-/// Throws UsageError for values that make no sense, or not together.
+/// Throws UsageError for values that make no sense together.
 void check(const CommonOptions& options);
 
 }  // namespace tfunnel::app

@@ -8,12 +8,10 @@
 #include <vector>
 
 #include "common/core/datagram_pool.hpp"
+#include "common/core/time.hpp"
 #include "common/core/wire.hpp"
 
 namespace tfunnel::core {
-
-using Time = std::chrono::steady_clock::time_point;
-using Duration = std::chrono::steady_clock::duration;
 
 /// A queue that forgets: a datagram that waited too long is worth less than the delay it causes to
 /// those behind it, so the oldest go first. Counts what it drops.

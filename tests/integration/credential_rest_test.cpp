@@ -218,7 +218,7 @@ struct SocksUpstream {
   }
   [[nodiscard]] Tunnel::Terms terms(const std::string& password_file = {}) const {
     proxy::NameOptions by_address;
-    by_address.proxy_names = "never";
+    by_address.proxy_names = proxy::NameMode::never;
     const auto at = peers.endpoint();
     return {.names = by_address,
             .socks5 = proxy::Socks5Proxy{at.address.text(), at.port, proxy::Socks5Credentials{"alice", "old"},

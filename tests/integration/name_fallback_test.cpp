@@ -17,7 +17,7 @@ core::Endpoint https_of(std::size_t number) { return endpoint("203.0.113." + std
 const auto hello = tls_records(client_hello("alias.example"), 100);
 
 Tunnel::Terms by_name(Tunnel::Terms terms) {
-  terms.names.proxy_names = "auto";
+  terms.names.proxy_names = proxy::NameMode::automatic;
   return terms;
 }
 

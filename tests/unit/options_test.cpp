@@ -19,7 +19,7 @@ CommonOptions parsed(std::vector<std::string> arguments) {
   for (const auto& argument : arguments) argv.push_back(argument.c_str());
   CommonOptions options;
   const auto description = app::common_description(options);
-  app::parse(static_cast<int>(argv.size()), argv.data(), description);
+  app::parse(argv, description);
   app::check(options);
   return options;
 }
@@ -51,14 +51,14 @@ TEST(Options, DefaultsAreThoseOfTheManual) {
   const auto options = parsed({});
   EXPECT_EQ(options.buffer_size, 128U << 20);
   EXPECT_EQ(options.level(), io::LogLevel::info);
-  EXPECT_EQ(options.keepalive_limits().interval, std::chrono::seconds(20));
-  EXPECT_GT(options.udp_timeout, 0);
+  EXPECT_EQ(options.keepalive, std::chrono::seconds(20));
+  EXPECT_GT(options.udp_timeout, core::Duration::zero());
 }
 
 TEST(Options, UnderscoresAndDashesMeanTheSame) {
   for (const auto* name : {"--udp_timeout_stream", "--udp-timeout-stream", "--udp-timeout_stream"}) {
-    EXPECT_EQ(parsed({name, "7.5"}).udp_timeout_stream, 7.5) << name;
-    EXPECT_EQ(parsed({std::string(name) + "=7.5"}).udp_timeout_stream, 7.5) << name;
+    EXPECT_EQ(parsed({name, "7.5"}).udp_timeout_stream, std::chrono::milliseconds(7500)) << name;
+    EXPECT_EQ(parsed({std::string(name) + "=7.5"}).udp_timeout_stream, std::chrono::milliseconds(7500)) << name;
   }
   EXPECT_EQ(parsed({"--buffer_size", "2000000"}).buffer_size, 2'000'000U);
 }
@@ -77,6 +77,10 @@ TEST(Options, BadValuesAreUsageErrorsInOneLine) {
       {"--udp_timeout"},
       {"--buffer_size", "1000"},
       {"--buffer_size", "lots"},
+      {"--udp_timeout", "inf"},
+      {"--udp_timeout", "0x10"},
+      {"--buffer_size", "0x1000000"},
+      {"--buffer_size", "99999999999999999999"},
       {"--log-level", "loud"},
       {"--log-format", "xml"},
       {"--keepalive", "-1"},
@@ -88,6 +92,27 @@ TEST(Options, BadValuesAreUsageErrorsInOneLine) {
       {"stray"},
   };
   for (const auto& arguments : bad) EXPECT_EQ(status_of(arguments), ExitStatus::usage) << arguments[0];
+}
+
+std::string message_of(const std::vector<std::string>& arguments) {
+  try {
+    parsed(arguments);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Options, WrongValueIsQuotedWithWhatMayStandThere) {
+  EXPECT_EQ(message_of({"--linger", "long"}), "--linger is seconds, 0 or more, not 'long'; see --help");
+  EXPECT_EQ(message_of({"--log-format", "xml"}), "--log-format is text or json, not 'xml'; see --help");
+  EXPECT_EQ(message_of({"--data-path=%x%"}), "--data-path is auto, splice or copy, not '%x%'; see --help");
+  EXPECT_EQ(message_of({"stray"}), "'stray' is no option; see --help");
+}
+
+TEST(Options, MistypedOneIsAnsweredWithTheNearest) {
+  EXPECT_NE(message_of({"--lingre=3"}).find("did you mean --linger?"), std::string::npos);
+  EXPECT_EQ(message_of({"--no-such-option"}).find("did you mean"), std::string::npos);
 }
 
 TEST(Options, NegativeBufferSizeIsNotTakenForAHugeOne) {
@@ -105,7 +130,7 @@ TEST(Options, KeepaliveCanBeSwitchedOff) { EXPECT_EQ(status_of({"--keepalive", "
 TEST_F(ConfigFile, GivesEveryOptionWithEitherSpelling) {
   const auto options = parsed({"--config", write("# a comment\nudp_timeout = 5\nlog-level=debug\nverbose=true\n"
                                                  "buffer-size=3000000\n")});
-  EXPECT_EQ(options.udp_timeout, 5);
+  EXPECT_EQ(options.udp_timeout, std::chrono::seconds(5));
   EXPECT_EQ(options.buffer_size, 3'000'000U);
   EXPECT_TRUE(options.verbose);
 }
@@ -113,13 +138,15 @@ TEST_F(ConfigFile, GivesEveryOptionWithEitherSpelling) {
 TEST_F(ConfigFile, CommandLineWins) {
   const auto path = write("udp_timeout=5\nlog-level=error\n");
   const auto options = parsed({"--udp_timeout", "9", "--config", path});
-  EXPECT_EQ(options.udp_timeout, 9);
-  EXPECT_EQ(options.log_level, "error");
+  EXPECT_EQ(options.udp_timeout, std::chrono::seconds(9));
+  EXPECT_EQ(options.log_level, io::LogLevel::error);
 }
 
 TEST_F(ConfigFile, MistakesInItHaveAStatusOfTheirOwn) {
   EXPECT_EQ(status_of({"--config", "/nonexistent/tfunnel.conf"}), ExitStatus::bad_config);
   EXPECT_EQ(status_of({"--config", write("no-such-option=1\n")}), ExitStatus::bad_config);
+  EXPECT_EQ(status_of({"--config", write("udp-timeout=0\n")}), ExitStatus::bad_config);
+  EXPECT_EQ(status_of({"--config", write("log-level=loud\n")}), ExitStatus::bad_config);
   EXPECT_EQ(status_of({"--config", write("udp-timeout=soon\n")}), ExitStatus::bad_config);
   EXPECT_EQ(status_of({"--config", write("just words\n")}), ExitStatus::bad_config);
 }

@@ -1,23 +1,25 @@
-// The client that starts its far ends itself.
+// The client as a whole program: the event loop, what is captured, the links, the signals, the end.
 #pragma once
 
-#include <atomic>
 #include <functional>
-#include <span>
+#include <optional>
+#include <string>
 
 #include "client/capture/capture_sockets.hpp"
-#include "client/capture/link_choice.hpp"
-#include "client/links/child_process.hpp"
-#include "client/links/link_options.hpp"
-#include "common/core/reach.hpp"
+#include "client/links/links.hpp"
+#include "common/app/options.hpp"
+#include "common/core/resolver_hints.hpp"
 
 namespace tfunnel::client {
 
 /// What differs between the plain client and the one inside `run`.
-struct ViaHooks {
+struct ClientHooks {
   std::string name;  // starts our log lines
-  /// Called once, when the links' commands have been started; may block.
+  /// Called once; may block.
   std::function<CaptureSockets()> sockets;
+  /// They take a while, in which the links may start. Else the sockets come first: without them nobody need answer
+  /// ssh's questions.
+  bool sockets_come_late = false;
   LocalAddressTest is_local;
   /// Called once: a link is up, connections are taken, and no command asks anything on the terminal, nor may from then
   /// on. With how the far end's host completes names, if that tells. May be empty.
@@ -30,14 +32,9 @@ struct ViaHooks {
   bool applications_are_gone = false;
   /// At the end what passed is printed, by destination.
   bool summary = false;
-  /// Whose terminal a command may borrow for a question, before the first link is up.
-  pid_t terminal_owner = 0;
-  /// Told the process groups of the commands (0: none), for who ends them should this process be killed.
-  std::span<std::atomic<pid_t>> groups;
 };
 
-/// Serves until a signal ends it, or until no link can be started at first.
-io::ExitStatus run_via(const app::CommonOptions& common, const LinkOptions& options, const Command& command,
-                       const ViaHooks& hooks);
+/// Serves until a signal ends it, or there is no link, and none will come.
+io::ExitStatus run_client(const app::CommonOptions& common, const MakeLinks& make_links, const ClientHooks& hooks);
 
 }  // namespace tfunnel::client

@@ -1,7 +1,9 @@
-// The client as a program.
+// The command line of the client that captures what rules send to its ports.
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "client/links/link_options.hpp"
@@ -14,11 +16,11 @@ struct ClientOptions {
   LinkOptions link;
 };
 
-/// Values that make no sense throw app::UsageError when they are parsed.
+/// `options` must outlive the parse.
 app::po::options_description client_description(ClientOptions& options);
 
-/// Throws app::UsageError for values that make no sense, or not together; `given` is what the command line names.
-void check(const ClientOptions& options, const std::set<std::string>& given);
+/// Throws app::UsageError for what makes no sense together; `given` is what the command line names.
+void check(const ClientOptions& options, const app::CommonOptions& common, const std::set<std::string>& given);
 
 /// Captures on the ports and serves the link on standard input and output until it ends; with --via the links that it
 /// starts, until a signal ends it.

@@ -1,0 +1,59 @@
+#include "client/commands/client_options.hpp"
+
+#include <unistd.h>
+
+#include <optional>
+
+#include "client/links/link_guard.hpp"
+#include "client/links/make_links.hpp"
+#include "client/program/client_program.hpp"
+#include "client/routed_sets.hpp"
+#include "common/app/option_values.hpp"
+#include "common/io/local_address_linux.hpp"
+
+namespace tfunnel::client {
+
+app::po::options_description client_description(ClientOptions& options) {
+  app::po::options_description description("Client");
+  auto add = description.add_options();
+  // Read as signed numbers: unsigned ones would quietly take -1 for the largest.
+  using Numbers = std::vector<std::int64_t>;
+  const auto take_ports = [&options](const Numbers& ports) {
+    for (const auto port : ports) {
+      if (port < 1 || port > 65535) throw app::UsageError("--port is 1 to 65535");
+      options.ports.push_back(static_cast<std::uint16_t>(port));
+    }
+  };
+  add("port,p", app::po::value<Numbers>()->composing()->notifier(take_ports),
+      "be the client: capture what TPROXY sends to this port; may be repeated");
+  add("fwmark", app::number_value(options.fwmark, 1, 0xffffffff),
+      "mark of our own packets, which capture rules must leave alone");
+  description.add(link_description(options.link));
+  return description;
+}
+
+void check(const ClientOptions& options, const app::CommonOptions& common, const std::set<std::string>& given) {
+  for (const auto* option : {"via", "links", "link-wait"}) {
+    if (!given.contains(option) || (!options.ports.empty() && !options.link.via.empty())) continue;
+    const std::string wants = option == std::string_view("via") ? "--port" : "--port and --via";
+    throw app::UsageError("--" + std::string(option) + " is the client's: it goes with " + wants);
+  }
+  if (common.tty && !options.link.via.empty())
+    throw app::UsageError("--tty and --via exclude each other: the link is the command");
+}
+
+io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options) {
+  ClientHooks hooks;
+  hooks.name = "tfunnel client";
+  hooks.sockets = [&] { return open_capture_sockets(options.ports, options.fwmark); };
+  hooks.is_local = io::is_local_address;
+  hooks.apply_reach = [](io::Descriptor, const io::Log& log) {
+    return [sets = RoutedSets(log)](const core::Reach& reach) { sets.apply(reach); };
+  };
+  if (options.link.via.empty()) return run_client(common, standard_link(common), hooks);
+  const LinkGuard guard;
+  const Supervision supervision{Command::shell(options.link.via), ::getpgrp(), guard.groups()};
+  return run_client(common, supervised_links(common, options.link, supervision), hooks);
+}
+
+}  // namespace tfunnel::client

@@ -1,0 +1,15 @@
+// The commands that there are.
+#pragma once
+
+#include "client/commands/subcommand.hpp"
+
+namespace tfunnel::client {
+
+/// Without a word: the client with --port, else the proxy.
+extern const Subcommand default_command;
+/// The proxy, whatever a file that --config names says of ports or of `run`: it may serve both ends.
+extern const Subcommand proxy_command;
+/// A program whose whole network is the tunnel.
+extern const Subcommand run_command;
+
+}  // namespace tfunnel::client

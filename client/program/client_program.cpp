@@ -1,0 +1,191 @@
+#include "client/program/client_program.hpp"
+
+#include <boost/asio/signal_set.hpp>
+
+#include <csignal>
+#include <memory>
+
+#include "client/capture/capture.hpp"
+#include "client/links/network_watch.hpp"
+#include "client/summary.hpp"
+#include "common/app/ending.hpp"
+#include "common/app/event_loop.hpp"
+#include "common/app/process.hpp"
+#include "common/app/session_settings.hpp"
+#include "common/io/deliveries.hpp"
+#include "common/io/log_timer.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+// Of the applications' signals only what is meant for us comes here: nothing is asked for twice by accident.
+app::Ending::Terms ending_terms(const app::CommonOptions& common, const ClientHooks& hooks) {
+  app::Ending::Terms terms{app::drain_limits(common), "Ctrl-C"};
+  if (hooks.applications_are_gone) terms.limits.same_request = core::Duration::zero();
+  return terms;
+}
+
+class ClientProgram {
+ public:
+  ClientProgram(const app::CommonOptions& common, const MakeLinks& make_links, const ClientHooks& hooks)
+      : summary_(hooks.summary ? std::make_unique<Summary>() : nullptr),
+        json_(common.log_format == io::LogFormat::json),
+        hooks_(hooks),
+        log_(common.level(), common.log_format, hooks.name),
+        signals_(context_, SIGTERM, SIGINT, SIGHUP),
+        links_(make_links(context_, link_events(), log_)),
+        log_timer_(context_, log_),
+        network_(context_, [this](const char* what) { network_changed(what); }),
+        ending_(context_, ending_terms(common, hooks),
+                {[this](core::Time) { return prospects(); }, [this](io::ExitStatus status) { on_delivered(status); }},
+                log_) {
+    signals_.add(SIGUSR1);
+    signals_.add(SIGCHLD);
+    app::ignore_sigpipe();
+  }
+  ~ClientProgram() {
+    app::hear_no_more_signals();
+    context_.destroy_handlers();
+  }
+  ClientProgram(const ClientProgram&) = delete;
+  ClientProgram& operator=(const ClientProgram&) = delete;
+
+  io::ExitStatus run() {
+    wait_for_signal();
+    if (hooks_.sockets_come_late) links_->start();
+    auto sockets = hooks_.sockets();
+    if (hooks_.apply_reach) apply_reach_ = hooks_.apply_reach(std::move(sockets.routes), log_);
+    capture_.emplace(
+        context_, std::move(sockets), [this] { return links_->choose(); }, hooks_.is_local, log_, summary_.get());
+    if (!hooks_.sockets_come_late) links_->start();
+    network_.start();
+    context_.run();
+    if (summary_) log_.print(summary_->text(json_));
+    return status_;
+  }
+
+ private:
+  Links::Events link_events() {
+    Links::Events events;
+    events.on_mode = [this](CaptureMode mode) { set_mode(mode); };
+    events.on_end = [this](io::ExitStatus status) { on_links_end(status); };
+    events.on_progress = [this] { ending_.look_soon(); };
+    events.on_cut = [this](const core::Drain::Facts& left) {
+      app::Ending::say_cut(log_, left);
+      note(io::ExitStatus::cut);
+    };
+    events.on_reach = [this](const core::Reach& reach) {
+      if (apply_reach_) apply_reach_(reach);
+    };
+    if (summary_) {
+      events.on_flow_over = [summary = summary_.get()](const auto& flow, auto reason) {
+        summary->flow_over(flow, reason);
+      };
+    }
+    return events;
+  }
+
+  void set_mode(CaptureMode mode) {
+    capture_->set_mode(mode);
+    // From then on the terminal is used, and other links may still be asking.
+    if (mode != CaptureMode::serve || !hooks_.on_ready || was_ready_ || links_->asks()) return;
+    was_ready_ = true;
+    links_->silence();
+    const auto session = links_->choose();
+    hooks_.on_ready(session ? session->peer_resolver() : std::nullopt);
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](error_code error, int number) {
+      if (error) return;
+      on_signal(number);
+      wait_for_signal();
+    });
+  }
+
+  void on_signal(int number) {
+    if (number == SIGCHLD) return links_->check_children();
+    if (number == SIGUSR1) return log_.print(links_->table());
+    if (!ending_.started()) begin_to_end(app::reason_of_signal(number));
+    if (!hooks_.applications_are_gone || number != SIGTERM) ending_.start();
+  }
+
+  void begin_to_end(const std::string& why) {
+    why_ = why;
+    if (!hooks_.applications_are_gone) {
+      log_.info(why + ": ending");
+      capture_->last_call();
+    }
+    links_->drain(hooks_.applications_are_gone ? core::LastCall::Terms::all : core::LastCall::Terms::what_was_sent);
+    ending_.start();
+  }
+
+  core::Drain::Facts prospects() {
+    auto facts = links_->prospects();
+    // Without a link for it, it waits for one.
+    if (hooks_.applications_are_gone && capture_->something_waits()) ++facts.left.connections;
+    return facts;
+  }
+
+  // Sockets may still be taking what came before.
+  void on_links_end(io::ExitStatus status) {
+    linked_ = false;
+    note(status);
+    if (is_over_) return finish();
+    if (ending_.started()) return ending_.look_soon();
+    capture_->set_mode(CaptureMode::wait);
+    capture_->last_call();
+    ending_.start();
+  }
+
+  void on_delivered(io::ExitStatus status) {
+    is_over_ = true;
+    note(status);
+    linked_ ? links_->stop(why_) : finish();
+  }
+
+  void network_changed(const char* what) {
+    log_.debug(what);
+    // Rules may have been made anew.
+    links_->tell_reach();
+    links_->nudge();
+  }
+
+  void note(io::ExitStatus status) {
+    if (status_ == io::ExitStatus::ok) status_ = status;
+  }
+
+  void finish() {
+    io::Deliveries::of(context_).let_go();
+    context_.stop();
+  }
+
+  const std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
+  const bool json_;
+  // Before all that has timers in it: see EventLoop.
+  app::EventLoop context_{1};
+  ClientHooks hooks_;
+  io::Log log_;
+  // Before the links: a signal that kills must not leave a terminal raw.
+  asio::signal_set signals_;
+  std::unique_ptr<Links> links_;
+  io::LogTimer log_timer_;
+  NetworkWatch network_;
+  std::optional<Capture> capture_;
+  std::function<void(const core::Reach&)> apply_reach_;
+  app::Ending ending_;
+  std::string why_;  // the signal
+  bool was_ready_ = false;
+  bool linked_ = true;    // there is a link, or one may come
+  bool is_over_ = false;  // nothing is left to wait for but the goodbyes
+  io::ExitStatus status_ = io::ExitStatus::ok;
+};
+
+}  // namespace
+
+io::ExitStatus run_client(const app::CommonOptions& common, const MakeLinks& make_links, const ClientHooks& hooks) {
+  return ClientProgram(common, make_links, hooks).run();
+}
+
+}  // namespace tfunnel::client

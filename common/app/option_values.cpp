@@ -1,0 +1,54 @@
+#include "common/app/option_values.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "common/app/options.hpp"
+
+namespace tfunnel::app {
+
+namespace {
+
+/// All of the text as a number, in decimal notation.
+template <class T>
+std::optional<T> parse_all(std::string_view text) {
+  T value{};
+  const auto* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return value;
+}
+
+std::string text_of(core::Duration duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", std::chrono::duration<double>(duration).count());
+  return text;
+}
+
+}  // namespace
+
+po::typed_value<core::Duration>* seconds_value(core::Duration& target, Bound bound) {
+  const auto parse = [bound](std::string_view text) -> std::optional<core::Duration> {
+    const auto value = parse_all<double>(text);
+    if (!value || !std::isfinite(*value) || *value < 0) return std::nullopt;
+    const auto duration = seconds(*value);
+    // What is less than the clock can tell is none.
+    if (bound == Bound::positive && duration <= core::Duration::zero()) return std::nullopt;
+    return duration;
+  };
+  const std::string rule = bound == Bound::positive ? "seconds above 0" : "seconds, 0 or more";
+  return (new ParsedValue<core::Duration>(target, parse, rule))->default_value(target, text_of(target));
+}
+
+std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most) {
+  const auto number = parse_all<std::int64_t>(text);
+  return number && *number >= least && *number <= most ? number : std::nullopt;
+}
+
+std::string range_text(std::int64_t least, std::int64_t most) {
+  return std::to_string(least) + " to " + std::to_string(most);
+}
+
+}  // namespace tfunnel::app

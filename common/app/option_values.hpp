@@ -1,0 +1,87 @@
+// Option values that are read straight into what they mean, with one line for what makes no sense.
+#pragma once
+
+#include <boost/program_options.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/core/time.hpp"
+
+namespace tfunnel::app {
+
+namespace po = boost::program_options;
+
+/// A value of one word. What `parse` does not take is an error as soon as it is read, wherever it stands: "--NAME is
+/// RULE, not 'WORD'".
+template <class T>
+class ParsedValue final : public po::typed_value<T> {
+ public:
+  using Parse = std::function<std::optional<T>(std::string_view)>;
+  ParsedValue(T& target, Parse parse, std::string rule)
+      : po::typed_value<T>(&target), parse_(std::move(parse)), rule_(std::move(rule)) {}
+
+ private:
+  void xparse(boost::any& value, const std::vector<std::string>& words) const override {
+    const auto& word = po::validators::get_single_string(words);
+    auto parsed = parse_(word);
+    if (!parsed) {
+      po::error_with_option_name error("%canonical_option% is " + rule_ + ", not '%word%'");
+      error.set_substitute("word", word);
+      throw error;
+    }
+    value = std::move(*parsed);
+  }
+
+  Parse parse_;
+  std::string rule_;
+};
+
+enum class Bound { positive, zero_too };
+
+/// Seconds, with a fraction if wanted; `target` has the default. More than thirty years are for ever.
+po::typed_value<core::Duration>* seconds_value(core::Duration& target, Bound bound);
+
+/// A decimal number from `least` to `most`. Other notations are refused: nobody shall have to know how they are read.
+std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most);
+
+/// "1 to 64", of such a number.
+std::string range_text(std::int64_t least, std::int64_t most);
+
+/// Such a number; `target` has the default.
+template <std::integral T>
+po::typed_value<T>* number_value(T& target, std::int64_t least, std::int64_t most) {
+  const auto parse = [=](std::string_view text) -> std::optional<T> {
+    const auto number = parse_number(text, least, most);
+    return number ? std::optional(static_cast<T>(*number)) : std::nullopt;
+  };
+  return (new ParsedValue<T>(target, parse, range_text(least, most)))->default_value(target);
+}
+
+/// One of some words; `target` has the default, and must be the meaning of one of them.
+template <class T>
+po::typed_value<T>* choice_value(T& target, std::initializer_list<std::pair<const char*, T>> list) {
+  const std::vector<std::pair<const char*, T>> choices(list);
+  std::string rule;
+  std::string usual;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    rule += (i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ") + std::string(choices[i].first);
+    if (choices[i].second == target) usual = choices[i].first;
+  }
+  const auto parse = [choices](std::string_view text) -> std::optional<T> {
+    for (const auto& [word, meaning] : choices) {
+      if (word == text) return meaning;
+    }
+    return std::nullopt;
+  };
+  return (new ParsedValue<T>(target, parse, rule))->default_value(target, usual);
+}
+
+}  // namespace tfunnel::app
