@@ -2,7 +2,7 @@
 #pragma once
 
 #include "proxy/auth_scheme.hpp"
-#include "proxy/proxy_url.hpp"
+#include "proxy/credentials.hpp"
 
 namespace tfunnel::proxy {
 

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "proxy/auth_scheme.hpp"
+#include "proxy/credentials.hpp"
 #include "proxy/digest_hash.hpp"
-#include "proxy/proxy_url.hpp"
 
 namespace tfunnel::proxy {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "proxy/auth_scheme.hpp"
-#include "proxy/proxy_url.hpp"
+#include "proxy/credentials.hpp"
 
 namespace tfunnel::proxy {
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/core/greeting.hpp"
+#include "common/core/host_name.hpp"
 #include "proxy/base64.hpp"
 
 namespace tfunnel::proxy {
@@ -62,7 +63,7 @@ std::string in_words(const ResponseHead& head) {
 
 std::string connect_authority(const Target& target) {
   const auto port = target.destination.port;
-  return host_and_port(is_host_name(target.name) ? target.name : target.destination.address.text(), port);
+  return host_and_port(core::is_host_name(target.name) ? target.name : target.destination.address.text(), port);
 }
 
 ConnectDialogue::Next ConnectDialogue::begin() {

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "proxy/proxy_url.hpp"
+#include "common/core/host_name.hpp"
 
 namespace tfunnel::proxy {
 
@@ -21,7 +21,7 @@ result<std::vector<core::Address>> NameLookup::find(const std::string& name, con
                                                     const asio::yield_context& yield) {
   if (const auto address = core::Address::parse(name)) return std::vector{*address};
   // Names may come from a proxy, or from a flow.
-  if (!is_host_name(name)) return error_code(NameError::not_found);
+  if (!core::is_host_name(name)) return error_code(NameError::not_found);
   if (wait->stopped_) return error_code(asio::error::timed_out);
   if (source_->has_changed()) shared_.forget();
   if (const auto* kept = shared_.kept(name, Clock::now())) return addresses_of(*kept);

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <charconv>
 
-#include "proxy/proxy_url.hpp"
+#include "common/core/host_name.hpp"
 
 namespace tfunnel::proxy {
 
@@ -81,7 +81,7 @@ std::optional<NoProxy::Entry> NoProxy::parse(std::string_view text) {
   if (parse_network(text, entry)) return entry;
   if (text.starts_with("*.")) text.remove_prefix(1);
   if (text.starts_with('.')) text.remove_prefix(1);
-  if (text != "*" && !is_host_name(text)) return std::nullopt;
+  if (text != "*" && !core::is_host_name(text)) return std::nullopt;
   entry.name = lower(without_root(text));
   return entry;
 }

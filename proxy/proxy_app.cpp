@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <optional>
 
-#include "common/app/option_values.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
@@ -37,27 +36,6 @@ std::set<core::Address> virtual_addresses(const ProxyOptions& options) {
 }
 
 }  // namespace
-
-app::po::options_description proxy_description(ProxyOptions& options) {
-  app::po::options_description description("Proxy (no --port)");
-  description.add_options()("connect-timeout", app::seconds_value(options.connect_timeout, app::Bound::positive),
-                            "seconds until an attempt to connect counts as timed out");
-  description.add(http_proxy_description(options.http_proxy));
-  description.add(socks5_description(options.socks5));
-  description.add(name_description(options.names));
-  description.add(access_description(options.access));
-  return description;
-}
-
-void check(const ProxyOptions& options) {
-  check(options.names);
-  if (!options.access.rules.empty() && options.names.proxy_names == NameMode::always) {
-    throw app::UsageError("--proxy-names always excludes --allow and --deny: rules know addresses only");
-  }
-  if (!options.access.rules.empty() && options.names.always_virtual()) {
-    throw app::UsageError("--dns virtual excludes --allow and --deny: rules know addresses only");
-  }
-}
 
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
                          const ProxyExtensions& extensions) {

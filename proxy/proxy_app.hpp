@@ -2,28 +2,12 @@
 #pragma once
 
 #include "common/app/options.hpp"
-#include "proxy/access_options.hpp"
-#include "proxy/http_proxy_options.hpp"
 #include "proxy/interceptor.hpp"
-#include "proxy/name_options.hpp"
+#include "proxy/proxy_options.hpp"
 #include "proxy/reach_watch.hpp"
-#include "proxy/socks5_options.hpp"
 #include "proxy/source_binding.hpp"
 
 namespace tfunnel::proxy {
-
-struct ProxyOptions {
-  core::Duration connect_timeout = std::chrono::seconds(60);
-  HttpProxyOptions http_proxy;
-  Socks5Options socks5;
-  NameOptions names;
-  AccessOptions access;
-};
-
-app::po::options_description proxy_description(ProxyOptions& options);
-
-/// Throws app::UsageError for values that make no sense.
-void check(const ProxyOptions& options);
 
 /// What a program may add to the proxy; null: nothing.
 struct ProxyExtensions {

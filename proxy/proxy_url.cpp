@@ -5,12 +5,11 @@
 
 #include "common/app/options.hpp"
 #include "common/core/address.hpp"
+#include "common/core/host_name.hpp"
 
 namespace tfunnel::proxy {
 
 namespace {
-
-constexpr std::size_t longest_name = 253;  // RFC 1035
 
 [[noreturn]] void refuse(const std::string& origin, const std::string& why) {
   throw app::UsageError(origin + ": " + why + "; wanted: http://[USER:PASSWORD@]HOST[:PORT] or https://...");
@@ -61,7 +60,8 @@ void parse_authority(std::string_view text, ProxyUrl& url, const std::string& or
   } else {
     const auto colon = std::min(text.find(':'), text.size());
     url.host = text.substr(0, colon);
-    if (!is_host_name(url.host)) refuse(origin, url.host.empty() ? "the host is missing" : "this is no host name");
+    if (!core::is_host_name(url.host))
+      refuse(origin, url.host.empty() ? "the host is missing" : "this is no host name");
     port = text.substr(colon);
   }
   if (port.empty() || port == ":") return;
@@ -87,13 +87,6 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     i += 2;
   }
   return decoded;
-}
-
-bool is_host_name(std::string_view name) {
-  return !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
-           c == '_';
-  });
 }
 
 std::string host_and_port(const std::string& host, std::uint16_t port) {

@@ -6,12 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace tfunnel::proxy {
+#include "proxy/credentials.hpp"
 
-struct Credentials {
-  std::string user;
-  std::string password;
-};
+namespace tfunnel::proxy {
 
 struct ProxyUrl {
   bool tls = false;
@@ -34,9 +31,5 @@ std::optional<std::string> percent_decoded(std::string_view text);
 
 /// "host:port", with brackets round an IPv6 address.
 std::string host_and_port(const std::string& host, std::uint16_t port);
-
-/// True for a name that can stand in a request line: letters, digits, dots, dashes and underscores. Names
-/// come from the network; anything else could smuggle a header in.
-bool is_host_name(std::string_view name);
 
 }  // namespace tfunnel::proxy

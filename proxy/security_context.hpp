@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "proxy/proxy_url.hpp"
+#include "proxy/credentials.hpp"
 
 namespace tfunnel::proxy {
 

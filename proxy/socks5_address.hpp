@@ -4,9 +4,16 @@
 #include <optional>
 #include <string>
 
-#include "proxy/socks5_handshake.hpp"
+#include "common/core/address.hpp"
+#include "common/core/bytes.hpp"
 
 namespace tfunnel::proxy {
+
+/// An address as SOCKS5 has it: an endpoint, or a name with a port.
+struct Socks5Address {
+  core::Endpoint endpoint;  // only the port counts if there is a name
+  std::string name;
+};
 
 // The address type byte.
 constexpr char socks5_ipv4 = 1;

@@ -4,8 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "proxy/socks5_address.hpp"
-
 namespace tfunnel::proxy {
 
 namespace {

@@ -7,16 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "common/core/wire.hpp"
+#include "proxy/socks5_address.hpp"
 #include "proxy/socks5_error.hpp"
 
 namespace tfunnel::proxy {
-
-/// An address as SOCKS5 has it: an endpoint, or a name with a port.
-struct Socks5Address {
-  core::Endpoint endpoint;  // only the port counts if there is a name
-  std::string name;
-};
 
 struct Socks5Credentials {
   std::string user;      // 1 to 255 bytes

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proxy/proxy_app.hpp"
+#include "proxy/proxy_options.hpp"
 
 namespace tfunnel::proxy {
 

@@ -9,7 +9,7 @@
 #include "proxy/egress_loopback.hpp"
 #include "proxy/host_dialler.hpp"
 #include "proxy/name_services.hpp"
-#include "proxy/proxy_app.hpp"
+#include "proxy/proxy_options.hpp"
 #include "proxy/socks5_client.hpp"
 #include "proxy/udp_ends.hpp"
 #include "proxy/udp_refused.hpp"

@@ -1,11 +1,10 @@
 #include "common/app/option_values.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-
-#include "common/app/options.hpp"
 
 namespace tfunnel::app {
 
@@ -28,6 +27,11 @@ std::string text_of(core::Duration duration) {
 }
 
 }  // namespace
+
+core::Duration seconds(double value) {
+  constexpr double longest = 1e9;
+  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double>(std::min(value, longest)));
+}
 
 po::typed_value<core::Duration>* seconds_value(core::Duration& target, Bound bound) {
   const auto parse = [bound](std::string_view text) -> std::optional<core::Duration> {

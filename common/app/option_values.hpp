@@ -44,6 +44,9 @@ class ParsedValue final : public po::typed_value<T> {
   std::string rule_;
 };
 
+/// Thirty years at most: they are for ever, and what the clock can still count.
+core::Duration seconds(double value);
+
 enum class Bound { positive, zero_too };
 
 /// Seconds, with a fraction if wanted; `target` has the default. More than thirty years are for ever.

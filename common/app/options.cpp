@@ -64,11 +64,6 @@ void read_config(const std::string& path, const po::options_description& descrip
 
 }  // namespace
 
-core::Duration seconds(double value) {
-  constexpr double longest = 1e9;
-  return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double>(std::min(value, longest)));
-}
-
 io::LogLevel CommonOptions::level() const {
   if (verbose) return io::LogLevel::debug;
   return quiet ? io::LogLevel::warning : log_level;

@@ -53,9 +53,6 @@ struct CommonOptions {
   [[nodiscard]] io::LogLevel level() const;
 };
 
-/// Thirty years at most: they are for ever, and what the clock can still count.
-core::Duration seconds(double value);
-
 /// The options of CommonOptions; `options` must outlive the parse.
 po::options_description common_description(CommonOptions& options);
 

@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "common/core/bytes.hpp"
 #include "common/core/datagram_pool.hpp"
 #include "common/core/time.hpp"
-#include "common/core/wire.hpp"
 
 namespace tfunnel::core {
 

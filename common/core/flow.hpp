@@ -12,6 +12,7 @@
 #include "common/core/credit.hpp"
 #include "common/core/datagram_errors.hpp"
 #include "common/core/datagram_queue.hpp"
+#include "common/core/flow_request.hpp"
 #include "common/core/last_call.hpp"
 #include "common/core/reason.hpp"
 #include "common/core/scheduler.hpp"
@@ -19,18 +20,6 @@
 #include "common/core/undelivered.hpp"
 
 namespace tfunnel::core {
-
-enum class Transport : std::uint8_t { tcp, udp };
-
-/// Who asked for what; `destination` has no meaning for UDP.
-struct FlowRequest {
-  Transport transport = Transport::tcp;
-  Endpoint source;
-  Endpoint destination;
-
-  /// "tcp 192.0.2.1:1000 -> 192.0.2.2:80" or "udp 192.0.2.1:1000".
-  [[nodiscard]] std::string text() const;
-};
 
 /// What a pull brought.
 struct Pulled {

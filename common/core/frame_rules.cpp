@@ -4,7 +4,9 @@
 
 #include <iterator>
 
+#include "common/core/protocol_error.hpp"
 #include "common/core/reach.hpp"
+#include "common/core/wire_endpoint.hpp"
 
 namespace tfunnel::core {
 

@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/flow.hpp"
+#include "common/core/flow_request.hpp"
+#include "common/core/frame_limits.hpp"
+#include "proto/tunnel.pb.h"
 
 namespace tfunnel::core {
 

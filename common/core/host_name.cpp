@@ -51,4 +51,11 @@ std::optional<std::string> host_name(std::string_view text) {
   return name;
 }
 
+bool is_host_name(std::string_view name) {
+  return !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](unsigned char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
+           c == '_';
+  });
+}
+
 }  // namespace tfunnel::core

@@ -14,4 +14,8 @@ namespace tfunnel::core {
 /// those of usual hosts files): an upstream would connect to itself.
 std::optional<std::string> host_name(std::string_view text);
 
+/// True for a name that can stand in a request line: letters, digits, dots, dashes and underscores. Names come
+/// from the network; anything else could smuggle a header in.
+bool is_host_name(std::string_view name);
+
 }  // namespace tfunnel::core

@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::core {
 

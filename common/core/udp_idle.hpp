@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::core {
 

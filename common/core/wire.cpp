@@ -166,10 +166,6 @@ std::size_t write_datagram_header(std::uint8_t* out, FlowId flow, const Endpoint
   return static_cast<std::size_t>(at - out);
 }
 
-std::size_t largest_datagram(const Address& address) {
-  return address.is_v4() ? max_datagram_payload_v4 : max_datagram_payload;
-}
-
 void append_frame(std::vector<std::uint8_t>& out, const wire::Frame& frame) {
   const auto size = static_cast<std::uint32_t>(frame.ByteSizeLong());
   assert(size <= max_control_size);
@@ -177,17 +173,6 @@ void append_frame(std::vector<std::uint8_t>& out, const wire::Frame& frame) {
   out.resize(start + CodedOutputStream::VarintSize32(size) + size);
   auto* at = CodedOutputStream::WriteVarint32ToArray(size, out.data() + start);
   frame.SerializeWithCachedSizesToArray(at);
-}
-
-std::optional<Endpoint> endpoint_from_wire(const wire::Endpoint& endpoint) {
-  const auto address = Address::from_wire(endpoint.address());
-  if (!address || endpoint.port() > 0xffff) return std::nullopt;
-  return Endpoint{*address, static_cast<std::uint16_t>(endpoint.port())};
-}
-
-void endpoint_to_wire(const Endpoint& endpoint, wire::Endpoint& out) {
-  out.set_address(std::string(endpoint.address.wire()));
-  out.set_port(endpoint.port);
 }
 
 }  // namespace tfunnel::core

@@ -6,35 +6,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "common/core/address.hpp"
+#include "common/core/bytes.hpp"
+#include "common/core/frame_limits.hpp"
 #include "common/core/protocol_error.hpp"
-#include "proto/tunnel.pb.h"
+#include "common/core/wire_endpoint.hpp"
 
 namespace tfunnel::core {
-
-using ByteView = std::span<const std::uint8_t>;
-using FlowId = std::uint32_t;
-
-/// The largest frame, without its length prefix, that either side may send.
-constexpr std::size_t max_frame_size = (1U << 20) + 64;
-/// A control frame is parsed into a message object, so it has a tighter limit.
-constexpr std::size_t max_control_size = 16U << 10;
-/// Of the words that may come with a Reset (bytes).
-constexpr std::size_t longest_words = 300;
-/// The largest UDP payload: 65,535 less the UDP header. Over IPv4 its own header has to fit in as well.
-constexpr std::size_t max_datagram_payload = 65'527;
-constexpr std::size_t max_datagram_payload_v4 = 65'507;
-/// What an end accepts whose Hello says nothing about it.
-constexpr std::size_t default_max_datagram = max_datagram_payload_v4;
-/// Room for any header that write_data_header() can produce.
-constexpr std::size_t max_data_header = 24;
-/// Room for any header that write_datagram_header() can produce.
-constexpr std::size_t max_datagram_header = 64;
 
 /// More bytes are needed before anything can be said.
 struct NeedMore {};
@@ -71,14 +53,7 @@ std::size_t write_data_header(std::uint8_t* out, FlowId flow, std::size_t payloa
 /// The same for a Datagram, with max_datagram_header bytes at `out`.
 std::size_t write_datagram_header(std::uint8_t* out, FlowId flow, const Endpoint& peer, std::size_t payload);
 
-/// The largest UDP payload to or from `address`.
-std::size_t largest_datagram(const Address& address);
-
 /// A control frame with its length prefix. REQUIRES: at most max_control_size bytes of it.
 void append_frame(std::vector<std::uint8_t>& out, const wire::Frame& frame);
-
-/// An address from the link; nothing if it has a bad length or port.
-std::optional<Endpoint> endpoint_from_wire(const wire::Endpoint& endpoint);
-void endpoint_to_wire(const Endpoint& endpoint, wire::Endpoint& out);
 
 }  // namespace tfunnel::core

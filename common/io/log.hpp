@@ -3,26 +3,21 @@
 
 #include <chrono>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+
+#include "common/io/log_level.hpp"
 
 namespace tfunnel::io {
-
-enum class LogLevel { error, warning, info, debug, trace };
-enum class LogFormat { text, json };
-
-std::optional<LogLevel> parse_log_level(std::string_view text);
 
 /// Writes one line a call, whole. Passed by reference; there is no global log. Never blocks: lines that standard error
 /// does not take at once wait for tick(), a few megabytes of them; what comes on top is lost, and a line says how many
 /// were as soon as there is room again. The last object gives them a second at its end.
 class Log {
  public:
-  using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;
+  using Fields = LogFields;
   using Time = std::chrono::steady_clock::time_point;
 
   /// `who` starts each line, such as "tfunnel client".

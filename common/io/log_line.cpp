@@ -26,7 +26,7 @@ std::string timestamp() {
   return std::string(text.data(), length) + fraction + "Z";
 }
 
-std::string text_line(std::string_view who, LogLevel level, std::string_view message, Log::Fields fields) {
+std::string text_line(std::string_view who, LogLevel level, std::string_view message, LogFields fields) {
   auto line = std::string(who) + ": ";
   if (level != LogLevel::info) line.append(level_name(level)).append(": ");
   line.append(message);
@@ -34,7 +34,7 @@ std::string text_line(std::string_view who, LogLevel level, std::string_view mes
   return line + "\n";
 }
 
-std::string json_line(std::string_view who, LogLevel level, std::string_view message, Log::Fields fields) {
+std::string json_line(std::string_view who, LogLevel level, std::string_view message, LogFields fields) {
   boost::json::object object{
       {"time", timestamp()}, {"level", level_name(level)}, {"program", who}, {"message", message}};
   for (const auto& [key, value] : fields) object.emplace(key, value);
@@ -43,15 +43,8 @@ std::string json_line(std::string_view who, LogLevel level, std::string_view mes
 
 }  // namespace
 
-std::optional<LogLevel> parse_log_level(std::string_view text) {
-  for (std::size_t i = 0; i < level_names.size(); ++i) {
-    if (level_names[i] == text) return static_cast<LogLevel>(i);
-  }
-  return std::nullopt;
-}
-
 std::string log_line(LogFormat format, std::string_view who, LogLevel level, std::string_view message,
-                     Log::Fields fields) {
+                     LogFields fields) {
   return (format == LogFormat::text ? text_line : json_line)(who, level, message, fields);
 }
 

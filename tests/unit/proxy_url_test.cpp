@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/app/options.hpp"
+#include "common/core/host_name.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -71,10 +72,10 @@ TEST(ProxyUrl, NonsenseIsOneLineWithoutThePassword) {
 }
 
 TEST(HostName, OnlyWhatCannotBreakARequestLine) {
-  EXPECT_TRUE(proxy::is_host_name("a-b_c.example.com"));
+  EXPECT_TRUE(core::is_host_name("a-b_c.example.com"));
   for (const auto* bad : {"", "a b", "a\r\nb", "a/b", "a:b", "a@b", "\xc3\xa4.example"})
-    EXPECT_FALSE(proxy::is_host_name(bad)) << bad;
-  EXPECT_FALSE(proxy::is_host_name(std::string(254, 'a')));
+    EXPECT_FALSE(core::is_host_name(bad)) << bad;
+  EXPECT_FALSE(core::is_host_name(std::string(254, 'a')));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "common/core/flow.hpp"
+#include "common/core/flow_request.hpp"
 
 namespace tfunnel::core {
 

@@ -1,0 +1,23 @@
+// What a flow is asked to be.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/core/address.hpp"
+
+namespace tfunnel::core {
+
+enum class Transport : std::uint8_t { tcp, udp };
+
+/// Who asked for what; `destination` has no meaning for UDP.
+struct FlowRequest {
+  Transport transport = Transport::tcp;
+  Endpoint source;
+  Endpoint destination;
+
+  /// "tcp 192.0.2.1:1000 -> 192.0.2.2:80" or "udp 192.0.2.1:1000".
+  [[nodiscard]] std::string text() const;
+};
+
+}  // namespace tfunnel::core

@@ -1,0 +1,13 @@
+// Who we say we are to an upstream proxy.
+#pragma once
+
+#include <string>
+
+namespace tfunnel::proxy {
+
+struct Credentials {
+  std::string user;
+  std::string password;
+};
+
+}  // namespace tfunnel::proxy
