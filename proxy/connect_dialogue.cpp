@@ -6,6 +6,7 @@
 #include "common/core/greeting.hpp"
 #include "common/core/host_name.hpp"
 #include "proxy/base64.hpp"
+#include "proxy/proxy_url.hpp"
 
 namespace tfunnel::proxy {
 

@@ -33,7 +33,7 @@ core::Duration seconds(double value) {
   return std::chrono::duration_cast<core::Duration>(std::chrono::duration<double>(std::min(value, longest)));
 }
 
-po::typed_value<core::Duration>* seconds_value(core::Duration& target, Bound bound) {
+po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
   const auto parse = [bound](std::string_view text) -> std::optional<core::Duration> {
     const auto value = parse_all<double>(text);
     if (!value || !std::isfinite(*value) || *value < 0) return std::nullopt;
@@ -43,7 +43,7 @@ po::typed_value<core::Duration>* seconds_value(core::Duration& target, Bound bou
     return duration;
   };
   const std::string rule = bound == Bound::positive ? "seconds above 0" : "seconds, 0 or more";
-  return (new ParsedValue<core::Duration>(target, parse, rule))->default_value(target, text_of(target));
+  return new ParsedValue<core::Duration>(target, parse, rule, text_of(target));
 }
 
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most) {

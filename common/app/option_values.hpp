@@ -19,18 +19,27 @@ namespace tfunnel::app {
 
 namespace po = boost::program_options;
 
-/// A value of one word. What `parse` does not take is an error as soon as it is read, wherever it stands: "--NAME is
-/// RULE, not 'WORD'".
+// What these functions give belongs to the description that it is added to.
+
+/// A value of one word, with a default. A word that `parse` does not take is an error as soon as it is read, wherever
+/// it stands: "--NAME is RULE, not 'WORD'".
 template <class T>
-class ParsedValue final : public po::typed_value<T> {
+class ParsedValue final : public po::value_semantic {
  public:
   using Parse = std::function<std::optional<T>(std::string_view)>;
-  ParsedValue(T& target, Parse parse, std::string rule)
-      : po::typed_value<T>(&target), parse_(std::move(parse)), rule_(std::move(rule)) {}
+  /// `target` has the default, which help shows as `usual`.
+  ParsedValue(T& target, Parse parse, std::string rule, std::string usual)
+      : target_(target), usual_(target), parse_(std::move(parse)), rule_(std::move(rule)), shown_(std::move(usual)) {}
 
- private:
-  void xparse(boost::any& value, const std::vector<std::string>& words) const override {
-    const auto& word = po::validators::get_single_string(words);
+  [[nodiscard]] std::string name() const override { return "arg (=" + shown_ + ")"; }
+  [[nodiscard]] unsigned min_tokens() const override { return 1; }
+  [[nodiscard]] unsigned max_tokens() const override { return 1; }
+  [[nodiscard]] bool is_composing() const override { return false; }
+  [[nodiscard]] bool is_required() const override { return false; }
+
+  void parse(boost::any& value, const std::vector<std::string>& words, bool /*utf8*/) const override {
+    if (!value.empty()) throw po::multiple_occurrences();
+    const auto& word = words.at(0);
     auto parsed = parse_(word);
     if (!parsed) {
       po::error_with_option_name error("%canonical_option% is " + rule_ + ", not '%word%'");
@@ -39,9 +48,18 @@ class ParsedValue final : public po::typed_value<T> {
     }
     value = std::move(*parsed);
   }
+  bool apply_default(boost::any& value) const override {
+    value = usual_;
+    return true;
+  }
+  void notify(const boost::any& value) const override { target_ = boost::any_cast<const T&>(value); }
 
+ private:
+  T& target_;
+  T usual_;
   Parse parse_;
   std::string rule_;
+  std::string shown_;
 };
 
 /// Thirty years at most: they are for ever, and what the clock can still count.
@@ -50,7 +68,7 @@ core::Duration seconds(double value);
 enum class Bound { positive, zero_too };
 
 /// Seconds, with a fraction if wanted; `target` has the default. More than thirty years are for ever.
-po::typed_value<core::Duration>* seconds_value(core::Duration& target, Bound bound);
+po::value_semantic* seconds_value(core::Duration& target, Bound bound);
 
 /// A decimal number from `least` to `most`. Other notations are refused: nobody shall have to know how they are read.
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most);
@@ -60,17 +78,17 @@ std::string range_text(std::int64_t least, std::int64_t most);
 
 /// Such a number; `target` has the default.
 template <std::integral T>
-po::typed_value<T>* number_value(T& target, std::int64_t least, std::int64_t most) {
+po::value_semantic* number_value(T& target, std::int64_t least, std::int64_t most) {
   const auto parse = [=](std::string_view text) -> std::optional<T> {
     const auto number = parse_number(text, least, most);
     return number ? std::optional(static_cast<T>(*number)) : std::nullopt;
   };
-  return (new ParsedValue<T>(target, parse, range_text(least, most)))->default_value(target);
+  return new ParsedValue<T>(target, parse, range_text(least, most), std::to_string(target));
 }
 
 /// One of some words; `target` has the default, and must be the meaning of one of them.
 template <class T>
-po::typed_value<T>* choice_value(T& target, std::initializer_list<std::pair<const char*, T>> list) {
+po::value_semantic* choice_value(T& target, std::initializer_list<std::pair<const char*, T>> list) {
   const std::vector<std::pair<const char*, T>> choices(list);
   std::string rule;
   std::string usual;
@@ -84,7 +102,7 @@ po::typed_value<T>* choice_value(T& target, std::initializer_list<std::pair<cons
     }
     return std::nullopt;
   };
-  return (new ParsedValue<T>(target, parse, rule))->default_value(target, usual);
+  return new ParsedValue<T>(target, parse, rule, usual);
 }
 
 }  // namespace tfunnel::app

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/core/address.hpp"
 #include "common/core/bytes.hpp"
 #include "common/core/datagram_pool.hpp"
 #include "common/core/time.hpp"

@@ -25,7 +25,7 @@ struct Handler : FlowHandler {
 };
 
 struct End : LinkListener, FlowAcceptor {
-  explicit End(wire::Role role) : mux({role, 16, "fuzz"}, budget, *this, this) {}
+  explicit End(wire::Role role) : mux({role, 16, "fuzz", {}, 0, {}}, budget, *this, this) {}
   void on_hello(const wire::Hello&) override {}
   void on_go_away(const wire::GoAway&) override {}
   std::shared_ptr<FlowHandler> accept(Flow& flow) override {

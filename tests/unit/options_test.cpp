@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/app/option_values.hpp"
+
 namespace tfunnel::test {
 namespace {
 

@@ -107,8 +107,8 @@ Pulled End::pull_datagrams(core::Batch& batch, std::size_t allowance) {
 
 Side::Side(wire::Role role, const Terms& terms)
     : budget(terms.cap),
-      mux({role, terms.max_flows, terms.software, {}, terms.link_rate}, budget, *this, terms.accepts ? this : nullptr) {
-}
+      mux({role, terms.max_flows, terms.software, {}, terms.link_rate, {}}, budget, *this,
+          terms.accepts ? this : nullptr) {}
 
 std::shared_ptr<End> Side::open(const core::FlowRequest& request) {
   const auto end = std::make_shared<End>(mux);
