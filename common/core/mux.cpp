@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cassert>
-#include <limits>
 
 #include "common/core/frame_rules.hpp"
 
 namespace tfunnel::core {
 
 namespace {
-// Of what we tell about ourselves: enough for a line in a log.
-constexpr std::size_t longest_text = 1024;
+
+// Ids go up by two: odd from the client (first 1), even from the proxy (first 2; 0 means the link).
+FlowIds ids_of(wire::Role role) { return FlowIds(role == wire::ROLE_CLIENT ? FlowId(-1) : 0); }
+
+wire::Role other(wire::Role role) { return role == wire::ROLE_CLIENT ? wire::ROLE_PROXY : wire::ROLE_CLIENT; }
+
 }  // namespace
 
 Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAcceptor* acceptor)
@@ -18,12 +21,10 @@ Mux::Mux(Settings settings, MemoryBudget& budget, LinkListener& listener, FlowAc
       budget_(budget),
       listener_(listener),
       acceptor_(acceptor),
-      // Ids go up by two: odd from the client (first 1), even from the proxy (first 2; 0 means the link).
-      last_local_id_(settings_.role == wire::ROLE_CLIENT ? FlowId(-1) : 0),
-      last_peer_id_(settings_.role == wire::ROLE_CLIENT ? 0 : FlowId(-1)),
-      pacer_(settings_.link_rate) {
-  settings_.software = wire_text(settings_.software, longest_text);
-  settings_.max_flows = std::min<std::size_t>(settings_.max_flows, std::numeric_limits<std::uint32_t>::max());
+      local_ids_(ids_of(settings_.role)),
+      peer_ids_(ids_of(other(settings_.role))),
+      pacer_(settings_.link_rate),
+      link_({settings_.role, settings_.software, settings_.max_flows, settings_.resolver}) {
   if (settings_.role == wire::ROLE_PROXY) settings_.udp_timeouts = settings_.udp_timeouts.with_patience();
 }
 
@@ -38,21 +39,13 @@ void Mux::control_due(Flow& flow) {
   wake();
 }
 
-void Mux::note_id(IdUse& use, FlowId last, FlowId next) {
-  if (use == IdUse::none) {
-    use = IdUse::rising;
-  } else if (next < last) {
-    use = IdUse::wrapped;
-  }
-}
-
 FlowId Mux::allocate_id() {
+  FlowId id = 0;
   do {
-    const auto next = last_local_id_ + 2;
-    note_id(local_ids_, last_local_id_, next);
-    last_local_id_ = next;
-  } while (last_local_id_ == 0 || flows_.contains(last_local_id_));
-  return last_local_id_;
+    id = local_ids_.next();
+    local_ids_.use(id);
+  } while (id == 0 || flows_.contains(id));
+  return id;
 }
 
 Flow& Mux::add_flow(FlowId id, const FlowRequest& request, std::size_t granted) {
@@ -220,8 +213,7 @@ std::optional<Time> Mux::deadline() const {
 }
 
 void Mux::abandon() {
-  payload_flow_ = nullptr;
-  payload_left_ = 0;
+  payload_.forget();
   while (!flows_.empty()) {
     const auto flow = std::move(flows_.begin()->second);
     flows_.erase(flows_.begin());
@@ -232,40 +224,32 @@ void Mux::abandon() {
 }
 
 void Mux::tell_reach(const Reach& reach) {
-  if (settings_.role != wire::ROLE_PROXY || reach == reach_) return;
-  reach_ = reach;
-  if (hello_due_) return;
-  reach_due_ = true;
-  wake();
+  if (link_.tell_reach(reach)) wake();
 }
 
 void Mux::repeat_greeting() {
-  if (hello_due_) return;
-  repeat_due_ = true;
+  link_.repeat_greeting();
   wake();
 }
 
 void Mux::ping() {
-  ping_due_ = true;
+  link_.ping();
   wake();
 }
 
 void Mux::drain(std::uint32_t number) {
   assert(peer_drains());
-  drain_due_ = number;
+  link_.drain(number);
   wake();
 }
 
 void Mux::tell(const wire::Remaining& remaining) {
-  remaining_due_ = remaining;
+  link_.tell(remaining);
   wake();
 }
 
 void Mux::go_away(wire::GoAway::Code code, const std::string& message) {
-  wire::GoAway frame;
-  frame.set_code(code);
-  frame.set_message(wire_text(message, longest_text));
-  go_away_due_ = std::move(frame);
+  link_.go_away(code, message);
   wake();
 }
 

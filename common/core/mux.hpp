@@ -9,6 +9,9 @@
 
 #include "common/core/acknowledger.hpp"
 #include "common/core/flow.hpp"
+#include "common/core/flow_ids.hpp"
+#include "common/core/incoming_payload.hpp"
+#include "common/core/link_control.hpp"
 #include "common/core/pacer.hpp"
 #include "common/core/reach.hpp"
 #include "common/core/resolver_hints.hpp"
@@ -93,11 +96,11 @@ class Mux {
   /// must come again with more behind it. Errors: ProtocolError, after which the link is unusable.
   boost::system::result<std::size_t> receive(ByteView bytes, Time now);
   /// Payload of a Data frame that has not arrived yet; 0 between frames.
-  [[nodiscard]] std::size_t payload_left() const { return payload_left_; }
+  [[nodiscard]] std::size_t payload_left() const { return payload_.left(); }
   /// The largest payload of the Data frames that began in the last receive(); 0 if none did.
-  [[nodiscard]] std::size_t largest_payload() const { return largest_payload_; }
+  [[nodiscard]] std::size_t largest_payload() const { return payload_.largest(); }
   /// The size of the last Data header, to guess the next one's by.
-  [[nodiscard]] std::size_t data_header_size() const { return data_header_size_; }
+  [[nodiscard]] std::size_t data_header_size() const { return payload_.header_size(); }
   /// A descriptor to move that payload into, or -1 if it must come by receive().
   [[nodiscard]] int payload_descriptor() const;
   /// Another one, since that one takes no more now; or -1.
@@ -189,15 +192,13 @@ class Mux {
 
   [[nodiscard]] const Pacer& pacer() const { return pacer_; }
   /// For tests: the id before the first one that open() will use.
-  void start_ids_after(FlowId last) { last_local_id_ = last; }
+  void start_ids_after(FlowId last) { local_ids_.start_after(last); }
 
  private:
   using Error = boost::system::error_code;
   using Flows = boost::unordered_flat_map<FlowId, std::unique_ptr<Flow>>;
   using ControlList = boost::intrusive::list<Flow, boost::intrusive::base_hook<ControlHook>,
                                              boost::intrusive::constant_time_size<false>>;
-  // How the ids of one side were used so far; needed to tell a late frame from nonsense.
-  enum class IdUse { none, rising, wrapped };
 
   // mux_receive.cpp
   std::shared_ptr<FlowHandler> accept(Flow& flow);
@@ -218,18 +219,14 @@ class Mux {
   Error on_reset(const wire::Reset& frame);
   /// A live flow; or none with an error if the id was never used, or may not be used any more.
   boost::system::result<Flow*> find(FlowId id, bool may_be_late);
-  [[nodiscard]] bool was_opened(FlowId id) const;
-
   [[nodiscard]] Error check_received(wire::Frame::KindCase kind, const Flow& flow) const;
 
   // mux_fill.cpp
   bool emit(Batch& batch, const wire::Frame& frame, const Flow* flow = nullptr);
-  [[nodiscard]] wire::Hello own_hello(std::size_t initial_credit) const;
   void fill_repeated_greeting(Batch& batch);
   void fill_frames(Batch& batch, Time now);
   void fill_ack(Batch& batch, Time now);
   bool fill_link_control(Batch& batch);
-  bool fill_reach(Batch& batch);
   bool fill_flow_control(Batch& batch);
   bool fill_control_of(Flow& flow, Batch& batch);
   bool fill_errors_of(Flow& flow, Batch& batch, std::size_t allowance, std::size_t& used);
@@ -243,7 +240,6 @@ class Mux {
   [[nodiscard]] bool is_local(FlowId id) const { return (id & 1U) == local_parity(); }
   [[nodiscard]] FlowId local_parity() const { return settings_.role == wire::ROLE_CLIENT ? 1 : 0; }
   FlowId allocate_id();
-  static void note_id(IdUse& use, FlowId last, FlowId next);
   Flow& add_flow(FlowId id, const FlowRequest& request, std::size_t granted);
   void control_due(Flow& flow);
   void enter_ring(Flow& flow);
@@ -264,10 +260,8 @@ class Mux {
   Counters counters_;
 
   Flows flows_;
-  FlowId last_local_id_;
-  FlowId last_peer_id_;
-  IdUse local_ids_ = IdUse::none;
-  IdUse peer_ids_ = IdUse::none;
+  FlowIds local_ids_;
+  FlowIds peer_ids_;
   UdpIdleList udp_flows_;
   Scheduler scheduler_;
   Pacer pacer_;
@@ -277,34 +271,15 @@ class Mux {
   std::optional<Time> paced_until_;
   ControlList control_;
 
-  // The far end's terms, and ours as we last told them.
+  // The far end's terms.
   bool hello_received_ = false;
   std::size_t peer_initial_credit_ = 0;
   std::size_t peer_max_flows_ = 0;
   std::size_t peer_max_datagram_ = default_max_datagram;
   std::uint64_t peer_features_ = 0;
-  Reach reach_;       // ours, as it is now
-  Reach told_reach_;  // as Hello says it; a Hello that is said again must be the same
-  std::size_t told_initial_credit_ = 0;
-  std::size_t largest_told_credit_ = 0;
 
-  // Link-level frames that are due.
-  bool hello_due_ = true;
-  bool repeat_due_ = false;
-  bool ping_due_ = false;
-  std::uint64_t ping_token_ = 0;
-  std::optional<std::uint64_t> pong_due_;
-  bool reach_due_ = false;
-  std::optional<std::uint32_t> drain_due_;
-  std::optional<wire::Remaining> remaining_due_;
-  std::optional<wire::GoAway> go_away_due_;
-  bool gone_away_ = false;
-
-  // Data that is being received: `payload_left_` bytes belong to `payload_flow_`.
-  Flow* payload_flow_ = nullptr;
-  std::size_t payload_left_ = 0;
-  std::size_t largest_payload_ = 0;
-  std::size_t data_header_size_ = max_data_header;
+  LinkControl link_;
+  IncomingPayload payload_;
 };
 
 }  // namespace tfunnel::core

@@ -4,15 +4,13 @@
 #include <limits>
 
 #include "common/core/frame_rules.hpp"
-#include "common/core/greeting.hpp"
 #include "common/core/mux.hpp"
 
 namespace tfunnel::core {
 
 bool Mux::has_output() const {
-  if (gone_away_) return false;
-  return hello_due_ || repeat_due_ || (reach_due_ && hello_received_) || ping_due_ || pong_due_ || drain_due_ ||
-         remaining_due_ || go_away_due_ || !control_.empty() || !scheduler_.empty();
+  if (link_.gone_away()) return false;
+  return link_.has_output(hello_received_) || !control_.empty() || !scheduler_.empty();
 }
 
 void Mux::fill(Batch& batch, Time now) {
@@ -24,7 +22,7 @@ void Mux::fill(Batch& batch, Time now) {
   // A turn is a frame: on a slow link a larger one would keep a new flow waiting.
   scheduler_.set_quantum(pacer_.frame_limit());
   // First, for nothing can follow staged payload, and the far end waits for it.
-  if (!hello_due_) fill_ack(batch, now);
+  if (link_.hello_sent()) fill_ack(batch, now);
   fill_frames(batch, now);
   counters_.datagrams_dropped += batch.take_left_out();
   const auto added = batch.size() - batch_before_;
@@ -45,7 +43,7 @@ bool Mux::emit(Batch& batch, const wire::Frame& frame, const Flow* flow) {
 }
 
 void Mux::fill_ack(Batch& batch, Time now) {
-  const auto receipt = gone_away_ ? std::nullopt : acknowledger_.take(now, has_output());
+  const auto receipt = link_.gone_away() ? std::nullopt : acknowledger_.take(now, has_output());
   if (!receipt) return;
   const auto time = std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch());
   wire::Frame frame;
@@ -55,103 +53,26 @@ void Mux::fill_ack(Batch& batch, Time now) {
   emit(batch, frame);
 }
 
-wire::Hello Mux::own_hello(std::size_t initial_credit) const {
-  wire::Hello hello;
-  hello.set_software(settings_.software);
-  hello.set_role(settings_.role);
-  hello.set_initial_credit(static_cast<std::uint32_t>(initial_credit));
-  hello.set_max_flows(static_cast<std::uint32_t>(settings_.max_flows));
-  hello.set_max_datagram(max_datagram_payload);
-  hello.set_features(wire::FEATURE_DRAIN);
-  if (settings_.resolver) *hello.mutable_resolver() = to_wire(*settings_.resolver);
-  if (told_reach_.v4 || told_reach_.v6) reach_to_wire(told_reach_, *hello.mutable_families());
-  return hello;
+// Whoever hears it has not counted what came before, and the pacer must not wait for it: nothing but Hello was counted
+// until now.
+void Mux::fill_repeated_greeting(Batch& batch) {
+  if (!link_.repeats()) return;
+  const auto before = batch.size();
+  if (link_.fill_repeated_greeting([&](const wire::Frame& frame) { return emit(batch, frame); }))
+    pacer_.sent_aside(batch.size() - before);
 }
 
-/// The Hello ends the frame, so whoever began to listen at this greeting goes on with the next frame, as all others do.
-/// He has not counted what came before, and the pacer must not wait for it: nothing but Hello was counted until now.
-void Mux::fill_repeated_greeting(Batch& batch) {
-  if (!repeat_due_ || gone_away_) return;
-  wire::Frame hello;
-  *hello.mutable_hello() = own_hello(told_initial_credit_);
-  const auto start = greeting();
-  std::vector<std::uint8_t> bytes(start.begin(), start.end());
-  append_frame(bytes, hello);
-  wire::Frame frame;
-  frame.mutable_repeated_greeting()->assign(bytes.begin(), bytes.end());
-  const auto before = batch.size();
-  if (!emit(batch, frame)) return;
-  repeat_due_ = false;
-  pacer_.sent_aside(batch.size() - before);
+bool Mux::fill_link_control(Batch& batch) {
+  return link_.fill([&](const wire::Frame& frame) { return emit(batch, frame); },
+                    {hello_received_, acceptor_ != nullptr, budget_.initial_credit()});
 }
 
 void Mux::fill_frames(Batch& batch, Time now) {
-  if (gone_away_ || !fill_link_control(batch)) return;
+  if (link_.gone_away() || !fill_link_control(batch)) return;
   while (fill_flow_control(batch)) {
     auto* turn = scheduler_.next();
     if (turn == nullptr || !fill_turn(*turn, batch, now)) return;
   }
-}
-
-// Whoever missed our first greeting counts from a later one on, so until he has been heard nothing but Hello may be
-// counted here either.
-bool Mux::fill_reach(Batch& batch) {
-  if (!reach_due_ || !hello_received_) return true;
-  wire::Frame frame;
-  reach_to_wire(reach_, *frame.mutable_families());
-  if (!emit(batch, frame)) return false;
-  reach_due_ = false;
-  return true;
-}
-
-bool Mux::fill_link_control(Batch& batch) {
-  wire::Frame frame;
-  const auto initial = budget_.initial_credit();
-  if (hello_due_) {
-    told_reach_ = reach_;
-    *frame.mutable_hello() = own_hello(initial);
-    if (!emit(batch, frame)) return false;
-    hello_due_ = false;
-    told_initial_credit_ = largest_told_credit_ = initial;
-  }
-  const bool has_changed = initial != told_initial_credit_;
-  if (acceptor_ != nullptr && has_changed &&
-      (initial * 2 <= told_initial_credit_ || initial >= told_initial_credit_ * 2)) {
-    frame.mutable_credit()->set_flow(0);
-    frame.mutable_credit()->set_bytes(static_cast<std::uint32_t>(initial));
-    if (!emit(batch, frame)) return false;
-    told_initial_credit_ = initial;
-    largest_told_credit_ = std::max(largest_told_credit_, initial);
-  }
-  if (!fill_reach(batch)) return false;
-  if (pong_due_) {
-    frame.mutable_pong()->set_token(*pong_due_);
-    if (!emit(batch, frame)) return false;
-    pong_due_.reset();
-  }
-  if (ping_due_) {
-    frame.mutable_ping()->set_token(++ping_token_);
-    if (!emit(batch, frame)) return false;
-    ping_due_ = false;
-  }
-  if (drain_due_) {
-    frame.mutable_drain()->set_number(*drain_due_);
-    if (!emit(batch, frame)) return false;
-    drain_due_.reset();
-  }
-  if (remaining_due_) {
-    *frame.mutable_remaining() = *remaining_due_;
-    if (!emit(batch, frame)) return false;
-    remaining_due_.reset();
-  }
-  if (go_away_due_) {
-    *frame.mutable_go_away() = *go_away_due_;
-    if (!emit(batch, frame)) return false;
-    go_away_due_.reset();
-    gone_away_ = true;
-    return false;
-  }
-  return true;
 }
 
 /// Errors of the flow's datagrams, up to `allowance` bytes; what they took is added to `used`. False: no room.

@@ -15,9 +15,6 @@ namespace {
 // Larger announcements than any sane receiver's are cut, not refused.
 constexpr std::size_t max_early_data = 1U << 20;
 
-/// Serial number arithmetic (RFC 1982): is `id` after `last`?
-bool is_after(FlowId id, FlowId last) { return static_cast<std::int32_t>(id - last) > 0; }
-
 /// For a terminal, whoever wrote it.
 std::string printable_only(std::string_view text) {
   std::string clean(text);
@@ -42,10 +39,10 @@ result<std::size_t> Mux::receive(ByteView bytes, Time now) {
 
 result<std::size_t> Mux::receive_frames(ByteView bytes, Time now) {
   std::size_t used = 0;
-  largest_payload_ = 0;
+  payload_.begin_to_measure();
   while (used < bytes.size()) {
-    if (payload_left_ > 0) {
-      const auto part = bytes.subspan(used, std::min(payload_left_, bytes.size() - used));
+    if (payload_.left() > 0) {
+      const auto part = bytes.subspan(used, std::min(payload_.left(), bytes.size() - used));
       used += part.size();
       count_received(part.size(), true, now);
       take_payload(part);
@@ -75,29 +72,30 @@ result<std::size_t> Mux::receive_frames(ByteView bytes, Time now) {
 }
 
 void Mux::count_payload(std::size_t bytes) {
-  payload_left_ -= bytes;
+  payload_.took(bytes);
   counters_.bytes_received += bytes;
-  payload_flow_->bytes_received += bytes;
 }
 
 int Mux::payload_descriptor() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_descriptor() : -1;
+  auto* const handler = payload_.handler();
+  return handler != nullptr ? handler->payload_descriptor() : -1;
 }
 
 int Mux::payload_diversion() const {
-  return payload_left_ > 0 && payload_flow_->handler ? payload_flow_->handler->payload_diversion() : -1;
+  auto* const handler = payload_.handler();
+  return handler != nullptr ? handler->payload_diversion() : -1;
 }
 
 void Mux::payload_moved(std::size_t bytes, Time now) {
   count_received(bytes, true, now);
   count_payload(bytes);
   counters_.bytes_received_moved += bytes;
-  if (const auto handler = payload_flow_->handler) handler->on_moved(bytes);
+  if (const auto handler = payload_.flow().handler) handler->on_moved(bytes);
 }
 
 void Mux::take_payload(ByteView bytes) {
   count_payload(bytes.size());
-  const auto handler = payload_flow_->handler;
+  const auto handler = payload_.flow().handler;
   if (!handler) return;
   try {
     handler->on_data(bytes);
@@ -128,7 +126,7 @@ error_code Mux::on_frame(const wire::Frame& frame, Time now) {
     case wire::Frame::kReset: return on_reset(frame.reset());
     case wire::Frame::kDatagramError: return on_datagram_error(frame.datagram_error());
     case wire::Frame::kPing:
-      pong_due_ = frame.ping().token();
+      link_.pong(frame.ping().token());
       wake();
       return {};
     case wire::Frame::kGoAway: listener_.on_go_away(frame.go_away()); return {};
@@ -149,24 +147,16 @@ error_code Mux::on_hello(const wire::Hello& hello) {
   const std::size_t max_datagram = hello.max_datagram() > 0 ? hello.max_datagram() : default_max_datagram;
   peer_max_datagram_ = std::min(max_datagram, max_datagram_payload);
   peer_features_ = hello.features();
-  if (reach_due_) wake();
+  if (link_.reach_waits()) wake();
   listener_.on_hello(hello);
   return {};
-}
-
-bool Mux::was_opened(FlowId id) const {
-  const bool local = is_local(id);
-  const auto last = local ? last_local_id_ : last_peer_id_;
-  const auto use = local ? local_ids_ : peer_ids_;
-  if (use == IdUse::none) return false;
-  return use == IdUse::wrapped ? !is_after(id, last) : id <= last;
 }
 
 // Only a Reset or a Credit can be on its way while both directions end; see struct Flow.
 result<Flow*> Mux::find(FlowId id, bool may_be_late) {
   const auto found = flows_.find(id);
   if (found != flows_.end() && !found->second->open_due) return found->second.get();
-  if (may_be_late && was_opened(id)) return nullptr;
+  if (may_be_late && (is_local(id) ? local_ids_ : peer_ids_).was_used(id)) return nullptr;
   return ProtocolError::unknown_flow;
 }
 
@@ -177,13 +167,12 @@ error_code Mux::check_received(wire::Frame::KindCase kind, const Flow& flow) con
 error_code Mux::on_open(const wire::Open& open) {
   const auto id = open.flow();
   if (acceptor_ == nullptr) return ProtocolError::wrong_direction;
-  if (id == 0 || is_local(id) || !is_after(id, last_peer_id_) || flows_.contains(id)) return ProtocolError::bad_flow_id;
+  if (id == 0 || is_local(id) || !peer_ids_.is_new(id) || flows_.contains(id)) return ProtocolError::bad_flow_id;
   const auto request = request_of(open);
   if (!request) return ProtocolError::bad_open;
-  if (open.early() > largest_told_credit_) return ProtocolError::credit_overrun;
+  if (open.early() > link_.largest_told_credit()) return ProtocolError::credit_overrun;
   if (flows_.size() >= settings_.max_flows) return ProtocolError::too_many_flows;
-  note_id(peer_ids_, last_peer_id_, id);
-  last_peer_id_ = id;
+  peer_ids_.use(id);
   auto& flow = add_flow(id, *request, open.early());
   flow.send_credit = open.credit();
   if (request->transport == Transport::tcp && !flow.window.backed()) {
@@ -228,10 +217,7 @@ error_code Mux::on_data_header(const DataHeader& header) {
   auto& flow = **found;
   if (const auto error = check_received(wire::Frame::kData, flow)) return error;
   if (!flow.window.received(header.payload)) return ProtocolError::credit_overrun;
-  payload_flow_ = &flow;
-  payload_left_ = header.payload;
-  largest_payload_ = std::max(largest_payload_, header.payload);
-  data_header_size_ = header.size;
+  payload_.begin(flow, header);
   return {};
 }
 
