@@ -30,9 +30,8 @@ Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagr
                const io::Log& log, Namer* namer)
     : context_(context), egress_(egress), datagrams_(datagrams), reserve_(reserve), log_(log), namer_(namer) {}
 
-void Dialer::serve(core::Mux& mux, io::DataPath* path) {
+void Dialer::serve(core::Mux& mux) {
   mux_ = &mux;
-  path_ = path;
   datagrams_.serve(mux);
 }
 
@@ -86,7 +85,7 @@ void Dialer::dial_flow(const Target& target, const std::shared_ptr<io::Relay>& r
 }
 
 void Dialer::keep_name(io::Relay& relay, const core::Endpoint& destination) {
-  if (virtual_names_ != nullptr) relay.hold(virtual_names_->flow_to(destination.address));
+  if (virtual_names_ != nullptr) relay.accompany(virtual_names_->flow_to(destination.address));
 }
 
 // A relay that is given up cancels the coroutine, wherever that is.
@@ -97,7 +96,8 @@ std::shared_ptr<core::FlowHandler> Dialer::dial(core::Flow& flow) {
     return nullptr;
   }
   const auto attempt = std::make_shared<Attempt>(std::move(charge));
-  const auto relay = std::make_shared<io::Relay>(context_, *mux_, path_, log_);
+  const auto relay =
+      std::make_shared<io::Relay>(context_, std::shared_ptr<core::Mux>(std::shared_ptr<void>(), mux_), log_);
   relay->bind(flow, flow.request.destination);
   keep_name(*relay, flow.request.destination);
   relay->on_abandoned([attempt] { attempt->cancel.emit(asio::cancellation_type::terminal); });

@@ -21,9 +21,8 @@ class Dialer final : public core::FlowAcceptor {
   Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, DescriptorReserve& reserve,
          const io::Log& log, Namer* namer = nullptr);
 
-  /// The mux whose flows are answered, and its link's stage (null: copy); the mux must be set before the first flow and
-  /// outlive the dialer's use.
-  void serve(core::Mux& mux, io::DataPath* path);
+  /// The mux whose flows are answered; it must be set before the first flow, and outlive the io_context's last handler.
+  void serve(core::Mux& mux);
 
   /// A name is remembered as long as there is a flow to its virtual address. `names`, which may be null, must outlive
   /// this.
@@ -48,7 +47,6 @@ class Dialer final : public core::FlowAcceptor {
   io::SpareMemory spare_memory_;
   VirtualNames* virtual_names_ = nullptr;
   core::Mux* mux_ = nullptr;
-  io::DataPath* path_ = nullptr;
 };
 
 }  // namespace tfunnel::proxy

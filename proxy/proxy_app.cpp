@@ -55,7 +55,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   auto& session = program.connect(acceptor, own_resolver_hints());
   reserve.serve(session.mux());
   acceptor.serve(session.mux());
-  dialer.serve(session.mux(), session.data_path());
+  dialer.serve(session.mux());
   std::optional<ReachWatch> reach;
   // An upstream has routes of its own, which nobody tells.
   if (!ways_out.way_out().is_upstream) {

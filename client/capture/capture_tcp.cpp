@@ -127,8 +127,7 @@ void TcpCapture::refused(const core::FlowRequest& request, core::Reason reason) 
 
 void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket) {
   log_.debug("open " + request.text());
-  const auto relay = std::make_shared<io::Relay>(context_, link->mux(), link->data_path(), log_);
-  relay->hold(link);
+  const auto relay = std::make_shared<io::Relay>(context_, std::shared_ptr<core::Mux>(link, &link->mux()), log_);
   link->mux().make_room(std::chrono::steady_clock::now());
   auto* flow = link->mux().open(request, relay);
   // Dropped here, the connection is reset.

@@ -8,7 +8,9 @@
 
 namespace tfunnel::core {
 
-Batch::Batch(std::size_t capacity) : buffer_(capacity) { pieces_.reserve(max_pieces); }
+Batch::Batch(PayloadStage* stage, std::size_t capacity) : stage_(stage), buffer_(capacity) {
+  pieces_.reserve(max_pieces);
+}
 
 std::span<std::uint8_t> Batch::data_room(std::size_t wanted) {
   if (!header_fits() || room() == max_data_header) return {};
@@ -25,11 +27,14 @@ void Batch::commit_data(FlowId flow, std::size_t size) {
   append_piece(start, length + size);
 }
 
-void Batch::commit_staged(FlowId flow, std::size_t size) {
-  assert(size > 0 && header_fits());
-  const auto length = write_data_header(buffer_.data() + used_, flow, size);
-  append_piece(used_, length);
-  staged_ = size;
+boost::system::result<std::size_t> Batch::move_data(FlowId flow, int descriptor, std::size_t most) {
+  assert(moves() && header_fits());
+  const auto size = stage_->take(descriptor, most);
+  if (!size) return size;
+  assert(*size > 0);
+  append_piece(used_, write_data_header(buffer_.data() + used_, flow, *size));
+  staged_ = *size;
+  return size;
 }
 
 bool Batch::add_datagram(FlowId flow, const Endpoint& peer, ByteView payload) {

@@ -1,12 +1,25 @@
 // Frames gathered for one write to the link.
 #pragma once
 
+#include <boost/system/result.hpp>
+
 #include <utility>
 #include <vector>
 
 #include "common/core/wire.hpp"
 
 namespace tfunnel::core {
+
+/// Where payload waits that is to be sent without ever having been in this process: a pipe before the link.
+class PayloadStage {
+ public:
+  PayloadStage() = default;
+  PayloadStage(const PayloadStage&) = delete;
+  PayloadStage& operator=(const PayloadStage&) = delete;
+  virtual ~PayloadStage() = default;
+  /// Moves up to `most` bytes there from `descriptor`. Errors: would_block; eof; the system's.
+  virtual boost::system::result<std::size_t> take(int descriptor, std::size_t most) = 0;
+};
 
 /// A fixed buffer that frames are put into in order, and written out of with one writev. Payload is
 /// received straight into its place behind room for a header, so it is never moved.
@@ -15,8 +28,8 @@ namespace tfunnel::core {
 /// from any application.
 class Batch {
  public:
-  /// Frames and control bytes may use up to `capacity` bytes.
-  explicit Batch(std::size_t capacity = 256U << 10);
+  /// Frames and control bytes may use up to `capacity` bytes. `stage` must outlive it; null: nothing can be moved.
+  explicit Batch(PayloadStage* stage = nullptr, std::size_t capacity = 256U << 10);
 
   /// Room for up to `wanted` payload bytes of a Data frame; empty if the batch is full.
   /// The room is void after any other call than commit_data().
@@ -24,9 +37,12 @@ class Batch {
   /// The first `size` bytes of the room are the payload of a Data frame. REQUIRES: size > 0.
   void commit_data(FlowId flow, std::size_t size);
 
-  /// A Data frame whose `size` bytes of payload wait elsewhere (in a pipe) and are written after all
-  /// else: the batch is full from here. REQUIRES: header_fits(), size > 0.
-  void commit_staged(FlowId flow, std::size_t size);
+  /// Payload may be moved instead.
+  [[nodiscard]] bool moves() const { return stage_ != nullptr; }
+  /// A Data frame with up to `most` bytes from `descriptor`, which wait on the stage and are written after all else:
+  /// the batch is full from here. Its length is promised only when the bytes are there. Returns how many they are.
+  /// Errors: the stage's; then there is no frame. REQUIRES: moves(), header_fits().
+  boost::system::result<std::size_t> move_data(FlowId flow, int descriptor, std::size_t most);
   [[nodiscard]] bool header_fits() const {
     return staged_ == 0 && room() >= max_data_header && pieces_.size() < max_pieces;
   }
@@ -59,6 +75,7 @@ class Batch {
   [[nodiscard]] std::size_t room() const { return buffer_.size() - used_; }
   void append_piece(std::size_t at, std::size_t length);
 
+  PayloadStage* stage_;
   std::vector<std::uint8_t> buffer_;
   std::size_t used_ = 0;
   std::size_t size_ = 0;  // of the pieces

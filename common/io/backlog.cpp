@@ -11,7 +11,7 @@ void Backlog::append(core::ByteView bytes) {
 }
 
 int Backlog::pipe() {
-  if (path_ == nullptr || (pipes_.empty() && !borrow()) || !spill()) return -1;
+  if ((pipes_.empty() && !borrow()) || !spill()) return -1;
   return pipes_.back().stage->write_descriptor();
 }
 
@@ -22,7 +22,7 @@ int Backlog::next_pipe() {
 }
 
 bool Backlog::borrow() {
-  auto stage = pipes_.size() < most_pipes ? path_->spare.borrow() : nullptr;
+  auto stage = pipes_.size() < most_pipes ? spare_.borrow() : nullptr;
   if (!stage) return false;
   pipes_.push_back({std::move(stage)});
   return true;
@@ -73,7 +73,7 @@ std::size_t Backlog::give_moved(int descriptor, error_code& error) {
   moved_ -= *count;
   oldest.bytes -= *count;
   if (oldest.bytes == 0) {
-    path_->spare.give_back(std::move(oldest.stage));
+    spare_.give_back(std::move(oldest.stage));
     pipes_.erase(pipes_.begin());
   }
   return *count;
@@ -83,7 +83,7 @@ std::size_t Backlog::give_moved(int descriptor, error_code& error) {
 void Backlog::clear() {
   charge_.clear();
   for (auto& pipe : pipes_) {
-    pipe.bytes == 0 ? path_->spare.give_back(std::move(pipe.stage)) : path_->spare.lost();
+    pipe.bytes == 0 ? spare_.give_back(std::move(pipe.stage)) : spare_.lost();
   }
   pipes_.clear();
   pipes_.shrink_to_fit();

@@ -6,7 +6,7 @@
 
 #include "common/core/byte_queue.hpp"
 #include "common/core/credit.hpp"
-#include "common/io/data_path.hpp"
+#include "common/io/spare_stages.hpp"
 
 namespace tfunnel::io {
 
@@ -17,8 +17,8 @@ namespace tfunnel::io {
 /// An empty backlog owns neither pipe nor memory, but for a pipe that was asked for and not used yet.
 class Backlog {
  public:
-  /// `budget` must outlive what it holds; `path` (null: always memory) too.
-  Backlog(core::MemoryBudget& budget, DataPath* path) : charge_(budget.connections()), path_(path) {}
+  /// `budget` and `spare` must outlive what it holds.
+  Backlog(core::MemoryBudget& budget, SpareStages& spare) : charge_(budget.connections()), spare_(spare) {}
   ~Backlog() { clear(); }
   Backlog(const Backlog&) = delete;
   Backlog& operator=(const Backlog&) = delete;
@@ -60,7 +60,7 @@ class Backlog {
   std::size_t give_moved(int descriptor, error_code& error);
 
   core::Charge charge_;  // only if it outlives its window
-  DataPath* path_;
+  SpareStages& spare_;
   std::vector<Held> pipes_;  // oldest first
   std::size_t moved_ = 0;    // in all of them
   core::ByteQueue queue_;

@@ -19,7 +19,6 @@ struct DataPath {
 
   Stage out;  // from a flow's socket to the link
   Stage in;   // from the link to a socket, unless the link is a pipe itself
-  SpareStages spare;
   bool input_is_pipe = false;
 };
 

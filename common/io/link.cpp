@@ -33,6 +33,7 @@ Link::Link(asio::io_context& context, Channel& channel, core::Mux& mux, DataPath
       mux_(mux),
       path_(path),
       events_(std::move(events)),
+      batch_(path.moves() ? &path.out : nullptr),
       input_(input_size) {}
 
 void Link::start() {

@@ -15,8 +15,12 @@ constexpr std::size_t least_room = 2048;
 constexpr std::size_t least_move = 16U << 10;
 }  // namespace
 
-Relay::Relay(asio::io_context& context, core::Mux& mux, DataPath* path, const Log& log)
-    : Delivery(context), mux_(mux), path_(path), log_(log), socket_(context), backlog_(mux.budget(), path) {}
+Relay::Relay(asio::io_context& context, std::shared_ptr<core::Mux> mux, const Log& log)
+    : Delivery(context),
+      mux_(std::move(mux)),
+      log_(log),
+      socket_(context),
+      backlog_(mux_->budget(), SpareStages::of(context)) {}
 
 void Relay::bind(core::Flow& flow, const core::Endpoint& peer) {
   flow_ = &flow;
@@ -26,7 +30,7 @@ void Relay::bind(core::Flow& flow, const core::Endpoint& peer) {
 void Relay::attach_made(tcp::socket socket) {
   error_code error;
   const auto local = socket.local_endpoint(error);
-  if (flow_ != nullptr) mux_.opened(*flow_, from_asio(local));
+  if (flow_ != nullptr) mux_->opened(*flow_, from_asio(local));
   attach(std::move(socket));
 }
 
@@ -54,7 +58,7 @@ void Relay::fail(core::Reason reason, std::string_view words) {
   // reset() may release the last owner but the caller.
   auto& flow = *std::exchange(flow_, nullptr);
   give_up();
-  mux_.reset(flow, reason, words);
+  mux_->reset(flow, reason, words);
 }
 
 // Does not cancel the attempt, which may be what calls this.
@@ -69,7 +73,7 @@ core::Pulled Relay::pull(core::Batch& batch, std::size_t allowance, core::Time) 
     allowance = std::min(allowance, last_call_->allowance());
     if (allowance == 0) return {};
   }
-  if (bulk_ && path_ != nullptr && allowance >= least_move) return pull_moving(batch, allowance);
+  if (bulk_ && batch.moves() && allowance >= least_move) return pull_moving(batch, allowance);
   return pull_copying(batch, allowance);
 }
 
@@ -86,13 +90,11 @@ core::Pulled Relay::pull_copying(core::Batch& batch, std::size_t allowance) {
   return {.bytes = count};
 }
 
-// The first move tells exactly how many bytes are ours; only then is their length promised.
 core::Pulled Relay::pull_moving(core::Batch& batch, std::size_t allowance) {
   if (!batch.header_fits()) return {.more = true, .batch_full = true};
-  const auto count = path_->out.take(socket_.native_handle(), allowance);
+  const auto count = batch.move_data(flow_->id, socket_.native_handle(), allowance);
   if (!count && is_at_mark(count.error())) return pull_copying(batch, allowance);
   if (!count) return read_ended(count.error());
-  batch.commit_staged(flow_->id, *count);
   after_read(*count, allowance);
   return {.bytes = *count, .more = true, .batch_full = true};
 }
@@ -115,7 +117,7 @@ core::Pulled Relay::read_ended(error_code error) {
     wait_readable();
   } else if (error == asio::error::eof) {
     eof_read_ = true;
-    mux_.finish(*flow_);
+    mux_->finish(*flow_);
     // No more reading will tell of a reset.
     watch_errors();
     after_drain();
@@ -131,7 +133,7 @@ void Relay::wait_readable() {
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
     self->read_waiting_ = false;
     self->woken_ = true;
-    if (!error && self->flow_ != nullptr) self->mux_.ready(*self->flow_);
+    if (!error && self->flow_ != nullptr) self->mux_->ready(*self->flow_);
   });
 }
 
@@ -159,14 +161,14 @@ void Relay::on_data(core::ByteView bytes) {
   if (attached_ && backlog_.empty()) {
     const auto taken = write(bytes);
     if (flow_ == nullptr) return;
-    if (taken > 0) mux_.drained(*flow_, taken);
+    if (taken > 0) mux_->drained(*flow_, taken);
     bytes = bytes.subspan(taken);
   }
   if (!bytes.empty()) keep(bytes);
 }
 
 int Relay::payload_descriptor() {
-  if (path_ == nullptr || !attached_ || !socket_.is_open()) return -1;
+  if (!attached_ || !socket_.is_open()) return -1;
   return goes_straight() ? socket_.native_handle() : backlog_.pipe();
 }
 
@@ -183,7 +185,7 @@ void Relay::on_moved(std::size_t bytes) {
   if (!goes_straight()) {
     backlog_.moved(bytes);
   } else if (flow_ != nullptr) {
-    mux_.drained(*flow_, bytes);
+    mux_->drained(*flow_, bytes);
   }
 }
 
@@ -205,7 +207,7 @@ void Relay::flush() {
     error_code error;
     const auto count = backlog_.write_to(socket_, error);
     if (error) return write_failed(error);
-    if (flow_ != nullptr) mux_.drained(*flow_, count);
+    if (flow_ != nullptr) mux_->drained(*flow_, count);
   }
   backlog_.clear();
   after_drain();
@@ -285,7 +287,7 @@ core::Undelivered Relay::unsent(core::Time now) {
   const auto waiting = bytes_received(socket);
   if (last_call_->look(now, waiting, end_has_come(socket))) return {};
   // It may have stopped where more counts after all.
-  if (flow_ != nullptr && !read_waiting_) mux_.ready(*flow_);
+  if (flow_ != nullptr && !read_waiting_) mux_->ready(*flow_);
   return {.bytes = waiting, .connections = 1};
 }
 
@@ -305,7 +307,7 @@ Delivery::State Relay::delivery() {
 void Relay::break_off(error_code error) {
   if (flow_ != nullptr) {
     log_.debug("flow broken off: " + flow_->request.text(), {{"error", error.message()}});
-    mux_.reset(*std::exchange(flow_, nullptr), reason_of(error));
+    mux_->reset(*std::exchange(flow_, nullptr), reason_of(error));
   }
   drop();
 }

@@ -21,12 +21,12 @@ namespace tfunnel::io {
 /// socket open resets the connection.
 class Relay final : public core::FlowHandler, public Delivery, public std::enable_shared_from_this<Relay> {
  public:
-  /// `mux`, `path` and `log` must outlive the io_context's last handler, or see hold(). Without a path all data is
-  /// copied.
-  Relay(asio::io_context& context, core::Mux& mux, DataPath* path, const Log& log);
+  /// `mux` is kept alive as long as this: a socket may still take data when its link is over. `log` must outlive the
+  /// io_context's last handler.
+  Relay(asio::io_context& context, std::shared_ptr<core::Mux> mux, const Log& log);
 
-  /// Keeps `owner`, of mux and path, alive as long as this relay: a socket may still take data when its link is over.
-  void hold(std::shared_ptr<const void> owner) { owner_ = std::move(owner); }
+  /// `companion` lives as long as this relay.
+  void accompany(std::shared_ptr<const void> companion) { companion_ = std::move(companion); }
   /// The flow that this relay serves, and who is at the other end of its socket. REQUIRES: before anything else.
   void bind(core::Flow& flow, const core::Endpoint& peer);
   /// The connection is there: what waited for it is written, and its data may go. REQUIRES: prepare()
@@ -64,7 +64,7 @@ class Relay final : public core::FlowHandler, public Delivery, public std::enabl
   [[nodiscard]] std::string describe() const override;
 
   [[nodiscard]] State delivery() override;
-  [[nodiscard]] const core::Mux* link() const override { return &mux_; }
+  [[nodiscard]] const core::Mux* link() const override { return mux_.get(); }
 
  private:
   core::Pulled pull_copying(core::Batch& batch, std::size_t allowance);
@@ -89,9 +89,8 @@ class Relay final : public core::FlowHandler, public Delivery, public std::enabl
   void break_off(error_code error);
   void drop();
 
-  std::shared_ptr<const void> owner_;  // first, so that it goes last
-  core::Mux& mux_;
-  DataPath* path_;
+  std::shared_ptr<core::Mux> mux_;  // first, so that it goes last
+  std::shared_ptr<const void> companion_;
   const Log& log_;
   tcp::socket socket_;
   /// Null when the flow is over.

@@ -83,8 +83,6 @@ class Session final : private core::LinkListener {
   [[nodiscard]] std::string table() const;
 
   [[nodiscard]] core::Mux& mux() { return mux_; }
-  /// What the relays of this link's flows need; see DataPath.
-  [[nodiscard]] DataPath* data_path() { return path_.moves() ? &path_ : nullptr; }
 
  private:
   using GoAwayCode = wire::GoAway::Code;
@@ -113,7 +111,7 @@ class Session final : private core::LinkListener {
   Settings settings_;
   const Log& log_;
   core::MemoryBudget budget_;
-  DataPath path_;  // before the mux, whose flows' local ends refer to it
+  DataPath path_;
   core::Mux mux_;
   IdleSweep sweep_;
   std::shared_ptr<Link> link_;

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
-#include <vector>
 
+#include "common/core/batch.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::io {
@@ -12,20 +11,17 @@ namespace tfunnel::io {
 /// A pipe that holds payload on its way. The kernel can move bytes between two descriptors only if
 /// one of them is a pipe, and only what is in our own pipe is surely ours: an application may reset
 /// its connection at any time, but a length once promised on the link must be kept.
-class Stage {
+class Stage final : public core::PayloadStage {
  public:
   /// A closed stage, which moves nothing; the portable path.
   Stage() = default;
-  ~Stage();
-  Stage(const Stage&) = delete;
-  Stage& operator=(const Stage&) = delete;
+  ~Stage() override;
 
   /// Makes the pipe, as large as the system lets us. False: not here.
   bool open();
   [[nodiscard]] bool is_open() const { return in_ >= 0; }
 
-  /// Moves up to `most` bytes from `descriptor` into the stage. Errors: would_block; eof.
-  result<std::size_t> take(int descriptor, std::size_t most);
+  result<std::size_t> take(int descriptor, std::size_t most) override;
   /// Moves up to `most` staged bytes to `descriptor`. Errors: would_block.
   result<std::size_t> give(int descriptor, std::size_t most);
   /// Copies into the stage what fits of `size` bytes. Errors: would_block.
@@ -38,23 +34,6 @@ class Stage {
  private:
   int in_ = -1;   // written by take()
   int out_ = -1;  // read by give()
-};
-
-/// Stages for flows whose destination is slower than the link. Few, because a user may have only so many
-/// large pipes (pipe(7), pipe-user-pages-soft); who gets none copies.
-class SpareStages {
- public:
-  /// An empty stage, or null.
-  std::unique_ptr<Stage> borrow();
-  /// REQUIRES: it came from borrow() and is empty. A stage that is not given back must be destroyed
-  /// and told by lost().
-  void give_back(std::unique_ptr<Stage> stage);
-  void lost() { --lent_; }
-
- private:
-  static constexpr std::size_t most = 16;
-  std::size_t lent_ = 0;
-  std::vector<std::unique_ptr<Stage>> idle_;
 };
 
 /// Moves up to `most` bytes; one of the two must be a pipe. Errors: would_block (either side); eof.

@@ -24,29 +24,10 @@ struct Ends {
   }
 };
 
-/// A data path that moves; its own channel plays no part here.
-struct Path {
-  asio::io_context context;
-  std::array<int, 2> pipe{};
-  std::unique_ptr<io::Channel> channel;
-  std::unique_ptr<io::DataPath> path;
-
-  Path() {
-    if (::pipe(pipe.data()) != 0) return;
-    channel = std::make_unique<io::Channel>(context, pipe[0], pipe[1]);
-    path = std::make_unique<io::DataPath>(io::DataPathMode::automatic, *channel);
-  }
-  ~Path() {
-    path.reset();
-    channel.reset();
-    for (const int end : pipe) ::close(end);
-  }
-};
-
 class BacklogTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!path_.path->moves()) GTEST_SKIP() << "nothing can be moved on this system";
+    if (!io::Stage().open()) GTEST_SKIP() << "nothing can be moved on this system";
   }
   void put_into_pipe(io::Backlog& backlog, const Bytes& bytes) {
     const int pipe = backlog.pipe();
@@ -68,13 +49,13 @@ class BacklogTest : public testing::Test {
     return got;
   }
 
-  Path path_;
   Ends ends_;
+  io::SpareStages& spare_ = io::SpareStages::of(ends_.context);
   core::MemoryBudget budget_{1 << 20};
 };
 
 TEST_F(BacklogTest, PipesAndMemoryKeepTheOrder) {
-  io::Backlog backlog(budget_, path_.path.get());
+  io::Backlog backlog(budget_, spare_);
   const auto all = pattern(90'000);
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
   put_into_pipe(backlog, Bytes(all.begin() + 30'000, all.begin() + 40'000));
@@ -84,7 +65,7 @@ TEST_F(BacklogTest, PipesAndMemoryKeepTheOrder) {
 
 // A few bytes in memory made a flow copy for as long as its socket stayed the slowest part.
 TEST_F(BacklogTest, MemoryDoesNotBarThePipes) {
-  io::Backlog backlog(budget_, path_.path.get());
+  io::Backlog backlog(budget_, spare_);
   const auto all = pattern(90'000);
   backlog.append(core::ByteView(all).first(10'000));
   put_into_pipe(backlog, Bytes(all.begin() + 10'000, all.begin() + 40'000));
@@ -94,7 +75,7 @@ TEST_F(BacklogTest, MemoryDoesNotBarThePipes) {
 }
 
 TEST_F(BacklogTest, WhatThePipesCannotHoldWaitsInMemoryInOrder) {
-  io::Backlog backlog(budget_, path_.path.get());
+  io::Backlog backlog(budget_, spare_);
   const auto all = pattern(20 << 20);
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 1000));
   backlog.append(core::ByteView(all).subspan(1000));
@@ -105,7 +86,7 @@ TEST_F(BacklogTest, WhatThePipesCannotHoldWaitsInMemoryInOrder) {
 
 // Else the rest of the window is copied for as long as the socket is the slowest part.
 TEST_F(BacklogTest, FullPipeIsFollowedByAnotherInOrder) {
-  io::Backlog backlog(budget_, path_.path.get());
+  io::Backlog backlog(budget_, spare_);
   const auto all = pattern(90'000);
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
   const int full = backlog.pipe();
@@ -120,18 +101,18 @@ TEST_F(BacklogTest, FullPipeIsFollowedByAnotherInOrder) {
 }
 
 TEST_F(BacklogTest, OneFlowDoesNotTakeAllPipes) {
-  io::Backlog greedy(budget_, path_.path.get());
+  io::Backlog greedy(budget_, spare_);
   int pipes = 0;
   for (int pipe = greedy.pipe(); pipe >= 0 && pipes < 100; pipe = greedy.next_pipe(), ++pipes) {
     put_into_pipe(greedy, pattern(10));
   }
   EXPECT_GT(pipes, 1);
-  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(), 0);
+  EXPECT_GE(io::Backlog(budget_, spare_).pipe(), 0);
 }
 
 // While the flow lives its window stands for what is held.
 TEST_F(BacklogTest, WhatOutlivesTheFlowIsChargedUntilItIsWritten) {
-  io::Backlog backlog(budget_, path_.path.get());
+  io::Backlog backlog(budget_, spare_);
   const auto all = pattern(90'000);
   put_into_pipe(backlog, Bytes(all.begin(), all.begin() + 30'000));
   backlog.append(core::ByteView(all).subspan(30'000));
@@ -148,10 +129,10 @@ TEST_F(BacklogTest, WhatOutlivesTheFlowIsChargedUntilItIsWritten) {
 
 TEST_F(BacklogTest, FlowsThatBreakWithAFullPipeDoNotUseUpThePipes) {
   for (int i = 0; i < 100; ++i) {
-    io::Backlog backlog(budget_, path_.path.get());
+    io::Backlog backlog(budget_, spare_);
     put_into_pipe(backlog, pattern(1000));
   }
-  io::Backlog backlog(budget_, path_.path.get());
+  io::Backlog backlog(budget_, spare_);
   put_into_pipe(backlog, pattern(10));
   EXPECT_EQ(drain(backlog), pattern(10)) << "bytes of a broken flow went to another";
 }
@@ -160,13 +141,13 @@ TEST_F(BacklogTest, ManyStalledFlowsShareAFewPipesAndTheRestCopies) {
   std::vector<std::unique_ptr<io::Backlog>> backlogs;
   int with_pipe = 0;
   for (int i = 0; i < 50; ++i) {
-    backlogs.push_back(std::make_unique<io::Backlog>(budget_, path_.path.get()));
+    backlogs.push_back(std::make_unique<io::Backlog>(budget_, spare_));
     if (backlogs.back()->pipe() >= 0) ++with_pipe;
   }
   EXPECT_GT(with_pipe, 0);
   EXPECT_LT(with_pipe, 50);
   backlogs.clear();
-  EXPECT_GE(io::Backlog(budget_, path_.path.get()).pipe(), 0) << "pipes that were not used do not come back";
+  EXPECT_GE(io::Backlog(budget_, spare_).pipe(), 0) << "pipes that were not used do not come back";
 }
 
 }  // namespace

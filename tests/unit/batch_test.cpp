@@ -86,7 +86,7 @@ TEST(Batch, ByteByByteWritesEndWithAnEmptyBatch) {
 }
 
 TEST(Batch, FullBatchRefusesAndStaysAsItWas) {
-  Batch batch(200);
+  Batch batch(nullptr, 200);
   ASSERT_TRUE(add_data(batch, 1, pattern(100)));
   const auto before = content(batch);
   EXPECT_FALSE(batch.add_datagram(1, endpoint("192.0.2.1", 5), pattern(100)));
@@ -96,7 +96,7 @@ TEST(Batch, FullBatchRefusesAndStaysAsItWas) {
 }
 
 TEST(Batch, RoomIsWholeAgainOnceAllIsWritten) {
-  Batch batch(1000);
+  Batch batch(nullptr, 1000);
   const auto whole = batch.data_room(5000).size();
   while (!batch.data_room(1).empty()) ASSERT_TRUE(add_data(batch, 1, pattern(1)));
   batch.consume(batch.size());
@@ -115,6 +115,39 @@ TEST(Batch, ManySmallPiecesFillItWithoutOverflow) {
 TEST(Batch, LargestDatagramFits) {
   Batch batch;
   EXPECT_TRUE(batch.add_datagram(0xffff'ffffU, endpoint("2001:db8::1", 65'535), pattern(core::max_datagram_payload)));
+}
+
+/// A stage that gets what the test says.
+struct FakeStage final : core::PayloadStage {
+  boost::system::result<std::size_t> take(int descriptor, std::size_t most) override {
+    asked = {descriptor, most};
+    return answer;
+  }
+  std::pair<int, std::size_t> asked;
+  boost::system::result<std::size_t> answer = std::size_t{0};
+};
+
+TEST(Batch, LengthIsPromisedOfWhatCameOntoTheStageNotOfWhatWasWanted) {
+  FakeStage stage;
+  stage.answer = std::size_t{70'000};
+  Batch batch(&stage);
+  ASSERT_TRUE(batch.moves());
+  EXPECT_EQ(batch.move_data(5, 9, 100'000).value(), 70'000U);
+  EXPECT_EQ(stage.asked, std::pair(9, std::size_t{100'000}));
+  EXPECT_EQ(batch.staged(), 70'000U);
+  std::array<std::uint8_t, core::max_data_header> header{};
+  const auto size = core::write_data_header(header.data(), 5, 70'000);
+  EXPECT_EQ(content(batch), Bytes(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size)));
+  EXPECT_FALSE(batch.add_control(ping())) << "nothing may come between a header and its payload";
+}
+
+TEST(Batch, NothingIsPromisedWhenNothingCouldBeMoved) {
+  FakeStage stage;
+  stage.answer = boost::system::error_code(EAGAIN, boost::system::generic_category());
+  Batch batch(&stage);
+  EXPECT_EQ(batch.move_data(5, 9, 100'000).error().value(), EAGAIN);
+  EXPECT_TRUE(batch.empty());
+  EXPECT_TRUE(batch.add_control(ping()));
 }
 
 }  // namespace

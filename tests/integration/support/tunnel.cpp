@@ -77,7 +77,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
   reserve_.serve(proxy_->mux());
   acceptor_.serve(proxy_->mux());
-  dialer_->serve(proxy_->mux(), proxy_->data_path());
+  dialer_->serve(proxy_->mux());
   dialer_->keep_names_of_flows(services_->virtual_names());
   client_->on_ready = [this] { ready_.set_value(); };
   client_->on_end = [this](io::ExitStatus status, const std::string&) { ended_[0].set_value(status); };
@@ -161,7 +161,8 @@ void Tunnel::add(tcp::socket socket) {
   error_code error;
   const auto source = socket.remote_endpoint(error);
   if (error) return;
-  const auto relay = std::make_shared<io::Relay>(context_, client_->mux(), client_->data_path(), log_);
+  const auto relay =
+      std::make_shared<io::Relay>(context_, std::shared_ptr<core::Mux>(std::shared_ptr<void>(), &client_->mux()), log_);
   auto* flow =
       client_->mux().open({core::Transport::tcp, io::from_asio(source), destinations_.at(source.port())}, relay);
   ASSERT_NE(flow, nullptr);

@@ -131,7 +131,7 @@ std::shared_ptr<core::FlowHandler> Side::accept(core::Flow& flow) {
 
 Bytes Side::fill(std::size_t capacity) {
   now_ += step_;
-  core::Batch batch(capacity);
+  core::Batch batch(nullptr, capacity);
   mux.fill(batch, now_);
   Bytes bytes;
   for (const auto piece : batch.pieces()) append(bytes, piece);
