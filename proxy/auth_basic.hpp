@@ -12,7 +12,9 @@ class BasicAuth final : public AuthScheme {
 
   [[nodiscard]] std::string name() const override { return "Basic"; }
   [[nodiscard]] int strength(const Challenge& challenge) const override { return challenge.scheme == "basic" ? 10 : 0; }
-  void accept(const Challenge& /*challenge*/) override {}
+  std::string answer(const Challenge& /*challenge*/, const AuthRequest& request) override {
+    return authorization(request);
+  }
   std::string authorization(const AuthRequest& request) override;
 
  private:

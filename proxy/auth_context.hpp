@@ -17,7 +17,7 @@ class ContextAuth final : public AuthScheme {
   [[nodiscard]] int strength(const Challenge& challenge) const override {
     return challenge.scheme != (kerberos() ? "negotiate" : "ntlm") ? 0 : kerberos() ? 30 : 15;
   }
-  void accept(const Challenge& /*challenge*/) override {}
+  std::string answer(const Challenge& /*challenge*/, const AuthRequest& /*request*/) override { return {}; }
   std::string authorization(const AuthRequest& /*request*/) override { return {}; }
   /// Kerberos shows a ticket.
   [[nodiscard]] bool uses_password() const override { return !kerberos() && credentials_; }

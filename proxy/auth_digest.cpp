@@ -69,39 +69,51 @@ int DigestAuth::strength(const Challenge& challenge) const {
   return algorithm->hash == Hash::md5 ? 20 : algorithm->hash == Hash::sha256 ? 21 : 22;
 }
 
-void DigestAuth::accept(const Challenge& challenge) {
-  challenge_ = challenge;
-  algorithm_ = *algorithm_of(challenge);
-  qop_ = !challenge.parameter("qop").empty();
-  uses_ = 0;
+DigestAuth::Nonce DigestAuth::nonce_of(const Challenge& challenge) {
+  return {challenge, *algorithm_of(challenge), !challenge.parameter("qop").empty()};
 }
 
+// The proxy has seen its first use.
+void DigestAuth::adopt(const Challenge& challenge) {
+  shared_ = nonce_of(challenge);
+  shared_->uses = 1;
+}
+
+std::string DigestAuth::answer(const Challenge& challenge, const AuthRequest& request) {
+  auto nonce = nonce_of(challenge);
+  return use(nonce, request);
+}
+
+std::string DigestAuth::authorization(const AuthRequest& request) { return use(*shared_, request); }
+
 // RFC 7616, 3.4.1 to 3.4.3; without qop, section 3.2.2.1 of RFC 2617.
-std::string DigestAuth::response(const AuthRequest& request, const std::string& cnonce,
+std::string DigestAuth::response(const Nonce& nonce, const AuthRequest& request, const std::string& cnonce,
                                  const std::string& count) const {
-  const auto hash = [this](const std::string& text) { return hex_digest(algorithm_.hash, text).value_or(""); };
-  const auto nonce = challenge_.parameter("nonce");
-  auto secret = hash(credentials_.user + ":" + challenge_.parameter("realm") + ":" + credentials_.password);
-  if (algorithm_.session) secret = hash(secret + ":" + nonce + ":" + cnonce);
+  const auto hash = [&](const std::string& text) { return hex_digest(nonce.algorithm.hash, text).value_or(""); };
+  const auto& challenge = nonce.challenge;
+  const auto value = challenge.parameter("nonce");
+  auto secret = hash(credentials_.user + ":" + challenge.parameter("realm") + ":" + credentials_.password);
+  if (nonce.algorithm.session) secret = hash(secret + ":" + value + ":" + cnonce);
   const auto subject = hash(request.method + ":" + request.target);
-  const auto middle = qop_ ? nonce + ":" + count + ":" + cnonce + ":auth" : nonce;
+  const auto middle = nonce.qop ? value + ":" + count + ":" + cnonce + ":auth" : value;
   return hash(secret + ":" + middle + ":" + subject);
 }
 
-std::string DigestAuth::authorization(const AuthRequest& request) {
+std::string DigestAuth::use(Nonce& nonce, const AuthRequest& request) const {
+  const auto& challenge = nonce.challenge;
   const auto cnonce = make_cnonce_();
-  const auto count = nonce_count(++uses_);
-  const auto realm = challenge_.parameter("realm");
-  const bool hide_user = lower(challenge_.parameter("userhash")) == "true";
+  const auto count = nonce_count(++nonce.uses);
+  const auto realm = challenge.parameter("realm");
+  const bool hide_user = lower(challenge.parameter("userhash")) == "true";
   const auto user =
-      hide_user ? hex_digest(algorithm_.hash, credentials_.user + ":" + realm).value_or("") : credentials_.user;
+      hide_user ? hex_digest(nonce.algorithm.hash, credentials_.user + ":" + realm).value_or("") : credentials_.user;
   auto value = "Digest username=" + quoted(user) + ", realm=" + quoted(realm) +
-               ", nonce=" + quoted(challenge_.parameter("nonce")) + ", uri=" + quoted(request.target);
-  if (const auto name = challenge_.parameter("algorithm"); !name.empty()) value += ", algorithm=" + name;
-  value += ", response=" + quoted(response(request, cnonce, count));
-  if (qop_) value += ", qop=auth, nc=" + count;
-  if (qop_ || algorithm_.session) value += ", cnonce=" + quoted(cnonce);
-  if (const auto opaque = challenge_.parameter("opaque"); !opaque.empty()) value += ", opaque=" + quoted(opaque);
+               ", nonce=" + quoted(challenge.parameter("nonce")) + ", uri=" + quoted(request.target);
+  if (const auto name = challenge.parameter("algorithm"); !name.empty()) value += ", algorithm=" + name;
+  value += ", response=" + quoted(response(nonce, request, cnonce, count));
+  if (nonce.qop) value += ", qop=auth, nc=" + count;
+  if (nonce.qop || nonce.algorithm.session) value += ", cnonce=" + quoted(cnonce);
+  if (const auto opaque = challenge.parameter("opaque"); !opaque.empty()) value += ", opaque=" + quoted(opaque);
   if (hide_user) value += ", userhash=true";
   return value;
 }

@@ -11,8 +11,9 @@
 
 namespace tfunnel::proxy {
 
-/// MD5, SHA-256 and SHA-512-256, each also as -sess; qop=auth, or none (RFC 2069). One nonce serves many
-/// requests, counted by nc, until the proxy calls it stale.
+/// MD5, SHA-256 and SHA-512-256, each also as -sess; qop=auth, or none (RFC 2069). One nonce serves many requests,
+/// counted by nc, until the proxy calls it stale. Requests on several connections overtake each other, and then many a
+/// proxy has had enough of the nonce: so a challenge is answered with its own, which nobody else uses meanwhile.
 class DigestAuth final : public AuthScheme {
  public:
   /// `make_cnonce` gives a new random token at each call.
@@ -20,7 +21,9 @@ class DigestAuth final : public AuthScheme {
 
   [[nodiscard]] std::string name() const override { return "Digest"; }
   [[nodiscard]] int strength(const Challenge& challenge) const override;
-  void accept(const Challenge& challenge) override;
+  std::string answer(const Challenge& challenge, const AuthRequest& request) override;
+  void adopt(const Challenge& challenge) override;
+  [[nodiscard]] bool can_go_on() const override { return shared_.has_value(); }
   std::string authorization(const AuthRequest& request) override;
 
  private:
@@ -28,16 +31,22 @@ class DigestAuth final : public AuthScheme {
     Hash hash;
     bool session;  // -sess
   };
+  /// A challenge, and how often its nonce was used.
+  struct Nonce {
+    Challenge challenge;
+    Algorithm algorithm;
+    bool qop;
+    std::uint32_t uses = 0;
+  };
   static std::optional<Algorithm> algorithm_of(const Challenge& challenge);
-  [[nodiscard]] std::string response(const AuthRequest& request, const std::string& cnonce,
+  static Nonce nonce_of(const Challenge& challenge);
+  [[nodiscard]] std::string use(Nonce& nonce, const AuthRequest& request) const;
+  [[nodiscard]] std::string response(const Nonce& nonce, const AuthRequest& request, const std::string& cnonce,
                                      const std::string& count) const;
 
   Credentials credentials_;
   std::function<std::string()> make_cnonce_;
-  Challenge challenge_;
-  Algorithm algorithm_{Hash::md5, false};
-  bool qop_ = false;
-  std::uint32_t uses_ = 0;  // of the nonce
+  std::optional<Nonce> shared_;  // by all who were not challenged
 };
 
 }  // namespace tfunnel::proxy

@@ -26,9 +26,14 @@ class AuthScheme {
   [[nodiscard]] virtual std::string name() const = 0;
   /// How good the answer to this challenge would be, to choose among several; 0: it cannot be answered.
   [[nodiscard]] virtual int strength(const Challenge& challenge) const = 0;
-  /// The challenge that authorization() answers from now on. REQUIRES: strength(challenge) > 0.
-  virtual void accept(const Challenge& challenge) = 0;
-  /// A value for Proxy-Authorization; each call may give another. Empty if there is none after all.
+  /// A value for Proxy-Authorization that answers this challenge, once: nobody else has been given the same one, and so
+  /// nothing that others send makes the answer wrong. REQUIRES: strength(challenge) > 0.
+  virtual std::string answer(const Challenge& challenge, const AuthRequest& request) = 0;
+  /// The proxy took the answer to this challenge: authorization() goes on with it.
+  virtual void adopt(const Challenge& /*challenge*/) {}
+  /// There is something to go on with.
+  [[nodiscard]] virtual bool can_go_on() const { return true; }
+  /// A value for a request that no challenge came before; each call may give another. REQUIRES: can_go_on().
   virtual std::string authorization(const AuthRequest& request) = 0;
   /// Does it prove to know a password, which a proxy may count as a failed login?
   [[nodiscard]] virtual bool uses_password() const { return true; }

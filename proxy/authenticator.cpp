@@ -62,7 +62,6 @@ Authenticator::Choice Authenticator::choose(const std::vector<Challenge>& challe
     }
   }
   if (best.scheme == nullptr) return best;
-  best.scheme->accept(*best.challenge);
   chosen_ = best.scheme;
   return best;
 }

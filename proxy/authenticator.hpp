@@ -31,7 +31,7 @@ class Authenticator {
   Choice choose(const std::vector<Challenge>& challenges, const std::set<const AuthScheme*>& without = {});
   /// For the first request of a connection: what the proxy wanted last. Null before the first challenge: a password
   /// is never sent to a proxy that did not ask, nor by Basic to one that might ask for Digest.
-  [[nodiscard]] AuthScheme* known() const { return chosen_; }
+  [[nodiscard]] AuthScheme* known() const { return chosen_ != nullptr && chosen_->can_go_on() ? chosen_ : nullptr; }
   /// It turned out to be of no use: not known() any more.
   void forget(const AuthScheme* scheme);
 

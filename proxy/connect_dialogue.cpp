@@ -76,13 +76,16 @@ ConnectDialogue::Next ConnectDialogue::begin() {
 std::string ConnectDialogue::request() {
   connection_spoilt_ = false;
   token_sent_ = context_ != nullptr;
-  authorization_ = token_sent_          ? scheme_->name() + " " + token_
-                   : scheme_ == nullptr ? std::string()
-                                        : scheme_->authorization({"CONNECT", authority_});
+  authorization_ = token_sent_ ? scheme_->name() + " " + token_ : scheme_ == nullptr ? std::string() : password_proof();
   auto text = "CONNECT " + authority_ + " HTTP/1.1\r\nHost: " + authority_ +
               "\r\nUser-Agent: tfunnel/" TFUNNEL_VERSION "\r\nProxy-Connection: Keep-Alive\r\n";
   if (!authorization_.empty()) text += "Proxy-Authorization: " + authorization_ + "\r\n";
   return text + "\r\n";
+}
+
+std::string ConnectDialogue::password_proof() {
+  const AuthRequest request{"CONNECT", authority_};
+  return challenge_ ? scheme_->answer(*challenge_, request) : scheme_->authorization(request);
 }
 
 ConnectDialogue::Next ConnectDialogue::withhold_password(const std::string& why) {
@@ -104,7 +107,10 @@ ConnectDialogue::Connection ConnectDialogue::connection() const {
 }
 
 ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
-  if (head.success()) return Next::established;
+  if (head.success()) {
+    if (challenge_ && scheme_ != nullptr) scheme_->adopt(*challenge_);
+    return Next::established;
+  }
   if (head.interim() && head.status != 101) {
     if (++interims_ <= most_interims) return Next::wait;
     return fail(core::Reason::upstream_refused, "sends nothing but interim responses");
@@ -171,6 +177,7 @@ ConnectDialogue::Next ConnectDialogue::answer_by_password(const Challenge& chall
     return fail_refused();
   }
   answered_here_ = true;
+  challenge_ = challenge;
   scheme_ = &scheme;
   return Next::again;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -73,6 +74,7 @@ class ConnectDialogue {
   Next fail_refused();
   Next fail_for_want_of_a_scheme();
   [[nodiscard]] std::string offer() const;
+  std::string password_proof();
   Next fail(core::Reason reason, const std::string& message);
 
   std::string authority_;
@@ -83,10 +85,11 @@ class ConnectDialogue {
   std::string token_;                         // ours, encoded
   bool token_sent_ = false;                   // by this context
   bool connection_spoilt_ = false;
-  std::vector<Challenge> offered_;    // in the last 407
-  std::set<const AuthScheme*> left_;  // that failed here
-  std::string failures_;              // and why, for people
-  bool refused_ = false;              // a token of ours
+  std::vector<Challenge> offered_;      // in the last 407
+  std::optional<Challenge> challenge_;  // of those, the one that a password answers; none: no 407 yet
+  std::set<const AuthScheme*> left_;    // that failed here
+  std::string failures_;                // and why, for people
+  bool refused_ = false;                // a token of ours
   bool password_refused_ = false;
   std::string authorization_;   // of the last request
   bool answered_here_ = false;  // a password answered a challenge of this dialogue, not one that another got earlier

@@ -112,10 +112,39 @@ TEST_F(ConnectDialogueTest, OldNonceOfAForgetfulProxyGetsASecondChance) {
   first.request();
   first.on_response(answer(407, "Digest nonce=a, qop=auth"));
   first.request();
+  EXPECT_EQ(first.on_response(answer(200)), Next::established);
   auto later = dialogue();
   EXPECT_TRUE(has(later.request(), "nc=00000002"));
   EXPECT_EQ(later.on_response(answer(407, "Digest nonce=b, qop=auth")), Next::again)
       << "restarted, and says no stale=true";
+}
+
+// A proxy calls a nonce stale whose uses come out of order, as they do from several connections: then each is asked
+// anew at the same time, and again must not make the others' answers wrong.
+TEST_F(ConnectDialogueTest, ParallelDialoguesAnswerWithTheNonceThatEachWasGiven) {
+  if (!proxy::hex_digest(proxy::Hash::md5, "")) GTEST_SKIP() << "built without OpenSSL";
+  auto one = dialogue();
+  auto other = dialogue();
+  one.request();
+  other.request();
+  EXPECT_EQ(one.on_response(answer(407, "Digest nonce=a, qop=auth")), Next::again);
+  EXPECT_EQ(other.on_response(answer(407, "Digest nonce=b, qop=auth")), Next::again);
+  for (const auto& [talk, nonce] : {std::pair(&other, "nonce=\"b\""), std::pair(&one, "nonce=\"a\"")}) {
+    const auto text = talk->request();
+    EXPECT_TRUE(has(text, nonce)) << text;
+    EXPECT_TRUE(has(text, "nc=00000001")) << text;
+  }
+}
+
+TEST_F(ConnectDialogueTest, NonceIsSharedOnlyWhenItsFirstUseHasArrived) {
+  if (!proxy::hex_digest(proxy::Hash::md5, "")) GTEST_SKIP() << "built without OpenSSL";
+  auto first = dialogue();
+  first.request();
+  first.on_response(answer(407, "Digest nonce=a, qop=auth"));
+  first.request();
+  EXPECT_FALSE(has(dialogue().request(), "Authorization")) << "it may overtake the first use";
+  EXPECT_EQ(first.on_response(answer(200)), Next::established);
+  EXPECT_TRUE(has(dialogue().request(), "nc=00000002"));
 }
 
 TEST_F(ConnectDialogueTest, ProxyThatIsNeverSatisfiedIsLeft) {
