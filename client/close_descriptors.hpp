@@ -1,4 +1,4 @@
-// Which of our descriptors a process that we start shall not hold.
+// Closes the descriptors that a process which we start shall not hold.
 #pragma once
 
 namespace tfunnel::client {

@@ -30,7 +30,8 @@ void RoutedSets::apply(const core::Reach& reach) const {
   const auto text = replace_elements("routed4", routed_networks(reach, true)) +
                     replace_elements("routed6", routed_networks(reach, false));
   if (nft_run_cmd_from_buffer(nft.get(), text.c_str()) == 0) return;
-  log_.debug("no rules refuse what the far end has no route to", {{"why", nft_ctx_get_error_buffer(nft.get())}});
+  log_.debug("no rules refuse destinations that the far end has no route to",
+             {{"why", nft_ctx_get_error_buffer(nft.get())}});
 }
 
 }  // namespace tfunnel::client

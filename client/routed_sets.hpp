@@ -1,4 +1,4 @@
-// Capture rules that refuse what the far end has no route to.
+// Capture rules that refuse destinations to which the far end has no route.
 #pragma once
 
 #include "common/core/reach.hpp"

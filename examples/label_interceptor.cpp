@@ -18,8 +18,8 @@ namespace {
 using namespace tfunnel;
 using proxy::Way;
 
-/// Waits for the end of the request line and puts the field behind it. What does not look like a request within
-/// `most_held` bytes goes on as it is.
+/// Waits for the end of the request line and puts the field behind it. A stream that does not look like a request
+/// within `most_held` bytes goes on as it is.
 class Labeller final : public proxy::Interceptor {
  public:
   Labeller(const proxy::Target& target, std::string field, const io::Log& log)

@@ -18,8 +18,8 @@ sent_flow=1      # captured; a program of this machine began it
 forwarded_flow=2 # captured; a host began it for which this machine forwards
 asked_flow=3     # UDP: somebody beyond the tunnel spoke first
 
-# Whom this machine has served by UDP is remembered for so long. The kernel itself forgets them after 30 to 120 s of
-# silence; then what the server sends next would look like the beginning of a flow of its own.
+# Peers that this machine has served by UDP are remembered for so long. The kernel itself forgets them after 30 to 120 s
+# of silence; then the server's next datagram would look like the beginning of a flow of its own.
 served_seconds=3600
 served_most=65536
 
@@ -61,7 +61,7 @@ add_link() {
   mapfile -t -O "${#direct[@]}" direct <<<"$addresses"
 }
 
-# Networks that this machine reaches without a router. What they are may change with the network:
+# Networks that this machine reaches without a router. They may change with the network:
 # run `up` again then.
 connected_networks() {
   local family=$1
@@ -94,8 +94,8 @@ routing_up() {
   if has_ipv6; then add_routing -6; fi
 }
 
-# What is there already stays, so that no packet meets a gap when `up` runs again. "proto kernel", since systemd-networkd
-# removes the rules and routes of others, but not the kernel's.
+# Rules and routes that are there already stay, so that no packet meets a gap when `up` runs again. "proto kernel",
+# since systemd-networkd removes the rules and routes of others, but not the kernel's.
 add_routing() {
   ip "$1" route replace local default dev lo table "$routing_table" proto kernel
   # A socket that is bound to a network card (SO_BINDTODEVICE) follows routes of that card only. These are: the kernel

@@ -6,27 +6,27 @@
 #
 # All that this machine sends and all that it forwards for others is captured, also what is bound to
 # a network card, except
-#   - what goes to this machine, to its own networks, to multicast and broadcast addresses,
+#   - packets to this machine, to its own networks, to multicast and broadcast addresses,
 #   - the link itself (--link), and tfunnel's own packets (mark 3),
-#   - answers to those who connect to this machine from outside. A UDP server may speak first later on,
-#     to whom it has served within the last hour (this needs ipset),
+#   - answers to those who connect to this machine from outside. A UDP server may speak first later on
+#     to peers that it has served within the last hour (this needs ipset),
 #   - TCP connections that exist already: they go on as they are,
 #   - DHCP.
 # Nothing else leaks. While the rules are up and tfunnel is not, captured traffic is dropped; so is
 # whatever is about to leave by a network card for want of the routes that `up` made. ICMP errors about
 # tunnelled traffic stay here.
 #
-# Which networks and network cards there are is looked up by `up`: run it again when that has changed.
-# Until then, what is bound to a new card gets an error.
+# `up` looks up the networks and network cards of this machine: run it again when they have changed.
+# Until then, a socket that is bound to a new card gets an error.
 #
 # Options:
 #   --link HOST          the far end of the link, such as the ssh server; may be repeated
 #   --exclude NET        a network that stays outside the tunnel; may be repeated
-#   --exclude-port PORT  what this machine sends by UDP from this port of its own stays outside: for
+#   --exclude-port PORT  packets that this machine sends by UDP from this port stay outside: for
 #                        servers that speak first after more than an hour (WireGuard); may be repeated
 #   --port PORT          where `tfunnel -p PORT` listens (12300)
 #   --fwmark MARK        the mark of tfunnel's own packets (3)
-#   --user USER          capture only what this user sends, and nothing forwarded; may be repeated
+#   --user USER          capture only traffic of this user, and nothing forwarded; may be repeated
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=rules-common.sh
@@ -53,7 +53,7 @@ rules() {
 -A TFUNNEL_ERRORS -m conntrack --ctdir ORIGINAL -m connmark --mark $forwarded_flow -g TFUNNEL_MARK
 -A TFUNNEL_ERRORS -m conntrack --ctdir REPLY -m connmark --mark $asked_flow -g TFUNNEL_MARK
 
-# What this machine sends. Marked packets are routed anew: to lo, where PREROUTING meets them.
+# Packets of this machine. Marked packets are routed anew: to lo, where PREROUTING meets them.
 -A TFUNNEL_OUT -p udp -m mark --mark $own_mark -m conntrack --ctstate NEW -j CONNMARK --set-mark $asked_flow
 -A TFUNNEL_OUT -m mark --mark $own_mark -j RETURN
 -A TFUNNEL_OUT -p $icmp -g TFUNNEL_ERRORS
@@ -67,8 +67,8 @@ $(forwarded)
 -A TFUNNEL_TAKE -p tcp -j TPROXY --on-port $port
 -A TFUNNEL_TAKE -p udp -j TPROXY --on-port $port
 
-# Whatever has become of the routing: what belongs to the tunnel leaves by no network card. Nor does what tfunnel sends
-# to a program of this machine, when the address that the program used is gone.
+# Even if the routing is lost, packets that belong to the tunnel leave by no network card. Nor do packets of
+# tfunnel to a program of this machine, when the address that the program used is gone.
 -A TFUNNEL_POST -o lo -j RETURN
 -A TFUNNEL_POST -m mark --mark $capture_mark -j DROP
 -A TFUNNEL_POST -m mark --mark $own_mark -m connmark --mark $sent_flow -j DROP
@@ -109,7 +109,7 @@ excluded_ports() {
   done
 }
 
-# What the kernel sends for a program that has gone (the end of a connection) belongs to no user.
+# Packets that the kernel sends for a program that has gone (the end of a connection) belong to no user.
 sent_here() {
   if ((${#users[@]} == 0)); then
     echo '-A TFUNNEL_OUT -j TFUNNEL_CHOOSE'

@@ -6,27 +6,27 @@
 #
 # All that this machine sends and all that it forwards for others is captured, also what is bound to
 # a network card, except
-#   - what goes to this machine, to its own networks, to multicast and broadcast addresses,
+#   - packets to this machine, to its own networks, to multicast and broadcast addresses,
 #   - the link itself (--link), and tfunnel's own packets (mark 3),
-#   - answers to those who connect to this machine from outside. A UDP server may speak first later on,
-#     to whom it has served within the last hour,
+#   - answers to those who connect to this machine from outside. A UDP server may speak first later on
+#     to peers that it has served within the last hour,
 #   - TCP connections that exist already: they go on as they are,
 #   - DHCP.
 # Nothing else leaks. While the rules are up and tfunnel is not, captured traffic is dropped; so is
 # whatever is about to leave by a network card for want of the routes that `up` made. ICMP errors about
 # tunnelled traffic stay here.
 #
-# Which networks and network cards there are is looked up by `up`: run it again when that has changed.
-# Until then, what is bound to a new card gets an error.
+# `up` looks up the networks and network cards of this machine: run it again when they have changed.
+# Until then, a socket that is bound to a new card gets an error.
 #
 # Options:
 #   --link HOST          the far end of the link, such as the ssh server; may be repeated
 #   --exclude NET        a network that stays outside the tunnel; may be repeated
-#   --exclude-port PORT  what this machine sends by UDP from this port of its own stays outside: for
+#   --exclude-port PORT  packets that this machine sends by UDP from this port stay outside: for
 #                        servers that speak first after more than an hour (WireGuard); may be repeated
 #   --port PORT          where `tfunnel -p PORT` listens (12300)
 #   --fwmark MARK        the mark of tfunnel's own packets (3)
-#   --user USER          capture only what this user sends, and nothing forwarded; may be repeated
+#   --user USER          capture only traffic of this user, and nothing forwarded; may be repeated
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=rules-common.sh
@@ -40,7 +40,7 @@ set_of() {
   echo "set $name { type $type; flags interval; auto-merge; elements = { $(joined "$@") } }"
 }
 
-# Peer, address and port of a UDP server. What an earlier `up` has gathered stays.
+# Peer, address and port of a UDP server. Entries of an earlier `up` stay.
 served_set() {
   echo "set $1 { type $2 . $2 . inet_service; flags dynamic, timeout; timeout ${served_seconds}s; size $served_most;"
   nft list set inet tfunnel "$1" 2>/dev/null | sed -n '/elements = {/,$p' | sed '/}/q'
@@ -53,7 +53,7 @@ excluded_ports() {
   if ((${#server_ports[@]})); then echo "udp sport { $(joined "${server_ports[@]}") } return"; fi
 }
 
-# What the kernel sends for a program that has gone (the end of a connection) belongs to no user.
+# Packets that the kernel sends for a program that has gone (the end of a connection) belong to no user.
 sent_here() {
   if ((${#users[@]} == 0)); then
     echo 'jump choose'
@@ -103,8 +103,8 @@ table inet tfunnel {
   set routed4 { type ipv4_addr; flags interval; elements = { 0.0.0.0/0 } }
   set routed6 { type ipv6_addr; flags interval; elements = { ::/0 } }
 
-  # What the far end's own kernel would refuse. A program here hears of it at once, and tries another address; an ICMPv6
-  # error does not reach a connect() that has just begun, a reset does.
+  # Packets that the far end's own kernel would refuse. A program here hears of it at once, and tries another address;
+  # an ICMPv6 error does not reach a connect() that has just begun, a reset does.
   chain refuse_unrouted {
     ip daddr @routed4 return
     ip6 daddr @routed6 return
@@ -128,7 +128,7 @@ table inet tfunnel {
     ct state related ct mark $asked_flow ct direction reply meta mark set $capture_mark
   }
 
-  # What this machine sends. Marked packets are routed anew: to lo, where prerouting meets them.
+  # Packets of this machine. Marked packets are routed anew: to lo, where prerouting meets them.
   chain output {
     type route hook output priority mangle; policy accept;
     meta l4proto udp meta mark $own_mark ct state new ct mark set $asked_flow
@@ -149,8 +149,8 @@ table inet tfunnel {
     meta l4proto { tcp, udp } drop comment "no tfunnel listens"
   }
 
-  # Whatever has become of the routing: what belongs to the tunnel leaves by no network card. Nor does what tfunnel
-  # sends to a program of this machine, when the address that the program used is gone.
+  # Even if the routing is lost, packets that belong to the tunnel leave by no network card. Nor do packets of
+  # tfunnel to a program of this machine, when the address that the program used is gone.
   chain postrouting {
     type filter hook postrouting priority mangle; policy accept;
     oif "lo" return

@@ -9,7 +9,7 @@ namespace {
 namespace po = app::po;
 
 /// One of two options that fill one list. Program_options hands over values in the order of the command line, but tells
-/// notifiers in that of the names; so the value is taken when it is parsed. What a configuration file says comes later.
+/// notifiers in that of the names; so the value is taken when it is parsed. Rules of a configuration file come later.
 class RuleOption final : public po::value_semantic {
  public:
   RuleOption(AccessRules& rules, bool allow) : rules_(rules), allow_(allow) {}

@@ -14,7 +14,7 @@ struct AccessOptions {
 };
 
 /// --allow and --deny (one list, in the order in which they are given), --far-loopback and its address. `options` must
-/// outlive the parse, which throws app::UsageError for what makes no sense.
+/// outlive the parse, which throws app::UsageError for a text that makes no sense.
 app::po::options_description access_description(AccessOptions& options);
 
 }  // namespace tfunnel::proxy

@@ -59,7 +59,7 @@ struct Forms {
   [[nodiscard]] bool denied_by(const AccessRule& rule, std::uint16_t port) const {
     return std::ranges::any_of(all, [&](const auto& form) { return form && rule.covers(*form, port); });
   }
-  // An alias is given by whoever decided to offer it: it is not guarded.
+  // An alias comes from somebody who decided to offer it: it is not guarded.
   [[nodiscard]] const Guarded* guard() const {
     const auto* guard = guard_of(*all[0]);
     return guard == nullptr && all[1] ? guard_of(*all[1]) : guard;

@@ -1,5 +1,5 @@
-// The text of an access rule. What is not understood for certain is refused: a rule that means something else than its
-// author thought is worse than none.
+// The text of an access rule. A text that is not understood for certain is refused: a rule that means something else
+// than its author thought is worse than none.
 #include <charconv>
 #include <stdexcept>
 

@@ -9,7 +9,7 @@
 namespace tfunnel::proxy {
 
 /// Where nameservers are silent about outside names, no program should wait for each of them: once that is known, only
-/// as long as an answer about an inside name takes. What they say later is heard all the same, and tells that they are
+/// as long as an answer about an inside name takes. A later answer is heard all the same, and tells that they are
 /// not silent any more. Pure.
 class AnswerPatience {
  public:

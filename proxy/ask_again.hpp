@@ -1,4 +1,4 @@
-// What the refusal of an upstream means for a destination that has both a name and an address.
+// The meaning of an upstream's refusal for a destination that has both a name and an address.
 #pragma once
 
 namespace tfunnel::proxy {

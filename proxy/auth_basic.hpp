@@ -1,4 +1,4 @@
-// The Basic scheme (RFC 7617): the password, legible to whoever sees the connection.
+// The Basic scheme (RFC 7617): the password, legible to anybody who sees the connection.
 #pragma once
 
 #include "proxy/auth_scheme.hpp"

@@ -97,7 +97,7 @@ std::vector<Challenge> parse_challenges(std::string_view field) {
     if (scanner.at_end()) return challenges;
     const auto before = scanner.mark();
     if (is_token_char(static_cast<unsigned char>(field[field.size() - before]))) parse_element(scanner, challenges);
-    // Whatever cannot be read must not be read for ever.
+    // Text that cannot be read must not be read for ever.
     if (scanner.mark() == before) scanner.skip_one();
   }
 }

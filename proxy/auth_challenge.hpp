@@ -1,4 +1,4 @@
-// What a proxy asks for in Proxy-Authenticate (RFC 9110, 11.3 to 11.7).
+// The schemes that a proxy asks for in Proxy-Authenticate (RFC 9110, 11.3 to 11.7).
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@ struct Challenge {
 };
 
 /// All challenges of one header field, which may hold several; also of one that is broken, as far as it
-/// can be read: what cannot is left out.
+/// can be read: the others are left out.
 std::vector<Challenge> parse_challenges(std::string_view field);
 
 /// "Basic, Digest": for people.

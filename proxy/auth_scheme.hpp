@@ -8,7 +8,7 @@
 
 namespace tfunnel::proxy {
 
-/// What the proof is bound to.
+/// The request that the proof is bound to.
 struct AuthRequest {
   std::string method;  // "CONNECT"
   std::string target;  // the request line's

@@ -1,4 +1,4 @@
-// What is known about proving ourselves to one proxy: the credentials, and the scheme that it wanted last.
+// All that is known about proving ourselves to one proxy: the credentials, and the scheme that it wanted last.
 #pragma once
 
 #include <memory>

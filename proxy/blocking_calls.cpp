@@ -16,7 +16,7 @@ void BlockingCalls::run(std::function<void()> call, std::function<void()> done) 
   if (!thread_) thread_.emplace(1);
   asio::post(*thread_, [this, call = std::move(call), done = std::move(done)]() mutable {
     call();
-    // What the call owned must not die in this thread.
+    // The objects that the call owned must not die in this thread.
     asio::post(context_, [call = std::move(call), done = std::move(done)] { done(); });
   });
 }

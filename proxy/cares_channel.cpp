@@ -95,7 +95,7 @@ void set_servers(ares_channel channel, const std::vector<core::Endpoint>& server
 
 }  // namespace
 
-/// What is to be answered once, though c-ares may be asked for it twice.
+/// A question that is to be answered once, though c-ares may be asked for it twice.
 struct CaresChannel::Question {
   Question(asio::io_context& context, std::string name_, NameSource::Done done_)
       : name(std::move(name_)), done(std::move(done_)), hurry(context) {}

@@ -33,7 +33,7 @@ AskAgain ask_again_after(unsigned status) {
   return std::ranges::find(others, status) == others.end() ? AskAgain::if_refused : AskAgain::never;
 }
 
-/// What a person should know besides the status.
+/// A hint for a person besides the status.
 std::string hint(unsigned status) {
   switch (status) {
     case 403: return "; the proxy's rules forbid this destination (many proxies permit only port 443)";
@@ -56,7 +56,7 @@ std::string in_words(const ResponseHead& head) {
   if (!head.phrase.empty()) words += " " + head.phrase;
   if (!head.detail.empty()) words += " (" + head.detail + ")";
   if (head.status / 100 != 3 || head.location.empty()) return words + hint(head.status);
-  // Who has not logged in is sent to a page by the proxy, or by a captive portal in its place.
+  // The proxy, or a captive portal in its place, sends a user who has not logged in to a page.
   return words + "; it wants a browser to go to " + head.location + ", perhaps to log in there";
 }
 

@@ -1,4 +1,4 @@
-// The decisions of one CONNECT: what to send, and what an answer means.
+// The decisions of one CONNECT: the requests, and the meaning of answers.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ std::string connect_authority(const Target& target);
 class ConnectDialogue {
  public:
   enum class Next { wait, established, again, step, failed };
-  /// What the next request may be sent over.
+  /// The connection that the next request may be sent over.
   enum class Connection { any, same, fresh };
 
   /// `authority` is what to connect to; `authenticator` must outlive this.
@@ -46,7 +46,7 @@ class ConnectDialogue {
   /// After `failed`: the proxy does not accept the password, at least not for this destination.
   [[nodiscard]] bool password_refused() const { return password_refused_; }
 
-  /// What to do about the answer. `wait`: an interim response, another will come; `again`: send another request;
+  /// Decides about the answer. `wait`: an interim response, another will come; `again`: send another request;
   /// `step`: first call context()->step(received()) and on_step().
   Next on_response(const ResponseHead& head);
   /// `again`, `failed`, or `step` for another scheme's context.

@@ -48,7 +48,7 @@ error_code ask(io::NetlinkSocket& kernel, std::uint16_t type, std::uint16_t flag
   return kernel.ask(request, answer);
 }
 
-/// A listener is found too, where there is no connection. What waits in TIME_WAIT belongs to nobody.
+/// A listener is found too, where there is no connection. A connection in TIME_WAIT belongs to nobody.
 bool is_ours(const inet_diag_msg& found) {
   if (found.idiag_state == TCP_LISTEN) return false;
   return found.idiag_state == TCP_TIME_WAIT || found.idiag_uid == ::geteuid();

@@ -1,4 +1,4 @@
-// Who we say we are to an upstream proxy.
+// Our name and password for an upstream proxy.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Descriptors for what comes next, at the cost of UDP flows that can be spared.
+// Descriptors for new flows, at the cost of UDP flows that can be spared.
 #pragma once
 
 #include "common/core/mux.hpp"

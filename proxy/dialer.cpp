@@ -12,7 +12,7 @@ namespace {
 
 // A dialling coroutine calls into Asio and, in other egresses, into TLS; 64 KiB leaves room for both.
 constexpr std::size_t stack_size = 64U << 10;
-// What of that an attempt really touches, with what belongs to it (measured: 7.7 KB).
+// The part of that which an attempt really touches, with all that belongs to it (measured: 7.7 KB).
 constexpr std::size_t attempt_cost = 8U << 10;
 
 /// One attempt to connect. Its memory is charged, or a client that asks for flows to a silent host could take any

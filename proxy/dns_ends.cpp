@@ -11,7 +11,7 @@ namespace tfunnel::proxy {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-// What a question costs that is being looked up, beside its copies: a socket, a timer, and its places in tables.
+// The cost of a question that is being looked up, beside its copies: a socket, a timer, and its places in tables.
 constexpr std::size_t question_cost = 3U << 10;
 }  // namespace
 
@@ -78,8 +78,8 @@ void DnsEnd::on_answer(const core::Endpoint& peer, const dns::Message& query, re
   enqueue(now, peer, *answer);
 }
 
-// A resolver that cannot resolve says so. A server that cannot be reached is unreachable. What nobody said in time, and
-// what there is no room for here, is not said at all: who asks waits and asks again, as he would without us.
+// A resolver that cannot resolve says so. A server that cannot be reached is unreachable. An answer that did not
+// come in time, or has no room here, is not given at all: the asker waits and asks again, as he would without us.
 void DnsEnd::on_no_answer(const core::Endpoint& peer, const dns::Message& query, error_code error) {
   if (is_silence(error)) {
     ++mux_.counters().datagrams_dropped;
@@ -91,7 +91,7 @@ void DnsEnd::on_no_answer(const core::Endpoint& peer, const dns::Message& query,
 }
 
 void DnsEnd::pass(const core::Endpoint& peer, core::ByteView payload) {
-  // Whatever the other end does to the flow, this object lives until the end of this call.
+  // This object lives until the end of this call, even if the other end ends the flow.
   const auto self = shared_from_this();
   if (!other_) {
     other_ = routes_.others->add(*flow_);

@@ -15,7 +15,7 @@
 
 namespace tfunnel::proxy {
 
-/// What is done with which datagrams of a flow.
+/// The ways of a flow's datagrams.
 struct DnsRoutes {
   /// Addresses whose port 53 `resolver` answers; their other ports are refused.
   std::set<core::Address> resolver_addresses;
@@ -30,7 +30,7 @@ struct DnsRoutes {
   const VirtualNames* virtual_names = nullptr;
 };
 
-/// One flow. What is no DNS goes on to an end of DnsRoutes::others, made when first needed.
+/// One flow. All but DNS goes on to an end of DnsRoutes::others, made when first needed.
 class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this<DnsEnd> {
  public:
   DnsEnd(core::Mux& mux, const DnsRoutes& routes) : DatagramEnd(mux), routes_(routes) {}
@@ -81,7 +81,7 @@ class DnsEnd final : public io::DatagramEnd, public std::enable_shared_from_this
 /// All of a proxy's UDP flows, as far as DNS is concerned.
 class DnsEnds final : public DatagramEgress {
  public:
-  /// What `routes` points to must outlive the io_context's last handler, and so must this.
+  /// All that `routes` points to must outlive the io_context's last handler, and so must this.
   explicit DnsEnds(DnsRoutes routes) : routes_(std::move(routes)) {}
 
   void serve(core::Mux& mux) override;

@@ -20,7 +20,7 @@ Message Framing::take() {
   return std::exchange(message_, {});
 }
 
-// The memory grows with what arrives, not with what a length promises.
+// The memory grows with the bytes that arrive, not with a length that was promised.
 void Framing::read(core::ByteSource::Coroutine::pull_type& bytes) {
   core::ByteSource source(bytes);
   for (;;) {

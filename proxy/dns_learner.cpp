@@ -17,7 +17,7 @@ class Reader final : public Interceptor {
   }
 
  private:
-  // What is no DNS breaks the framing once, and then passes unread.
+  // A stream that is no DNS breaks the framing once, and then passes unread.
   void learn(core::ByteView bytes) {
     while (!bytes.empty() && framing_.state() == dns::Framing::State::reading) {
       bytes = bytes.subspan(framing_.feed(bytes));

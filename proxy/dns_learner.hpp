@@ -6,7 +6,7 @@
 
 namespace tfunnel::proxy {
 
-/// Reads along in streams to port 53, and puts what they answer into a table of names. Changes nothing.
+/// Reads along in streams to port 53, and puts the answers into a table of names. Changes nothing.
 class DnsLearner final : public InterceptorFactory {
  public:
   /// `table` must outlive the io_context's last handler.

@@ -17,7 +17,7 @@ constexpr std::uint8_t recursion_available_bit = 0x80;
 constexpr std::uint8_t rcode_bits = 0x0f;
 
 constexpr std::uint16_t opt_record = 41;
-/// What we say that we take: no fragments on any usual path (DNS flag day 2020).
+/// The size that we say we take: no fragments on any usual path (DNS flag day 2020).
 constexpr std::uint16_t our_udp_size = 1232;
 
 std::uint16_t u16_at(core::ByteView message, std::size_t at) {

@@ -1,4 +1,4 @@
-// What a forwarder needs to know of DNS messages (RFC 1035, 4.1). Pure; no byte of a message is trusted.
+// DNS messages, as far as a forwarder needs to know them (RFC 1035, 4.1). Pure; no byte of a message is trusted.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ constexpr std::uint16_t port = 53;
 constexpr std::size_t header_size = 12;
 /// The largest message: the length before it on a stream has 16 bits (RFC 1035, 4.2.2).
 constexpr std::size_t max_message = 65'535;
-/// What every client takes over UDP (RFC 1035, 4.2.1).
+/// The size that every client takes over UDP (RFC 1035, 4.2.1).
 constexpr std::size_t least_udp_limit = 512;
 
 enum class Rcode : std::uint8_t {

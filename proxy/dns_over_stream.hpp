@@ -50,7 +50,7 @@ class DnsOverStream final : public DnsUpstream {
   void send(const core::Endpoint& server, DnsPending pending);
   void ended(DnsStreamConnection& connection, error_code error);
   void finish(DnsPending& pending, result<dns::Message> answer);
-  /// What another connection costs, charged; none: there is no room for it, or there are too many.
+  /// The cost of another connection, charged; none: there is no room for it, or there are too many.
   std::optional<core::Charge> room_for_connection();
   bool close_one_without_queries();
 

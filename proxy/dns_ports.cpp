@@ -23,7 +23,7 @@ class DnsPort final : public std::enable_shared_from_this<DnsPort> {
   void remove(std::uint16_t id);
   error_code send(core::ByteView query);
   void listen();
-  /// Whoever made it is gone.
+  /// Its maker is gone.
   void orphan() { ports_ = nullptr; }
 
  private:
@@ -115,7 +115,7 @@ bool DnsPort::receive() {
   return true;
 }
 
-// What answers no query of ours came too late, or is forged: either way it does no harm.
+// A message that answers no query of ours came too late, or is forged: either way it does no harm.
 void DnsPort::on_message(dns::Message message) {
   if (message.size() < dns::header_size) return;
   const auto found = asked_.find(dns::id_of(message));
@@ -153,7 +153,7 @@ result<std::unique_ptr<DnsAsked>> DnsPorts::ask(const core::Endpoint& server, co
   return std::make_unique<DnsAsked>(std::move(*port), query, *id, std::move(heard));
 }
 
-// Which one is shared is left to chance, too.
+// Chance decides, too, which one is shared.
 result<std::shared_ptr<DnsPort>> DnsPorts::port_to(const core::Endpoint& server) {
   const auto pool = pools_.find(server);
   const auto count = pool == pools_.end() ? 0 : pool->second.size();

@@ -27,8 +27,8 @@ class DnsAsked {
   DnsAsked(const DnsAsked&) = delete;
   DnsAsked& operator=(const DnsAsked&) = delete;
 
-  /// Sends it, the second time with the same id from the same port, as resolvers do. Errors: the system's. What does
-  /// not fit into the socket's buffer counts as lost on the way.
+  /// Sends it, the second time with the same id from the same port, as resolvers do. Errors: the system's. A query that
+  /// does not fit into the socket's buffer counts as lost on the way.
   error_code send();
 
  private:
@@ -40,9 +40,9 @@ class DnsAsked {
 };
 
 /// Sockets for queries. Each is connected, so that nobody but the server is heard, has a port that only chance knows,
-/// and lives no longer than the queries on it; each query has an id that only chance knows, so that who cannot see it
-/// cannot answer it (RFC 5452). A query has a port of its own as long as there are few, and shares one with others
-/// then: the descriptors are bounded, and the queries are not.
+/// and lives no longer than the queries on it; each query has an id that only chance knows, so that nobody
+/// can answer it without seeing it (RFC 5452). A query has a port of its own as long as there are few, and shares one
+/// with others then: the descriptors are bounded, and the queries are not.
 class DnsPorts {
  public:
   static constexpr std::size_t most_to_one_server = 128;

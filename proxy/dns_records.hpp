@@ -38,7 +38,7 @@ std::optional<core::Address> reverse_address(std::string_view name);
 /// How many records of `type` the answer section has; 0 as well if it cannot be read.
 std::size_t count_answers(core::ByteView message, std::uint16_t type);
 
-/// What a response without records says about who said so.
+/// Facts in a response without records about the server that gave it.
 struct Authority {
   /// The zone that the name would be in (the owner of the SOA record, a host_name(), "" for the root); nothing: not
   /// said.

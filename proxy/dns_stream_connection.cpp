@@ -85,7 +85,7 @@ bool DnsStreamConnection::receive(core::ByteView bytes) {
   return framing_.state() != State::broken;
 }
 
-// What answers no query of ours came too late, or is not for us: either way it does no harm.
+// A message that answers no query of ours came too late, or is not for us: either way it does no harm.
 void DnsStreamConnection::on_message(dns::Message message) {
   const auto found = pending_.find(dns::id_of(message));
   if (found == pending_.end()) return;

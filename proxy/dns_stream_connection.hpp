@@ -31,7 +31,7 @@ class DnsStreamConnection final : public std::enable_shared_from_this<DnsStreamC
   struct Events {
     /// An answer, with the client's id, or timed_out.
     std::function<void(DnsPending&, result<dns::Message>)> answered;
-    /// Once: the connection is over, or was never made; whoever hears it takes what is pending.
+    /// Once: the connection is over, or was never made; the listener takes the pending queries.
     std::function<void(DnsStreamConnection&, error_code)> ended;
   };
 

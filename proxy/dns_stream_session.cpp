@@ -130,7 +130,7 @@ void DnsStreamSession::watch_idle() {
   });
 }
 
-// What has come and was not read would turn the end into a reset.
+// Bytes that have come and were not read would turn the end into a reset.
 void DnsStreamSession::close() {
   io::discard_received(socket_.native_handle());
   io::end_gracefully(socket_);

@@ -19,7 +19,7 @@ class DnsStreamSession final : public std::enable_shared_from_this<DnsStreamSess
  public:
   using Ask = std::function<void(const dns::Message& query, const DnsUpstream::Done& done)>;
 
-  /// What one costs, beside the messages that it holds.
+  /// The cost of one, beside the messages that it holds.
   static constexpr std::size_t cost = 8U << 10;
   /// No more are read while this many are asked, or while that much waits to be written.
   static constexpr std::size_t most_asked = 32;

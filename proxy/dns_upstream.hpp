@@ -10,7 +10,7 @@
 
 namespace tfunnel::proxy {
 
-/// Nobody has said anything in time, or there is no room here: who asks is told nothing then, and asks again, as he
+/// Nobody has said anything in time, or there is no room here: the asker is told nothing then, and asks again, as he
 /// would without us. Any other error tells something of the server.
 inline bool is_silence(const error_code& error) {
   const auto reason = io::reason_of(error);
@@ -27,13 +27,13 @@ class DnsUpstream {
   DnsUpstream& operator=(const DnsUpstream&) = delete;
   virtual ~DnsUpstream() = default;
 
-  /// What is kept beside the queries is charged to `memory`, which must outlive this; without it, to nobody.
+  /// All that is kept beside the queries is charged to `memory`, which must outlive this; without it, to nobody.
   virtual void charge_to(core::MemoryBudget& memory) { static_cast<void>(memory); }
 
   /// Asks `server`. `done` is called exactly once, perhaps from within, and not after the io_context has stopped. The
   /// answer may be of any size. REQUIRES: dns::is_query(query).
   virtual void ask(const core::Endpoint& server, dns::Message query, Done done) = 0;
-  /// Who asked this has asked it again, and will get the one answer: it may be about time to ask another server.
+  /// The asker has asked this again, and will get the one answer: it may be about time to ask another server.
   virtual void ask_again(const dns::Message& query) { static_cast<void>(query); }
 };
 

@@ -21,7 +21,7 @@ struct Target {
   std::string name;  // the destination's host name, where one is known, for upstreams that want names
   core::MemoryBudget* memory = nullptr;   // what is kept for it beside the coroutine is charged there; null: nowhere
   AskAgain asks_again = AskAgain::never;  // connect() then gives refused_as_called()
-  /// Where an egress puts what a person at the application's end should know of a failure, without the destination;
+  /// An egress puts words about a failure here, for a person at the application's end, without the destination;
   /// null: nowhere. Lives as long as connect() is at work.
   std::string* words = nullptr;
 };

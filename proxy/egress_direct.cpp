@@ -14,7 +14,7 @@ constexpr auto pause_time = std::chrono::milliseconds(250);
 
 }  // namespace
 
-/// What the deadline may still touch when the coroutine is on its way out.
+/// Objects that the deadline may still touch when the coroutine is on its way out.
 struct DirectEgress::Attempt {
   explicit Attempt(asio::io_context& context) : socket(context), pause(context) {}
 

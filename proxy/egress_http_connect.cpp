@@ -50,7 +50,7 @@ class HttpConnectEgress::Flow {
   }
 
  private:
-  /// Who did not answer, though it took the request.
+  /// A proxy that did not answer, though it took the request.
   struct Suspect {
     std::size_t proxy;
     std::shared_ptr<HostDial> dial;

@@ -1,4 +1,4 @@
-// What the gate says of addresses and names, in front of all ways out.
+// The gate's word on addresses and names, in front of all ways out.
 #pragma once
 
 #include "common/io/log.hpp"
@@ -9,8 +9,8 @@ namespace tfunnel::proxy {
 
 class LoopbackEgress final : public Egress {
  public:
-  /// What the gate sends to this host's loopback goes by `direct`, all else by `others` (which may be the same). All
-  /// must outlive the io_context's last handler. A name that is not admitted is refused, and the log says why.
+  /// Streams that the gate sends to this host's loopback go by `direct`, all else by `others` (which may be the same).
+  /// All must outlive the io_context's last handler. A name that is not admitted is refused, and the log says why.
   LoopbackEgress(const Gate& gate, Egress& direct, Egress& others, const io::Log& log)
       : gate_(gate), direct_(direct), others_(others), log_(log) {}
 

@@ -7,7 +7,7 @@
 namespace tfunnel::proxy {
 
 /// CONNECT (RFC 1928, 4). The proxy is told the name if there is one, so that its own rules for names hold; else the
-/// address. What comes back is the bare TCP connection, whose payload the kernel can move.
+/// address. The result is the bare TCP connection, whose payload the kernel can move.
 class Socks5Egress final : public Egress {
  public:
   /// `client` must outlive the io_context's last handler.

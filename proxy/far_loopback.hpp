@@ -18,7 +18,7 @@ struct FarLoopback {
   [[nodiscard]] bool is_virtual(const core::Address& address) const { return address == v4 || address == v6; }
   /// 127.0.0.1 or ::1. REQUIRES: is_virtual(address).
   [[nodiscard]] static core::Address real(const core::Address& address);
-  /// What an application knows `address` by: the virtual address for 127.0.0.1 and ::1, else itself.
+  /// The address by which an application knows `address`: the virtual address for 127.0.0.1 and ::1, else itself.
   [[nodiscard]] core::Address shown(const core::Address& address) const;
 };
 

@@ -13,8 +13,8 @@
 
 namespace tfunnel::proxy {
 
-/// Drives an Inquiry: asks whom it says, when it says so, and tells it what comes back. Kept alive by its maker until
-/// it is over.
+/// Drives an Inquiry: asks the servers that it names, when it says so, and tells it their answers. Kept alive by its
+/// maker until it is over.
 class FarQuestion final : public std::enable_shared_from_this<FarQuestion> {
  public:
   struct Ways {

@@ -27,7 +27,7 @@ class FarResolver final : public DnsUpstream {
   struct Settings {
     std::vector<core::Endpoint> servers;  // empty: this host's own, which are always asked directly
     std::string resolv_conf = "/etc/resolv.conf";
-    std::size_t queries = 16'384;  // that wait at once; each is charged for by who asks, too
+    std::size_t queries = 16'384;  // that wait at once; each is charged for by its asker, too
   };
 
   /// `stream` is how Settings::servers are reached; null: this host reaches them itself.
@@ -40,7 +40,7 @@ class FarResolver final : public DnsUpstream {
   /// (SERVFAIL, NOTIMP, REFUSED) counts only if no other server has a better one.
   void ask(const core::Endpoint& /*server*/, dns::Message query, Done done) override { ask(query, By::datagram, done); }
   void ask_again(const dns::Message& query) override;
-  /// The same over TCP. Who has truncated the answer over UDP is asked first.
+  /// The same over TCP. A server that has truncated the answer over UDP is asked first.
   void ask_over_stream(const dns::Message& query, const Done& done) { ask(query, By::stream, done); }
 
   void charge_to(core::MemoryBudget& memory) override;
@@ -60,7 +60,7 @@ class FarResolver final : public DnsUpstream {
   [[nodiscard]] bool behind_way_out(const core::Endpoint& server) const;
   void failed(const core::Endpoint& server, error_code error);
   void over(FarQuestion& question, By by);
-  /// What makes queries the same: all but their ids.
+  /// Queries are the same if all but their ids is.
   static dns::Message key_of(const dns::Message& query, By by);
 
   asio::io_context& context_;

@@ -22,16 +22,16 @@ class Gate {
     core::Endpoint endpoint;   // where to go
     bool to_loopback = false;  // on this host itself, so never through an upstream proxy
   };
-  /// `destination` is what the application asked for.
+  /// `destination` is the one that the application asked for.
   [[nodiscard]] Admission admit(const core::Endpoint& destination) const;
 
-  /// Whether an upstream may be asked for `name`, whose address was admitted: an upstream looks it up itself, and what
-  /// stands in a flow's first bytes or in a DNS answer is anybody's choice.
+  /// Decides whether an upstream may be asked for `name`, whose address was admitted: an upstream looks it up itself,
+  /// and anybody chooses the names in a flow's first bytes or in a DNS answer.
   [[nodiscard]] AccessRules::Decision admit_name(std::string_view name, std::uint16_t port) const {
     return rules_.decide(name, port);
   }
 
-  /// What the application knows a datagram's sender by; none if it may not hear from it.
+  /// The endpoint by which the application knows a datagram's sender; none if it may not hear from it.
   [[nodiscard]] std::optional<core::Endpoint> shown(const core::Endpoint& sender) const;
 
  private:

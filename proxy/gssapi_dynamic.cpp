@@ -51,7 +51,7 @@ class GssContext final : public SecurityContext {
   }
 
  private:
-  /// What goes wrong, if anything.
+  /// The fault, if there is one.
   std::string begin() {
     gss_ = gss::load();
     if (gss_ == nullptr) return "the GSSAPI library is not here: install libgssapi-krb5-2 (libgssapi_krb5.so.2)";

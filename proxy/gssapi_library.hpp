@@ -1,5 +1,5 @@
 // The binary interface of a GSSAPI library (RFC 2744), as MIT krb5 and Heimdal have it, without their headers: it is
-// loaded at run time, where the system has it. Only what a client of HTTP needs is here.
+// loaded at run time, where the system has it. Only the part that a client of HTTP needs is here.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ constexpr Status expired_credentials = 11U << 16;
 
 /// The routine error of a status, zero if there is none.
 constexpr Status routine_error(Status status) { return status & 0x00ff0000U; }
-/// True for calling errors too. What is left then are notes such as "continue needed".
+/// True for calling errors too. Otherwise there may be notes such as "continue needed".
 constexpr bool failed(Status status) { return (status & 0xffff0000U) != 0; }
 
 /// The entry points; each is named gss_ and then as here.
@@ -58,7 +58,7 @@ struct Library {
 /// threads that do not survive dlclose(3).
 const Library* load();
 
-/// What a status means, in the library's words; the mechanism's own if it has any.
+/// The meaning of a status, in the library's words; the mechanism's own if it has any.
 std::string words(const Library& library, Status major, Status minor, const Oid& mechanism);
 
 }  // namespace tfunnel::proxy::gss

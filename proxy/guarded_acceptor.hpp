@@ -1,4 +1,4 @@
-// The gate in front of whatever serves the flows.
+// The gate in front of the acceptor that serves the flows.
 #pragma once
 
 #include <memory>

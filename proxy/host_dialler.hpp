@@ -52,7 +52,7 @@ class HostDial {
 
   /// REQUIRES, for these: connect() has made a connection.
   [[nodiscard]] core::Address reached() const { return io::from_asio(reached_.address()); }
-  /// What connect() reached does its work: it is tried first from here on.
+  /// The address that connect() reached does its work: it is tried first from here on.
   void serves();
   /// It took a connection and did nothing useful with it: it is tried last for a while.
   void fails() { fails(reached()); }

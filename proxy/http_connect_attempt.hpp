@@ -10,7 +10,7 @@
 
 namespace tfunnel::proxy {
 
-/// What a deadline must be able to stop, whichever step is at work. Shared with the deadlines, which may fire
+/// The things that a deadline must be able to stop, at whatever step. Shared with the deadlines, which may fire
 /// after the coroutine has gone on.
 struct HttpConnectAttempt {
   HttpConnectAttempt(asio::io_context& context, const Target& target_, std::shared_ptr<HostDial> dial_)

@@ -9,7 +9,7 @@
 namespace tfunnel::proxy {
 
 namespace {
-/// What the first bytes of no HTTP response give away.
+/// A guess at the protocol from first bytes that are no HTTP response.
 std::string what_speaks_so(const std::string& raw) {
   if (raw.starts_with("\x15\x03") || raw.starts_with("\x16\x03")) return "; that is TLS: give the proxy as https://";
   if (raw.starts_with('\x05')) return "; is it a SOCKS5 proxy? (--socks5)";

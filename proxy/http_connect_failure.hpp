@@ -1,4 +1,4 @@
-// What is told of a CONNECT that failed: to the log, to the application, and to a person at the application's end.
+// The words about a CONNECT that failed: to the log, to the application, and to a person at the application's end.
 #pragma once
 
 #include <string>

@@ -7,7 +7,7 @@ namespace tfunnel::proxy {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-// A new connection takes less than what is announced and does not come.
+// A new connection takes less time than to wait for a body that is announced and does not come.
 constexpr core::Duration drain_limit = std::chrono::seconds(2);
 }  // namespace
 

@@ -23,7 +23,7 @@ namespace tfunnel::proxy {
 /// Belongs to one coroutine.
 class HttpConnectHandshake {
  public:
-  /// What all handshakes share; must outlive them.
+  /// Shared by all handshakes; must outlive them.
   struct Tools {
     asio::io_context& context;
     HttpProxyConnector& connector;
@@ -45,7 +45,7 @@ class HttpConnectHandshake {
   [[nodiscard]] bool answered() const { return answered_; }
   /// It said nothing within the patience.
   [[nodiscard]] bool is_silent() const { return silent_; }
-  /// What a deadline may stop.
+  /// The attempt, for a deadline to stop.
   [[nodiscard]] const std::shared_ptr<HttpConnectAttempt>& attempt() const { return shared_attempt_; }
 
  private:

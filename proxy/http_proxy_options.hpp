@@ -1,4 +1,4 @@
-// What the command line and the environment say about upstream HTTP proxies.
+// Upstream HTTP proxies on the command line and in the environment.
 #pragma once
 
 #include <string>

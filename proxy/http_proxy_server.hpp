@@ -1,4 +1,4 @@
-// What is known of one upstream HTTP proxy.
+// Facts about one upstream HTTP proxy.
 #pragma once
 
 #include <string>

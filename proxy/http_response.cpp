@@ -155,7 +155,7 @@ void HttpResponse::end_head() {
 
 bool HttpResponse::keeps_connection(std::size_t most) const { return body_ && (chunked_ || *length_ <= most); }
 
-// What stands between and behind the chunks counts as well.
+// The bytes between and behind the chunks count as well.
 error_code HttpResponse::take_body(std::string_view bytes, std::size_t most) {
   body_taken_ += bytes.size();
   if (body_taken_ > most) return make_error_code(errc::message_size);

@@ -39,13 +39,13 @@ class HttpResponse {
   static constexpr std::size_t most_body = 64U << 10;
   static constexpr std::size_t most_needed_body = 4U << 20;
 
-  /// Takes what belongs to the head; returns how much of `bytes` that was. All of it if the end is not there yet.
-  /// Errors: bad_message for what is no HTTP response, as soon as that shows; message_size for a head over `most_head`.
+  /// Takes the bytes that belong to the head; returns how many that were. All of it if the end is not there yet.
+  /// Errors: bad_message if it is no HTTP response, as soon as that shows; message_size for a head over `most_head`.
   result<std::size_t> take_head(std::string_view bytes);
   [[nodiscard]] bool head_done() const { return head_done_; }
   /// REQUIRES: head_done().
   [[nodiscard]] const ResponseHead& head() const { return head_; }
-  /// The first bytes of the head, or of what came in its place.
+  /// The first bytes of the head, or those that came in its place.
   [[nodiscard]] const std::string& raw() const { return raw_; }
 
   /// True if the connection is good for another request, once the body was read, and that is no more than `most`.

@@ -11,11 +11,12 @@
 namespace tfunnel::proxy {
 
 /// Decides which server is asked when, and which answer counts, as the C library's resolver does: one server after the
-/// other, each for a while, and all of them again. What it does beyond that: an answer that comes late, when another
+/// other, each for a while, and all of them again. Unlike there, an answer that comes late, when another
 /// server has been asked already, is as good as any. Time is passed in. Pure.
 class Inquiry {
  public:
-  /// Who asks presses for an answer: this long after the last server was asked at the earliest, that counts.
+  /// An asker who asks again presses for an answer; that counts this long after the last server was asked at the
+  /// earliest.
   static constexpr core::Duration least_gap = std::chrono::milliseconds(500);
 
   /// REQUIRES: some server; no server twice.
@@ -30,9 +31,9 @@ class Inquiry {
   /// It answered. An answer that tells of a server's trouble (SERVFAIL, NOTIMP, REFUSED) counts only if no other server
   /// has a better one. No effect when it is over.
   void heard(const core::Endpoint& server, dns::Message answer, core::Time now);
-  /// It cannot be asked. Time that is up, and what we ourselves lack, say nothing about a server: then it is silent.
+  /// It cannot be asked. Time that is up, or a lack of our own, says nothing about a server: then it is silent.
   void failed(const core::Endpoint& server, error_code error, core::Time now);
-  /// Who asks has asked again: the next server's turn, or the next round, is now.
+  /// The asker has asked again: the next server's turn, or the next round, is now.
   void hurry(core::Time now);
 
   /// An answer counts, or all servers were asked as often as is due.
@@ -40,9 +41,9 @@ class Inquiry {
   /// The answer; timed_out if some server was silent to the end; else why the last one could not be asked. REQUIRES:
   /// over().
   [[nodiscard]] const result<dns::Message>& outcome() const { return *outcome_; }
-  /// Who gave it. REQUIRES: over(), and there is an answer.
+  /// The server that gave it. REQUIRES: over(), and there is an answer.
   [[nodiscard]] const core::Endpoint& answerer() const { return answerer_; }
-  /// Whose time is up without a word, each time it happens: who was asked last before the last next().
+  /// The server whose time is up without a word, each time it happens: the one asked last before the last next().
   [[nodiscard]] std::optional<core::Endpoint> take_silent();
 
  private:

@@ -20,9 +20,9 @@ class InterceptedFlow {
   InterceptedFlow(const InterceptedFlow&) = delete;
   InterceptedFlow& operator=(const InterceptedFlow&) = delete;
 
-  /// Sends `bytes` that way, behind what was sent there before. Copies them. Nothing happens if that way has ended.
+  /// Sends `bytes` that way, behind earlier ones. Copies them. Nothing happens if that way has ended.
   virtual void send(Way way, core::ByteView bytes) = 0;
-  /// That way ends in order behind what was sent; what its source still sends is read and dropped.
+  /// That way ends in order behind the bytes sent so far; bytes that its source still sends are read and dropped.
   virtual void finish(Way way) = 0;
   /// Both ends see a reset, at once. Nothing is called after it.
   virtual void reset() = 0;
@@ -32,8 +32,8 @@ class InterceptedFlow {
 };
 
 /// One flow's interceptor. It is called in the event loop and must not block; it is destroyed when the flow is over, in
-/// whatever way. While a receiver does not read, no more is asked of it: what is queued for either end stays within
-/// about twice 64 KiB, plus what a single call sends.
+/// whatever way. While a receiver does not read, no more is asked of it: the queue for either end stays within about
+/// twice 64 KiB, plus the bytes that a single call sends.
 class Interceptor {
  public:
   Interceptor() = default;
@@ -41,7 +41,8 @@ class Interceptor {
   Interceptor& operator=(const Interceptor&) = delete;
   virtual ~Interceptor() = default;
 
-  /// Bytes on their way, in order, any number at a time. `bytes` is void after the call. What is not sent on is gone.
+  /// Bytes on their way, in order, any number at a time. `bytes` is void after the call. Bytes that are not sent on are
+  /// gone.
   virtual void on_bytes(InterceptedFlow& flow, Way way, core::ByteView bytes) { flow.send(way, bytes); }
   /// The source of that way sends no more (a half-close): the last chance to send something.
   virtual void on_end(InterceptedFlow& flow, Way way) { flow.finish(way); }

@@ -117,7 +117,7 @@ void InterceptorPump::flush(Way way) {
   receiver(way).shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-// What the other way brings is not ours to deliver: it goes to the tunnel.
+// Bytes of the other way are not ours to deliver: they go to the tunnel.
 io::Delivery::State InterceptorPump::delivery() {
   State state;
   const auto& way = lanes_[0];

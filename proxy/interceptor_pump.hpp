@@ -20,7 +20,7 @@ class InterceptorPump final : public InterceptedFlow,
   /// Nothing is read for a receiver that has this much waiting.
   static constexpr std::size_t most_waiting = 64U << 10;
 
-  /// What is always charged: the pump with its interceptor, and one read.
+  /// Always charged: the pump with its interceptor, and one read.
   static constexpr std::size_t least_cost = 48U << 10;
 
   /// `charge` is for least_cost, and grows with what waits. Where it cannot grow, nothing is read before all is

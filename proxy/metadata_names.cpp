@@ -13,8 +13,8 @@ struct Service {
   std::array<const char*, 2> addresses;
 };
 
-// Each as its cloud documents it. What leads to an ordinary address (CloudStack's data-server, Equinix' metadata) is
-// left out, as those addresses are.
+// Each as its cloud documents it. Names that lead to an ordinary address (CloudStack's data-server, Equinix' metadata)
+// are left out, as those addresses are.
 constexpr auto usual = "169.254.169.254";
 constexpr std::array<Service, 11> services{{
     // Google: cloud.google.com/compute/docs/metadata

@@ -1,4 +1,4 @@
-// What a look-up of a name found.
+// The result of a look-up of a name.
 #pragma once
 
 #include <boost/system/error_code.hpp>

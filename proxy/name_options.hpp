@@ -20,7 +20,7 @@ struct NameOptions {
   NameMode proxy_names = NameMode::automatic;
   VirtualNames::Limits virtual_limits;  // no option: for tests
 
-  // What the words mean. REQUIRES: check() has passed.
+  // The meaning of the words. REQUIRES: check() has passed.
   [[nodiscard]] std::set<core::Address> resolver() const;
   [[nodiscard]] std::vector<core::Endpoint> servers() const;
   /// --dns virtual: a name without a real answer gets a virtual address, whatever the nameservers know.

@@ -38,7 +38,7 @@ class NameServices {
   NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options, DescriptorReserve& reserve,
                InterceptorFactory* interceptors, const io::Log& log);
 
-  // What a Dialer takes.
+  // The parts that a Dialer takes.
   [[nodiscard]] Egress& egress() { return *egress_; }
   [[nodiscard]] DatagramEgress& datagrams() { return *ends_; }
   [[nodiscard]] Namer* namer() { return &namer_; }

@@ -12,7 +12,7 @@
 
 namespace tfunnel::proxy {
 
-/// What the DNS answers that passed said, forgotten in time and bounded in size. Pure: the time is passed in.
+/// The names in the DNS answers that passed, forgotten in time and bounded in size. Pure: the time is passed in.
 class NameTable {
  public:
   struct Limits {
@@ -28,8 +28,8 @@ class NameTable {
 
   struct Known {
     std::string name;
-    /// Others were answered with the address as well. Who owns a name may let it lead to any address, also to one that
-    /// is another's: then a connection to that address need not be meant for the name.
+    /// Others were answered with the address as well. The owner of a name may let it lead to any address, also to one
+    /// that is another's: then a connection to that address need not be meant for the name.
     bool shared = false;
   };
 

@@ -16,7 +16,7 @@ namespace tfunnel::proxy {
 
 enum class NameMode { automatic, always, never };
 
-/// Finds names: first in what the application itself sends first (TLS or HTTP), which nobody else could have written,
+/// Finds names: first in the application's own first bytes (TLS or HTTP), which nobody else could have written,
 /// then in the DNS answers that passed, unless it means the address. An address is a name's second. Where several names
 /// of DNS answers share an address, it is asked for itself, and by the latest name only if an upstream forbids
 /// addresses.
@@ -25,7 +25,7 @@ class Namer {
   struct Settings {
     NameMode mode = NameMode::automatic;
     /// How long the first bytes are waited for on a port where the application speaks first. They usually come right
-    /// behind the Open; a connection made in advance, without a word, is what the limit is for.
+    /// behind the Open; the limit is for a connection made in advance, without a word.
     core::Duration wait = std::chrono::milliseconds(300);
     /// The same if a flow without a name is refused and no DNS answer gave one, on any port.
     core::Duration wait_always = std::chrono::seconds(5);
@@ -38,7 +38,7 @@ class Namer {
   /// `relay` holds what came before the connection is made. Errors: no_permission if a name is required and there is
   /// none; operation_aborted if the flow was given up.
   result<Naming> find(const Target& target, io::Relay& relay, asio::yield_context yield);
-  /// The upstream refused the first of what find() gave and took the second: for some time that comes first.
+  /// The upstream refused the first name that find() gave and took the second: for some time that one comes first.
   void second_worked(const Target& target, const Naming& naming);
 
  private:
@@ -51,7 +51,7 @@ class Namer {
   NamingMemory memory_;
 };
 
-/// What to ask for if the application said `said` and the address is `known` from DNS; of names only if `always`.
+/// The thing to ask for if the application said `said` and the address is `known` from DNS; of names only if `always`.
 [[nodiscard]] Naming choose_name(const core::Finding& said, const std::optional<NameTable::Known>& known, bool always);
 
 /// Ports of protocols in which the client speaks first and says a name: HTTP, and TLS from the first byte on.

@@ -10,7 +10,7 @@
 
 namespace tfunnel::proxy {
 
-/// What an upstream is asked for. Empty: the address.
+/// The name that an upstream is asked for. Empty: the address.
 struct Naming {
   std::string first;
   std::optional<std::string> second = {};  // if it cannot do with the first

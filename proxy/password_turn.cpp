@@ -20,7 +20,7 @@ ConnectDialogue::Next PasswordTurn::pass(Next next, const CredentialGate::Patien
   return dialogue_.choose_again();
 }
 
-// A gateway's status comes from behind the door, and so does whatever takes the place of a 407; other refusals may come
+// A gateway's status comes from behind the door, and so does an answer in place of a 407; other refusals may come
 // before the proxy has looked at the password.
 void PasswordTurn::judge(Next next, unsigned status) {
   const bool at_the_door = status == proxy_authentication_required;

@@ -9,7 +9,7 @@
 
 namespace tfunnel::proxy {
 
-/// One for each dialogue, which it leads past the gate. Whatever it refers to must outlive it.
+/// One for each dialogue, which it leads past the gate. All that it refers to must outlive it.
 class PasswordTurn {
  public:
   using Next = ConnectDialogue::Next;
@@ -19,12 +19,12 @@ class PasswordTurn {
 
   /// The next step of the dialogue waits for pass().
   [[nodiscard]] bool is_due() const { return !shown_ && dialogue_.shows_password(); }
-  /// Waits; gives what to do in place of `next`. If waiting was ended, that is `next`, and must not be done.
+  /// Waits; gives the step in place of `next`. If waiting was ended, that is `next`, and must not be done.
   /// REQUIRES: is_due().
   Next pass(Next next, const CredentialGate::Patience& patience, const asio::yield_context& yield);
   /// The proxy has answered by this status, and this is to come.
   void judge(Next next, unsigned status);
-  /// What the dialogue failed of, in words.
+  /// The dialogue's failure, in words.
   [[nodiscard]] const std::string& failure() const { return refused_ ? gate_.refusal() : dialogue_.message(); }
 
  private:

@@ -41,13 +41,13 @@ TransparentBinding::TransparentBinding() {
 }
 
 // Connections from one source to several destinations share its port, which SO_REUSEADDR permits as long as nobody
-// listens there. Datagram sockets share it only with those of earlier far ends, whose link is dead perhaps and who do
-// not know it yet: of several the kernel gives a datagram to the one that was bound last (net/ipv4/udp.c: a socket
-// enters its hash chain at the head, and the first of equals is taken), which is the one of the living link. With
-// SO_REUSEPORT it would choose by a hash. At an address of this host itself they share with nobody, whose datagrams
-// they would take.
+// listens there. Datagram sockets share it only with those of earlier far ends, whose link is dead
+// perhaps without their knowledge: of several the kernel gives a datagram to the one that was bound last
+// (net/ipv4/udp.c: a socket enters its hash chain at the head, and the first of equals is taken), which is the one of
+// the living link. With SO_REUSEPORT it would choose by a hash. At an address of this host itself they share with
+// nobody, whose datagrams they would take.
 error_code TransparentBinding::bind(int socket, const core::Endpoint& source) {
-  // Whoever speaks for a loopback or broadcast address wants to be taken for somebody else.
+  // A client that speaks for a loopback or broadcast address wants to be taken for somebody else.
   if (!is_ordinary_source(source.address)) return asio::error::access_denied;
   auto error = make_transparent(socket, source.address.is_v4());
   int type = 0;

@@ -9,7 +9,7 @@
 
 namespace tfunnel::proxy {
 
-/// What a program may add to the proxy; null: nothing.
+/// Additions of a program to the proxy; null: none.
 struct ProxyExtensions {
   SourceBinding* binding = nullptr;  // servers see the application's own address
   InterceptorFactory* interceptors = nullptr;

@@ -28,12 +28,12 @@ class ProxyConnection {
   ProxyConnection(const ProxyConnection&) = delete;
   ProxyConnection& operator=(const ProxyConnection&) = delete;
 
-  /// What it costs is charged until it, or what takes its place, is gone.
+  /// Its cost is charged until it, or the connection in its place, is gone.
   void hold(core::Charge charge) { charge_ = std::move(charge); }
 
   /// Takes a connection that was made, before any other step. io::prepare() was called for it.
   void adopt(tcp::socket socket) { socket_ = std::move(socket); }
-  /// What comes between connecting and the first request: nothing, or a TLS handshake. `why` explains an error.
+  /// The step between connecting and the first request: nothing, or a TLS handshake. `why` explains an error.
   virtual error_code secure(std::string& why, const asio::yield_context& yield);
   /// Writes all of `text`.
   virtual error_code write(std::string_view text, const asio::yield_context& yield);
@@ -54,13 +54,13 @@ class ProxyConnection {
     interrupted_ = true;
     cancel_wait();
   }
-  /// What interrupt() ends a step with.
+  /// The error by which interrupt() ends a step.
   static error_code interrupted() { return make_error_code(boost::system::errc::stream_timeout); }
 
  protected:
   virtual void cancel_wait();
-  /// Lets all others have their turn in the event loop, deadlines among them: who always has bytes ready must not keep
-  /// a coroutine busy for ever. Errors: timed_out after expire(); operation_aborted.
+  /// Lets all others have their turn in the event loop, deadlines among them: a peer that always has bytes ready must
+  /// not keep a coroutine busy for ever. Errors: timed_out after expire(); operation_aborted.
   error_code pass_turn(const asio::yield_context& yield);
   /// Waits until the socket is ready; timed_out after expire().
   error_code wait(tcp::socket::wait_type kind, const asio::yield_context& yield);

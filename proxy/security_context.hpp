@@ -31,7 +31,7 @@ class SecurityContext {
 };
 
 /// Makes a context for the service HTTP at `host`, with this user and password if the mechanism takes them, else
-/// as whom the system knows us. Does not block; never null: what is missing shows in the first step.
+/// as the user that the system knows us for. Does not block; never null: a lack shows in the first step.
 using MakeSecurityContext = std::function<std::shared_ptr<SecurityContext>(
     Mechanism mechanism, const std::string& host, const std::optional<Credentials>& credentials)>;
 

@@ -51,7 +51,7 @@ std::optional<std::string> SharedLookups::next() {
 void SharedLookups::answered(const std::string& name, NameAnswer answer, core::Time now) {
   const auto asked = asked_.find(name);
   assert(asked != asked_.end() && asked->second.running);
-  // Whoever is called may ask again.
+  // A waiter that is called may ask again.
   const auto waiting = std::move(asked->second.waiting);
   asked_.erase(asked);
   --running_;

@@ -42,7 +42,7 @@ class SharedLookups {
   std::optional<std::string> next();
   /// REQUIRES: `name` is running.
   void answered(const std::string& name, NameAnswer answer, core::Time now);
-  /// Whoever was asked may know better now: nothing that is kept is good any more.
+  /// The servers that were asked may know better now: nothing that is kept is good any more.
   void forget() { kept_.clear(); }
 
   [[nodiscard]] std::size_t running() const { return running_; }

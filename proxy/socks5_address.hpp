@@ -33,7 +33,7 @@ struct Socks5Decoded {
 /// Reads type, address and port from the start of `bytes`; nothing if they are malformed or cut off.
 std::optional<Socks5Decoded> socks5_decode(core::ByteView bytes);
 
-/// What goes before a datagram's payload on its way to the relay.
+/// The header before a datagram's payload on its way to the relay.
 std::string socks5_datagram_header(const core::Endpoint& peer);
 
 struct Socks5Datagram {

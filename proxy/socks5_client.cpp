@@ -21,7 +21,7 @@ constexpr std::size_t longest_password = 255;  // RFC 1929, 2
 const boost::system::error_category& socks5_category() { return make_error_code(Socks5Error::refused).category(); }
 }  // namespace
 
-/// What the deadline may still touch when the coroutine is on its way out.
+/// Objects that the deadline may still touch when the coroutine is on its way out.
 struct Socks5Client::Attempt {
   Attempt(asio::io_context& context, HostDialler& dialler, const Socks5Proxy& proxy)
       : dial(dialler, proxy.host, proxy.port),
@@ -93,7 +93,7 @@ result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const So
 result<std::optional<Socks5Credentials>> Socks5Client::credentials(Attempt& attempt, const asio::yield_context& yield) {
   using Verdict = CredentialTrust::Verdict;
   if (!proxy_.credentials) return std::nullopt;
-  // Whoever is refused is so whatever the destination.
+  // A refused user is refused for every destination.
   const auto ask = [&] { return gate_.ask({}, attempt.trial, {attempt.turn, attempt.stopped}, yield); };
   auto verdict = ask();
   if (verdict == Verdict::withhold) {
@@ -123,7 +123,8 @@ error_code Socks5Client::reach(Attempt& attempt, asio::yield_context yield) {
   return {};
 }
 
-// Nothing in the answer concerns a destination, so who does not give it is at fault, and any other address may.
+// Nothing in the answer concerns a destination, so a proxy that does not give it is at fault, and any other address
+// may.
 error_code Socks5Client::greet(const std::shared_ptr<Attempt>& attempt, const std::string& greeting,
                                asio::yield_context yield) {
   for (;;) {

@@ -58,7 +58,7 @@ class Socks5Client {
   error_code find_relay(Attempt& attempt, Dialled& dialled, const asio::yield_context& yield);
   /// The user name and password, as soon as they may be sent; none if they must not. Errors: nobody waits any more.
   result<std::optional<Socks5Credentials>> credentials(Attempt& attempt, const asio::yield_context& yield);
-  /// What the failure says about them; gives a better word for it where there is one.
+  /// Judges by the failure whether they are right; gives a better word for it where there is one.
   error_code judge(const Attempt& attempt, error_code error);
   /// Logs what went wrong and gives what the application shall learn.
   error_code fault(error_code error, bool reached, const std::string& flow, std::string* words);

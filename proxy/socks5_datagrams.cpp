@@ -16,12 +16,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t stack_size = 64U << 10;
-// What of that is touched, with the handshake's own and what else belongs to it (measured: 18 KB).
+// The part of that which is touched, with the handshake's own and all else that belongs to it (measured: 18 KB).
 constexpr std::size_t attempt_cost = 18U << 10;
 constexpr int receive_buffer = 1 << 20;
 // Datagrams in a row before others get their turn in the event loop.
 constexpr int most_in_a_row = 64;
-// What may wait for an association; more is lost, as in a router's queue.
+// Datagrams that may wait for an association; more are lost, as in a router's queue.
 constexpr std::size_t most_waiting = 16;
 constexpr std::size_t largest_datagram = 65'535;
 // How long the relay may take to read what was sent to it: with the control connection it forgets the association (RFC
@@ -55,7 +55,7 @@ void Socks5UdpEnd::wait_for_association(const core::Endpoint& peer, core::ByteVi
     ++mux_.counters().datagrams_dropped;
   }
   core::Charge charge(mux_.budget().services());
-  // Who has several gives up its own oldest first.
+  // A flow that has several gives up its own oldest first.
   while (!charge.resize(payload.size() + sizeof(Waiting))) {
     ++mux_.counters().datagrams_dropped;
     if (waiting_.empty()) return;
@@ -209,7 +209,7 @@ void Socks5UdpEnd::lose(core::Reason reason, std::string_view words) {
   mux_.reset(flow, reason, words);
 }
 
-// Who ends a flow has been silent for so long that what waits is of no use.
+// A flow is ended after so long a silence that waiting datagrams are of no use.
 void Socks5UdpEnd::on_fin() {
   waiting_.clear();
   UdpEnd::on_fin();
@@ -222,7 +222,7 @@ void Socks5UdpEnd::on_reset(core::Reason reason) {
 
 void Socks5UdpEnd::on_link_end() { UdpEnd::on_reset(core::Reason::cancelled); }
 
-// What is still pending holds this object; closing lets it end. The signal must not be given when there is nothing left
+// Pending operations hold this object; closing lets it end. The signal must not be given when there is nothing left
 // to cancel: it still knows the last operation's socket, which is gone then.
 void Socks5UdpEnd::on_over() {
   UdpEnd::on_over();

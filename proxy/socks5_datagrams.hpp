@@ -14,11 +14,11 @@
 namespace tfunnel::proxy {
 
 /// One flow's association (RFC 1928, 7): a TCP connection that keeps it alive, and a UDP socket towards the relay. It
-/// is made with the first datagram and serves all peers. What is for this host's own loopback still goes directly.
+/// is made with the first datagram and serves all peers. A datagram for this host's own loopback still goes directly.
 ///
 /// If the proxy refuses or ends it, the peers in question are reported as unreachable and the flow is reset; the
-/// application's next datagram makes a new flow, and so a new association. What waits when the link ends still goes
-/// out.
+/// application's next datagram makes a new flow, and so a new association. Datagrams that wait when the link ends still
+/// go out.
 class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
  public:
   /// `client` must outlive the io_context's last handler.

@@ -1,4 +1,4 @@
-// What a SOCKS5 proxy may answer, and what can be wrong with the answer.
+// The answers of a SOCKS5 proxy, and the faults that they may have.
 #pragma once
 
 #include <boost/system/error_code.hpp>
@@ -41,8 +41,8 @@ enum class Socks5Error {
 
 boost::system::error_code make_error_code(Socks5Error error);
 
-/// What the application at the other end should learn of it: of a failed destination its own fault, of everything else
-/// that the upstream proxy refused.
+/// The reason by which the application at the other end should learn of it: of a failed destination its own fault, of
+/// everything else that the upstream proxy refused.
 core::Reason reason_of(Socks5Error error);
 
 /// Is it a fault of one destination, which a direct connection would have met as well?

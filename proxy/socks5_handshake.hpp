@@ -35,19 +35,19 @@ class Socks5Handshake {
   Socks5Handshake& operator=(const Socks5Handshake&) = delete;
 
   [[nodiscard]] bool running() const { return static_cast<bool>(steps_); }
-  /// What is to be sent before more can come; may be empty.
+  /// The bytes to be sent before more can come; may be empty.
   [[nodiscard]] const std::string& to_send() const { return to_send_; }
   /// How many bytes the next step needs; above 0 while running().
   [[nodiscard]] std::size_t wanted() const { return wanted_ - input_.size(); }
   /// Takes at most wanted() bytes and returns how many. REQUIRES: running().
   std::size_t feed(core::ByteView bytes);
 
-  /// No more bytes will come: what came so far is judged. REQUIRES: running(); it is not any more.
+  /// No more bytes will come: the bytes so far are judged. REQUIRES: running(); it is not any more.
   void end();
   /// The proxy takes us: nothing is said about the user name and password any more.
   [[nodiscard]] bool authenticated() const { return authenticated_; }
 
-  /// The request was sent: what is wrong from now on may have to do with the destination.
+  /// The request was sent: a fault from now on may have to do with the destination.
   [[nodiscard]] bool requested() const { return requested_; }
   /// The address that the proxy bound, or why there is none. REQUIRES: not running().
   [[nodiscard]] const boost::system::result<Socks5Address>& outcome() const { return outcome_; }

@@ -14,7 +14,7 @@ struct Socks5Options {
   std::string user;           // in place of the one in `server`
   std::string password_file;  // its first line is the password
 
-  /// The proxy that is meant, if one is. Reads the password file. Throws app::UsageError for what makes no sense,
+  /// The proxy that is meant, if one is. Reads the password file. Throws app::UsageError for values that make no sense,
   /// without ever quoting a password.
   [[nodiscard]] std::optional<Socks5Proxy> proxy() const;
 };

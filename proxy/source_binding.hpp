@@ -5,7 +5,7 @@
 
 namespace tfunnel::proxy {
 
-/// Binds sockets to addresses that are not this host's. What the system needs for it differs, so it is given from
+/// Binds sockets to addresses that are not this host's. Systems differ in how that is done, so it is given from
 /// outside; the portable programs have none.
 class SourceBinding {
  public:
@@ -19,7 +19,7 @@ class SourceBinding {
   virtual error_code bind(int socket, const core::Endpoint& source) = 0;
 
   /// A connection from `source` to `destination` cannot be made, since this host has one: an earlier far end's perhaps,
-  /// whose link is dead and who does not know it. Ends that one if it may be ended; false: it stays.
+  /// whose link is dead without its knowledge. Ends that one if it may be ended; false: it stays.
   virtual bool take_over(const core::Endpoint& source, const core::Endpoint& destination) = 0;
 };
 

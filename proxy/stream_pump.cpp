@@ -76,7 +76,7 @@ void StreamPump::run(Direction& direction) {
   for (int i = 0; i < most_in_a_row; ++i) {
     if (over_ || !step(direction)) return;
   }
-  // Not a wait: what is next may be inside a side already, where no poll() sees it.
+  // Not a wait: the next bytes may be inside a side already, where no poll() sees it.
   asio::post(context_, [self = shared_from_this(), &direction] { self->run(direction); });
 }
 
@@ -134,7 +134,7 @@ PumpSide::Handler StreamPump::resume(Direction& direction) {
   };
 }
 
-// What the other way brings is not ours to deliver: it goes to the tunnel.
+// Bytes of the other way are not ours to deliver: they go to the tunnel.
 io::Delivery::State StreamPump::delivery() {
   State state;
   const auto& way = outward_;

@@ -34,7 +34,7 @@ class PumpSide {
   virtual error_code broken() = 0;
   /// How much has come and was not read yet; the end counts as a byte.
   [[nodiscard]] virtual std::size_t unread() { return 0; }
-  /// What was written and is still in the kernel's hands.
+  /// Bytes that were written and are still in the kernel's hands.
   [[nodiscard]] virtual std::size_t unacknowledged() { return 0; }
   /// Both directions ended in order, or nobody wants to know the rest of what comes in.
   virtual void close() = 0;
@@ -71,7 +71,7 @@ class StreamPump : public io::Delivery, public std::enable_shared_from_this<Stre
   static constexpr std::size_t buffer_size = 16U << 10;
 
   StreamPump(asio::io_context& context, std::unique_ptr<PumpSide> left, std::unique_ptr<PumpSide> right);
-  /// What the two sides cost, and this, is charged for as long as it lives.
+  /// The cost of the two sides, and of this, is charged for as long as it lives.
   void hold(core::Charge charge) { charge_ = std::move(charge); }
   /// `first` comes before all else that the left side reads. REQUIRES: at most buffer_size bytes.
   void start(std::string_view first = {});

@@ -12,7 +12,7 @@ namespace tfunnel::proxy {
 
 namespace {
 
-/// A handshake with a proxy through TLS. What takes the stream afterwards wants a plain socket, so a pump
+/// A handshake with a proxy through TLS. The stream's user wants a plain socket afterwards, so a pump
 /// joins the session with one.
 class TlsConnection final : public ProxyConnection {
  public:

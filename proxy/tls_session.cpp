@@ -15,12 +15,12 @@ namespace tfunnel::proxy {
 
 namespace {
 
-// OpenSSL reads on by itself over what it skips (requests to negotiate anew, session tickets). A peer that sends
-// nothing else must not keep it from coming back: one call reads no more than this, or one record.
+// OpenSSL reads on by itself over messages that it skips (requests to negotiate anew, session tickets). A peer that
+// sends nothing else must not keep it from coming back: one call reads no more than this, or one record.
 constexpr std::size_t most_in_a_call = 64U << 10;
 
-/// BIO_set_callback_ex(3): `left`, the callback's argument, is what may still be read. Without any it looks as if
-/// nothing had come.
+/// BIO_set_callback_ex(3): `left`, the callback's argument, is the number of bytes that may still be read. Without any
+/// it looks as if nothing had come.
 long limit_reading(BIO* bio, int operation, const char* /*data*/, std::size_t /*size*/, int /*argi*/, long /*argl*/,
                    int returned, std::size_t* processed) {
   auto& left = *reinterpret_cast<std::size_t*>(::BIO_get_callback_arg(bio));

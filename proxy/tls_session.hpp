@@ -48,7 +48,7 @@ class TlsSession final : public PumpSide {
  private:
   /// To be called before each call of OpenSSL's.
   void begin_call();
-  /// What the last call's failure means; `wants` is set for would_block.
+  /// The meaning of the last call's failure; `wants` is set for would_block.
   error_code error_of(int returned, tcp::socket::wait_type& wants);
 
   tcp::socket socket_;        // outlives the session, which writes to it

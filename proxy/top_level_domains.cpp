@@ -29,7 +29,7 @@ void TopLevelDomains::ask(const std::string& name, std::function<void(bool)> don
 
 void TopLevelDomains::start(const std::string& label) {
   const auto timer = std::make_shared<asio::steady_timer>(context_, limits_.answer);
-  // Whoever comes first takes `open`.
+  // The first to come takes `open`.
   const auto open = std::make_shared<bool>(true);
   const auto finish = [this, label, timer, open](bool known) {
     if (!std::exchange(*open, false)) return;

@@ -1,4 +1,4 @@
-// Who said "ask again over TCP".
+// Servers that said "ask again over TCP".
 #pragma once
 
 #include <deque>

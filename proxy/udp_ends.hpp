@@ -17,7 +17,7 @@
 
 namespace tfunnel::proxy {
 
-/// What sends and receives many datagrams at once, for all flows in turn.
+/// Sends and receives many datagrams at once, for all flows in turn.
 struct UdpBatches {
   explicit UdpBatches(asio::io_context& context) : outbox(std::make_shared<UdpOutbox>(context)) {}
 
@@ -44,7 +44,7 @@ class DatagramDetour {
 /// which games, STUN and WebRTC need.
 class UdpEnd : public io::DatagramEnd, public UdpOutbox::Sender, public std::enable_shared_from_this<UdpEnd> {
  public:
-  /// What all flows of a proxy share; everything must outlive the io_context's last handler.
+  /// Shared by all flows of a proxy; everything must outlive the io_context's last handler.
   struct Surroundings {
     asio::io_context& context;
     UdpBatches& batches;

@@ -7,7 +7,7 @@
 
 namespace tfunnel::proxy {
 
-/// Gathers what one flow sends in a row, so that a burst costs few system calls. Shared by all flows:
+/// Gathers the datagrams that one flow sends in a row, so that a burst costs few system calls. Shared by all flows:
 /// when another flow's turn comes, and before the event loop waits again, all goes out.
 class UdpOutbox : public std::enable_shared_from_this<UdpOutbox> {
  public:

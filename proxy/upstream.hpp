@@ -19,7 +19,7 @@ struct Upstream {
   std::optional<Socks5Proxy> socks5;
 };
 
-/// Reads the files and the environment that `options` name. Throws app::UsageError for what cannot be used, and
+/// Reads the files and the environment that `options` name. Throws app::UsageError for options that cannot be used, and
 /// for wishes that exclude each other; `preserve_source`: servers shall see the application's own address.
 Upstream understand_upstream(const ProxyOptions& options, const Environment& environment, bool preserve_source);
 

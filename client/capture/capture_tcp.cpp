@@ -88,7 +88,7 @@ void TcpCapture::accept_after_pause(Listener& listener, const std::string& why) 
   });
 }
 
-// What the system has no memory for concerns this connection only.
+// A lack of memory in the system concerns this connection only.
 void TcpCapture::take_if_possible(const std::shared_ptr<io::Session>& link, tcp::socket socket,
                                   const tcp::endpoint& source) {
   try {

@@ -22,7 +22,7 @@ class TcpCapture {
 
   /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
-  /// Takes the connections that wait, then closes the sockets: who comes later is refused.
+  /// Takes the connections that wait, then closes the sockets: later ones are refused.
   void last_call();
   [[nodiscard]] bool something_waits();
 

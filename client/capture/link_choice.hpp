@@ -1,4 +1,4 @@
-// Which of the links a new flow takes.
+// Chooses the link that a new flow takes.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ using LocalAddressTest = std::function<bool(const core::Address&)>;
 /// Was it sent straight to a capture port? It would come back for ever.
 using LoopTest = std::function<bool(const core::Endpoint& destination)>;
 
-/// What becomes of new connections and datagrams: left to wait in the kernel's queues, made flows, or turned away.
+/// The fate of new connections and datagrams: left to wait in the kernel's queues, made flows, or turned away.
 enum class CaptureMode { wait, serve, refuse };
 
 }  // namespace tfunnel::client

@@ -13,12 +13,12 @@ namespace tfunnel::client {
 class NarrowPaths {
  public:
   void add(const core::Address& destination, core::Time now) {
-    // Who tells of many is a nuisance, not a network; what was forgotten is soon learned again.
+    // A source that tells of many is a nuisance, not a network; a forgotten path is soon learned again.
     if (since_.size() >= most) since_.clear();
     since_[destination] = now;
   }
 
-  /// False: as far as we know, what our own link takes arrives.
+  /// False: as far as we know, all that our own link takes arrives.
   [[nodiscard]] bool contains(const core::Address& destination, core::Time now) const {
     const auto found = since_.find(destination);
     return found != since_.end() && now - found->second < memory;

@@ -24,12 +24,12 @@ Packet udp_packet(const core::Endpoint& source, const core::Endpoint& destinatio
 Packet unreachable_packet(const core::Endpoint& source, const core::Endpoint& destination, core::Reason reason);
 
 /// The same packet in fragments of at most `mtu` bytes (RFC 791, 3.2; RFC 8200, 4.5), for links that
-/// cannot take it whole: the kernel does not fragment what a raw socket sends. `id` tells fragments of
+/// cannot take it whole: the kernel does not fragment packets of a raw socket. `id` tells fragments of
 /// different packets apart. REQUIRES: mtu >= 1280 and a packet from udp_packet().
 std::vector<Packet> fragments(const Packet& packet, std::size_t mtu, std::uint32_t id);
 
-/// Whom a UDP datagram was for that the ICMPv6 message says was too big for the way to them (RFC 4443, 3.2). `message`
-/// begins with the ICMPv6 header and may be anything; nothing, if it says something else or is cut short.
+/// The destination of the UDP datagram that the ICMPv6 message says was too big for the way there (RFC 4443, 3.2).
+/// `message` begins with the ICMPv6 header and may be anything; nothing, if it says something else or is cut short.
 std::optional<core::Endpoint> too_big_for(core::ByteView message);
 
 }  // namespace tfunnel::client

@@ -13,7 +13,7 @@ namespace {
 
 // Messages in a row before others get their turn in the event loop: strangers may send many.
 constexpr int most_in_a_row = 16;
-// What is quoted of the packet is cut: its headers are enough.
+// The quoted packet is cut: its headers are enough.
 constexpr std::size_t room = 128;
 
 }  // namespace

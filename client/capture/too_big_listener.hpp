@@ -15,7 +15,7 @@ namespace tfunnel::client {
 /// socket has sent; and routers fragment IPv4 but not IPv6. Anybody may forge one, so the receiver judges what it gets.
 class TooBigListener {
  public:
-  /// `program` is whom the datagram was for, whether or not we sent it.
+  /// `program` is the receiver of the datagram, whether or not we sent it.
   using Heard = std::function<void(const core::Endpoint& program)>;
   /// `socket` is from open_too_big(); a closed one hears nothing. It must outlive the last handler of `context`.
   TooBigListener(asio::io_context& context, io::Descriptor socket, Heard heard);

@@ -1,4 +1,4 @@
-// Sockets that accept what was sent to somebody else: TPROXY's other half.
+// Sockets that accept traffic for somebody else: TPROXY's other half.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What every command answers before it does anything.
+// The questions that every command answers before it does anything.
 #pragma once
 
 #include "client/commands/subcommand.hpp"

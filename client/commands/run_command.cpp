@@ -15,7 +15,7 @@ struct Options {
   FarEndOptions far_end;
 };
 
-/// What a far end takes that this command starts on this machine.
+/// The options of a far end that this command starts on this machine.
 app::po::options_description of_local_far_end(Options& options) {
   app::po::options_description description;
   description.add(far_end_description(options.far_end)).add(app::common_description(options.common));
@@ -39,13 +39,13 @@ std::string describe(std::span<const Subcommand>) {
           "  tfunnel run --via 'ssh -o ControlPath=none -o ServerAliveInterval=15 host tfunnel' -- curl "
           "https://example.com/\n"
           "Without --via the far end runs on this machine, which is of use with --http-proxy and the like.\n"
-          "No root is needed. The exit status is the program's. What it had sent is delivered before this ends\n"
+          "No root is needed. The exit status is the program's. All that it sent is delivered before this ends\n"
           "(--linger); 75 if the program's status is 0, but not all was.\n\n"
        << description_of(options);
   return text.str();
 }
 
-// What the far end's own command line has to say.
+// Options that belong on the far end's own command line are refused.
 void refuse_for_near_end(const std::set<std::string>& given) {
   FarEndOptions ignored;
   const auto of_far_end = far_end_description(ignored);

@@ -1,4 +1,4 @@
-// What `tfunnel` can do: a table of commands, each known by the first word of the command line.
+// The abilities of `tfunnel`: a table of commands, each known by the first word of the command line.
 #pragma once
 
 #include <span>

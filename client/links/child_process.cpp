@@ -52,7 +52,7 @@ class BlockedSignals {
   sigset_t before_{};
 };
 
-// Handlers go with exec(2), but what is ignored stays so. Who is started by nohup(1) keeps ignoring SIGHUP.
+// Handlers go with exec(2), but ignored signals stay ignored: a program that nohup(1) started keeps ignoring SIGHUP.
 void restore_signals() {
   for (const int number : {SIGPIPE, SIGTTOU, SIGTTIN, SIGINT, SIGTERM, SIGCHLD, SIGUSR1, SIGQUIT, SIGTSTP}) {
     std::signal(number, SIG_DFL);

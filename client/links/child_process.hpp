@@ -11,7 +11,7 @@
 
 namespace tfunnel::client {
 
-/// What is run, and for whom.
+/// The command to run, and for whom.
 struct Command {
   std::string file;                    // absolute
   std::vector<std::string> arguments;  // with the name in front
@@ -25,7 +25,7 @@ struct Command {
   [[nodiscard]] std::optional<Command> past_control_master() const;
 };
 
-/// A process in a process group of its own, so that what the terminal's keys send does not reach it and that it can be
+/// A process in a process group of its own, so that signals of the terminal's keys do not reach it, and that it can be
 /// ended with all its children. The kernel ends it should this process die without a word (PR_SET_PDEATHSIG).
 struct ChildProcess {
   pid_t pid = -1;

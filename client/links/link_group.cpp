@@ -74,7 +74,7 @@ std::shared_ptr<io::Session> LinkGroup::choose() {
 void LinkGroup::on_up() {
   patience_.cancel();
   was_up_ = true;
-  // Who failed while nobody knew whether there would be any link is tried again now.
+  // A link that failed while nobody knew whether there would be any is tried again now.
   for (auto& member : members_) {
     if (std::exchange(member.failed, false)) member.link->retry();
   }

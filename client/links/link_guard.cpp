@@ -15,7 +15,7 @@ namespace tfunnel::client {
 
 namespace {
 
-// It outlives whatever ends the client, but for what is meant for it alone.
+// It outlives any signal that ends the client, but for one that is meant for it alone.
 [[noreturn]] void guard(SharedGroups& groups, int lifeline) {
   sigset_t all;
   sigfillset(&all);

@@ -30,13 +30,13 @@ class SharedGroups {
 };
 
 /// A process of its own that waits for our end. The kernel tells a command of its parent's death (PR_SET_PDEATHSIG),
-/// but not what the command started: ssh below a shell, which does not look at its input while it asks for a
+/// but nobody tells the command's children: ssh below a shell, which does not look at its input while it asks for a
 /// passphrase.
 class LinkGuard {
  public:
   /// Forks: REQUIRES that there is no io_context yet. Throws boost::system::system_error.
   LinkGuard();
-  /// Ends it, and with it what is left of the commands.
+  /// Ends it, and with it the rest of the commands.
   ~LinkGuard();
   LinkGuard(const LinkGuard&) = delete;
   LinkGuard& operator=(const LinkGuard&) = delete;

@@ -18,7 +18,7 @@ namespace tfunnel::client {
 class Links {
  public:
   struct Events {
-    /// What new connections should do. Possibly the same once more, when another link came up or failed.
+    /// The mode for new connections. Possibly the same once more, when another link came up or failed.
     std::function<void(CaptureMode)> on_mode;
     /// Once, last: there is no link, and none will come: none could be started at first, or it was stop()ped, or the
     /// only one has ended.
@@ -27,7 +27,8 @@ class Links {
     std::function<void()> on_progress;
     /// A link was lost that was to end anyway, and with it this much.
     std::function<void(const core::Drain::Facts&)> on_cut;
-    /// What can be reached over one link or the other, whenever one has come up (before on_mode) or told something new.
+    /// The destinations within reach over one link or the other, whenever one has come up (before on_mode) or told
+    /// something new.
     std::function<void(const core::Reach&)> on_reach;
     /// See core::Mux::Settings::on_over. Empty: nobody wants to know.
     std::function<void(const core::Flow&, std::optional<core::Reason>)> on_flow_over;

@@ -15,12 +15,12 @@ namespace tfunnel::client {
 /// Standard input and output.
 MakeLinks standard_link(const app::CommonOptions& common);
 
-/// Who starts the commands of supervised links.
+/// The process that starts the commands of supervised links.
 struct Supervision {
   Command command;
   /// Whose terminal a command may borrow for a question, before the first link is up.
   pid_t terminal_owner = 0;
-  /// Told the process groups of the commands (0: none), for who ends them should this process be killed.
+  /// Told the process groups of the commands (0: none), so that somebody can end them should this process be killed.
   std::span<std::atomic<pid_t>> groups = {};
 };
 

@@ -63,7 +63,7 @@ void NetworkWatch::listen() {
   });
 }
 
-// What changed does not matter, and neither does a full queue (ENOBUFS): both mean that something did.
+// The kind of change does not matter, and neither does a full queue (ENOBUFS): both mean that something changed.
 void NetworkWatch::drain() {
   std::array<char, 8192> bytes{};
   for (int i = 0; i < most_in_a_row; ++i) {

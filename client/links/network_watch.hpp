@@ -1,4 +1,4 @@
-// Notices what breaks links without a word: another network, and sleep.
+// Notices events that break links without a word: another network, and sleep.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -42,7 +42,7 @@ bool PassedLines::read() {
 }
 
 void PassedLines::finish() {
-  // As much as a pipe holds; what the command left behind may go on for ever.
+  // As much as a pipe holds; processes that the command left behind may go on for ever.
   constexpr int most = (64 << 10) / 4096;
   for (int i = 0; i < most && pipe_.is_open() && read(); ++i) {
   }

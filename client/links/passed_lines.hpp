@@ -1,4 +1,4 @@
-// What a link's command says on its standard error, passed on line by line.
+// A link's command's standard error, passed on line by line.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -13,8 +13,8 @@
 
 namespace tfunnel::client {
 
-/// Lives until the pipe ends. Reads whatever comes, so that the command is never held up; what would disturb a terminal
-/// is escaped, and a flood is thinned.
+/// Lives until the pipe ends. Reads everything, so that the command is never held up; bytes that would disturb a
+/// terminal are escaped, and a flood is thinned.
 class PassedLines : public std::enable_shared_from_this<PassedLines> {
  public:
   /// `log` must outlive the io_context's last handler.

@@ -23,7 +23,7 @@ constexpr auto patience_after_goodbye = 1s;
 constexpr auto patience_after_sigterm = 1s;
 constexpr auto rest_period = 20ms;
 
-/// What belongs together and lives until the last flow has let go of it.
+/// Members that belong together and live until the last flow has let go of them.
 struct LiveLink {
   LiveLink(asio::io_context& context, ChildProcess& child, const io::Session::Settings& settings, const io::Log& log)
       : channel(context, child.output.release(), child.input.release(), io::Channel::Ownership::channel),
@@ -171,7 +171,7 @@ void SupervisedLink::child_ended(int status) {
   loan_.take_back(group);
   events_.on_process();
   child_status_ = status;
-  // What it started and left behind would hold the link's pipes, and live for ever.
+  // Processes that it started and left behind would hold the link's pipes, and live for ever.
   ::kill(-group, SIGTERM);
   end_rest(group, Clock::now() + patience_after_sigterm);
 }
@@ -189,7 +189,7 @@ void SupervisedLink::end_rest(pid_t group, core::Time until) {
     ::kill(-group, SIGKILL);
   }
   rest_ended_ = true;
-  // What it said last may still be in the pipe: the session meets the end by itself.
+  // Its last words may still be in the pipe: the session meets the end by itself.
   if (ended_) finish();
 }
 
@@ -249,7 +249,7 @@ void SupervisedLink::stop(const std::string& why) {
   resting_ = false;
   if (session_) {
     session_->shut_down(why);
-    // Who has not greeted does not listen for a goodbye: ssh that cannot connect, say.
+    // A command that has not greeted does not listen for a goodbye: ssh that cannot connect, say.
     if (!up_ && child_.pid > 0) end_child(core::Duration::zero(), SIGTERM);
   } else if (child_.pid <= 0 && (rest_ended_ || !child_status_)) {
     asio::post(context_, [this] { events_.on_stopped(); });

@@ -14,7 +14,7 @@ namespace {
 
 io::Descriptor terminal() { return io::Descriptor(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)); }
 
-/// Who is not in the foreground group may change a terminal only with SIGTTOU ignored (tcsetpgrp(3)).
+/// A process outside the foreground group may change a terminal only with SIGTTOU ignored (tcsetpgrp(3)).
 class FromTheBackground {
  public:
   FromTheBackground() : before_(std::signal(SIGTTOU, SIG_IGN)) {}

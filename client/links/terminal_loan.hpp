@@ -23,8 +23,8 @@ class TerminalLoan {
   /// False: it is not ours to lend.
   bool lend(pid_t group);
   /// `group` needs it no more, and its settings are put back: of two ssh's that ask at the same time the second one
-  /// takes the first one's silence for the normal state. The next one in turn gets it; else its owner, and who in that
-  /// group has been stopped for wanting it meanwhile is continued.
+  /// takes the first one's silence for the normal state. The next one in turn gets it; else its owner, and
+  /// processes of that group that were stopped for wanting it meanwhile are continued.
   void take_back(pid_t group);
   /// Somebody has it, or waits for it.
   [[nodiscard]] bool in_use() const { return borrower_ != 0; }

@@ -19,7 +19,7 @@ namespace tfunnel::client {
 
 namespace {
 
-// Of the applications' signals only what is meant for us comes here: nothing is asked for twice by accident.
+// Of the applications' signals only those meant for us come here: nothing is asked for twice by accident.
 app::Ending::Terms ending_terms(const app::CommonOptions& common, const ClientHooks& hooks) {
   app::Ending::Terms terms{app::drain_limits(common), "Ctrl-C"};
   if (hooks.applications_are_gone) terms.limits.same_request = core::Duration::zero();

@@ -12,7 +12,7 @@
 
 namespace tfunnel::client {
 
-/// What differs between the plain client and the one inside `run`.
+/// The differences between the plain client and the one inside `run`.
 struct ClientHooks {
   std::string name;  // starts our log lines
   /// Called once; may block.
@@ -24,13 +24,13 @@ struct ClientHooks {
   /// Called once: a link is up, connections are taken, and no command asks anything on the terminal, nor may from then
   /// on. With how the far end's host completes names, if that tells. May be empty.
   std::function<void(const std::optional<core::ResolverHints>&)> on_ready;
-  /// Where the far end has routes to is known, or has changed: before on_ready, and whenever it does later. May be
-  /// empty. `routes` is what came with the sockets. Gives who applies it.
+  /// The far end's routes are known, or have changed: before on_ready, and whenever they do later. May be empty.
+  /// `routes` came with the sockets. Returns the function that applies the routes.
   std::function<std::function<void(const core::Reach&)>(io::Descriptor routes, const io::Log& log)> apply_reach;
   /// When the end is asked for, no application is left: all that they have sent counts, and nothing new comes. SIGTERM
   /// asks for the end, any other signal for an end at once.
   bool applications_are_gone = false;
-  /// At the end what passed is printed, by destination.
+  /// At the end a summary is printed, by destination.
   bool summary = false;
 };
 

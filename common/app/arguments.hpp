@@ -1,4 +1,4 @@
-// The command line, with what other users of the machine must not see taken out of its original place.
+// The command line. Secrets that other users of the machine must not see are taken out of its original place.
 #pragma once
 
 #include <span>

@@ -13,8 +13,8 @@
 
 namespace tfunnel::app {
 
-/// Looks again and again at what is left, says so to who has to wait, and tells when it is over. What this process
-/// itself has to hand to sockets is looked at as well; see io::Deliveries.
+/// Looks again and again at what is left, says so to the one who has to wait, and tells when it is over. The bytes
+/// that this process itself has to hand to sockets are looked at as well; see io::Deliveries.
 class Ending {
  public:
   struct Terms {
@@ -22,7 +22,7 @@ class Ending {
     std::string way_out;  // how the waiting can be ended: "Ctrl-C", to be read as "... ends it"
   };
   struct Events {
-    /// What else is left: on links, and before them.
+    /// The rest that is left: on links, and before them.
     std::function<core::Drain::Facts(core::Time now)> prospects;
     /// Once, and not from within start(). `ok`, or `cut` after a line that says what was.
     std::function<void(io::ExitStatus)> on_over;

@@ -5,7 +5,7 @@
 
 namespace tfunnel::app {
 
-/// What pending handlers own (sockets that still drain) refers to sessions, whose timers in turn need the context: so
+/// Pending handlers own sockets that still drain; these refer to sessions, whose timers in turn need the context: so
 /// the handlers go first, by destroy_handlers(), then the sessions, then the context.
 struct EventLoop : asio::io_context {
   using asio::io_context::io_context;

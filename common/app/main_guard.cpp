@@ -21,7 +21,7 @@ int say(const std::string& program, const std::string& what, io::ExitStatus stat
 }  // namespace
 
 int guarded(const std::string& program, const std::function<io::ExitStatus()>& body) {
-  // What a far end may provoke gets a line of ours; Protobuf's own would come on top.
+  // A fault that a far end may provoke gets a line of ours; Protobuf's own would come on top.
   google::protobuf::SetLogHandler(nullptr);
   try {
     return static_cast<int>(body());

@@ -1,4 +1,4 @@
-// What every main() does with what goes wrong at start-up.
+// Failures at start-up, as every main() handles them.
 #pragma once
 
 #include <functional>

@@ -38,7 +38,7 @@ po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
     const auto value = parse_all<double>(text);
     if (!value || !std::isfinite(*value) || *value < 0) return std::nullopt;
     const auto duration = seconds(*value);
-    // What is less than the clock can tell is none.
+    // Less than the clock can tell is none.
     if (bound == Bound::positive && duration <= core::Duration::zero()) return std::nullopt;
     return duration;
   };

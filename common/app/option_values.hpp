@@ -19,7 +19,7 @@ namespace tfunnel::app {
 
 namespace po = boost::program_options;
 
-// What these functions give belongs to the description that it is added to.
+// The values of these functions belong to the description that they are added to.
 
 /// A value of one word, with a default. A word that `parse` does not take is an error as soon as it is read, wherever
 /// it stands: "--NAME is RULE, not 'WORD'".

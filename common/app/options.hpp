@@ -32,7 +32,7 @@ class UsageError : public std::runtime_error {
   io::ExitStatus status_;
 };
 
-/// What both ends need to know.
+/// Options that both ends have.
 struct CommonOptions {
   bool help = false;
   bool version = false;

@@ -1,4 +1,4 @@
-// What a process sets up once, at its start, and what signals mean to it.
+// Things that a process sets up once, at its start, and the meaning of signals to it.
 #pragma once
 
 #include <cstddef>

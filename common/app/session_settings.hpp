@@ -1,4 +1,4 @@
-// What the command line means for a session.
+// The meaning of the command line for a session.
 #pragma once
 
 #include "common/app/options.hpp"

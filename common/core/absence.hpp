@@ -9,8 +9,8 @@
 
 namespace tfunnel::core {
 
-/// Finds out how long its owner did not run: a stopped process, a suspended machine, one that had no turn. What the
-/// other side did meanwhile could not be seen, so such time is nobody's silence. Knows no clock.
+/// Finds out how long its owner did not run: a stopped process, a suspended machine, one that had no turn. The
+/// other side's doings meanwhile could not be seen, so such time is nobody's silence. Knows no clock.
 class Absence {
  public:
   /// Its owner looks again at `due`.
@@ -37,7 +37,7 @@ class Patience {
     absence_.expect(now + wait);
     return wait;
   }
-  /// Whether it is over. REQUIRES: what has come until `now` was looked at.
+  /// Whether it is over. REQUIRES: all that has come until `now` was looked at.
   bool is_over(Time now) {
     end_ += absence_.look(now);
     return now >= end_;

@@ -21,7 +21,7 @@ class Acknowledger {
     std::uint64_t total;
     Time at;  // when the last of them came
   };
-  /// What to acknowledge, if it is time; `sending` says that frames go out anyway.
+  /// The count to acknowledge, if it is time; `sending` says that frames go out anyway.
   std::optional<Receipt> take(Time now, bool sending);
   /// When take() should be asked at the latest; nothing while all is acknowledged.
   [[nodiscard]] std::optional<Time> deadline() const;
@@ -33,7 +33,8 @@ class Acknowledger {
   static constexpr Duration least_gap = std::chrono::milliseconds(1);
   static constexpr std::uint64_t most_untold = 64U << 10;
   static constexpr std::uint64_t many_acks = 1U << 10;
-  // What arrives for an Ack to be sent for it, as a price: an Ack is a sixteenth of that. Time pays for two a second.
+  // Bytes that must arrive for an Ack to be sent, as a price: an Ack is a sixteenth of that. Time pays for two a
+  // second.
   static constexpr double price = 240;
   static constexpr double income = 2 * price;
   static constexpr double most_saved = 8 * price;

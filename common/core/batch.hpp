@@ -56,7 +56,7 @@ class Batch {
   bool add_control(const wire::Frame& frame);
   bool add_raw(ByteView bytes);
 
-  /// What is still to be written, in order.
+  /// The bytes still to be written, in order.
   [[nodiscard]] std::span<const ByteView> pieces() const;
   /// `count` bytes of the pieces were written.
   void consume(std::size_t count);

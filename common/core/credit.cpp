@@ -46,7 +46,7 @@ std::size_t ReceiveWindow::drained(std::size_t bytes) {
   return grant;
 }
 
-// What exceeds the destination's speed only waits here, and costs a copy and memory.
+// Bytes beyond the destination's speed only wait here, and cost a copy and memory.
 void ReceiveWindow::stalled() {
   drained_since_stall_ = 0;
   if (drained_since_shrinking_ < window_ || window_ <= MemoryBudget::least_shrunk_window) return;
@@ -82,7 +82,7 @@ void ReceiveWindow::grow() {
   large_ = large;
 }
 
-/// Takes a quarter of what is left at most, so that a few flows cannot use it up; less than an eighth of the window is
+/// Takes a quarter of the rest at most, so that a few flows cannot use it up; less than an eighth of the window is
 /// not worth a grant.
 void ReceiveWindow::widen(std::size_t limit) {
   const std::size_t factor = window_ < MemoryBudget::max_initial_credit ? 4 : 2;
@@ -93,7 +93,7 @@ void ReceiveWindow::widen(std::size_t limit) {
   drained_since_stall_ = 0;
 }
 
-/// Gives back what a window that became smaller does not need any more.
+/// Gives back memory that a window which became smaller does not need any more.
 void ReceiveWindow::fit_reserves() {
   const auto promised = outstanding_ + held_;
   const auto needed = over_ ? promised : std::max(window_, promised);

@@ -1,4 +1,4 @@
-// What the far end is still to hear of datagrams that could not be delivered.
+// Errors that the far end is still to hear, of datagrams that could not be delivered.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,7 @@ class DatagramErrors {
   };
   static constexpr std::size_t most = 32;
 
-  /// What is kept is charged to `part`, which must outlive it.
+  /// The errors that are kept are charged to `part`, which must outlive this.
   explicit DatagramErrors(MemoryPart& part) : part_(part) {}
 
   /// False: there is no room for one more. The same error again needs none.

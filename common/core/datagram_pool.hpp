@@ -9,14 +9,14 @@
 
 namespace tfunnel::core {
 
-/// When it is used up, whoever has most gives way: so a flow that is flooded loses its own datagrams, and not those of
-/// another, and a new flow always finds room.
+/// When it is used up, the holder of most gives way: so a flow that is flooded loses its own datagrams, and not those
+/// of another, and a new flow always finds room.
 class DatagramPool final : public MemoryPart {
  public:
   explicit DatagramPool(std::size_t cap) : MemoryPart(cap) {}
 
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-  /// Who holds something that can be dropped. Leaves the pool by itself when it is destroyed.
+  /// A holder of something that can be dropped. Leaves the pool by itself when it is destroyed.
   class Member : public Hook {
    public:
     Member() = default;

@@ -5,13 +5,13 @@
 namespace tfunnel::core {
 
 namespace {
-// What an entry costs beyond its payload, roughly; it keeps a flood of empty datagrams bounded.
+// The cost of an entry beyond its payload, roughly; it keeps a flood of empty datagrams bounded.
 constexpr std::size_t entry_cost = 96;
-// And what a queue costs that is not empty.
+// And the cost of a queue that is not empty.
 constexpr std::size_t queue_cost = 640;
 // For one that is being sent, the acknowledgement that lets the next one go, that one, and a late acknowledgement.
 constexpr int frames_to_wait = 4;
-// Whoever asked has asked again by then.
+// The asker has asked again by then.
 constexpr Duration oldest = std::chrono::seconds(4);
 std::size_t cost(std::size_t payload) { return payload + entry_cost; }
 }  // namespace

@@ -1,4 +1,4 @@
-// What a far end says of its faults, when it may say so in two ways.
+// A far end's words about its faults, which may come in two ways.
 #pragma once
 
 #include <deque>
@@ -18,7 +18,7 @@ class FarWords {
  public:
   /// A line may come so much later than the words.
   static constexpr Duration grace = std::chrono::seconds(1);
-  /// Who said something is not asked to repeat it so soon.
+  /// A far end that said something is not asked to repeat it so soon.
   static constexpr Duration memory = std::chrono::minutes(1);
   static constexpr std::size_t most = 32;
 

@@ -21,7 +21,7 @@
 
 namespace tfunnel::core {
 
-/// What a pull brought.
+/// The result of a pull.
 struct Pulled {
   std::size_t bytes = 0;     // payload put into the batch
   bool more = false;         // there is or may be more at once
@@ -43,7 +43,7 @@ class FlowHandler {
   virtual void on_opened(const Endpoint& local) { static_cast<void>(local); }
   /// TCP payload, in order, any number of bytes at a time. `bytes` is void after the call.
   virtual void on_data(ByteView bytes) { static_cast<void>(bytes); }
-  /// A descriptor that payload may be moved into at this moment instead of on_data(), or -1. What was moved is told by
+  /// A descriptor that payload may be moved into at this moment instead of on_data(), or -1. Moved bytes are told by
   /// on_moved().
   virtual int payload_descriptor() { return -1; }
   /// That descriptor takes no more now: another one to move payload into meanwhile, or -1.
@@ -58,12 +58,12 @@ class FlowHandler {
   virtual void on_reset(Reason reason) = 0;
   /// Both directions ended in order and the flow is gone; what on_data() brought may still drain.
   virtual void on_finished() {}
-  /// The link has ended, and with it the flow. What on_data() brought may still drain if on_fin() came, too.
+  /// The link has ended, and with it the flow. Bytes that on_data() brought may still drain if on_fin() came, too.
   virtual void on_link_end() { on_reset(Reason::cancelled); }
-  /// The link is to end: what the application has sent by now still counts, what it sends later does not. May come
+  /// The link is to end: bytes that the application has sent by now still count, later ones do not. May come
   /// again, which changes nothing.
   virtual void last_call(LastCall::Terms terms) { static_cast<void>(terms); }
-  /// What still counts, and is not in a batch yet. REQUIRES: last_call() was called.
+  /// The data that still counts, and is not in a batch yet. REQUIRES: last_call() was called.
   [[nodiscard]] virtual Undelivered unsent(Time now) {
     static_cast<void>(now);
     return {};
@@ -86,7 +86,7 @@ class FlowHandler {
 using ControlHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct ControlTag>,
                                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-/// What one side knows of a flow: facts, not states. Owned by the mux, which alone changes them.
+/// One side's knowledge of a flow: facts, not states. Owned by the mux, which alone changes them.
 ///
 /// A direction has ended when its Fin or Reset was sent, or received. When both have, the id is free
 /// at once at both ends: what either side sent before it knew so (a Credit, a Reset) comes before
@@ -117,7 +117,7 @@ struct Flow : Turn, ControlHook, UdpIdle {
   bool out_of_credit = false;
   std::optional<Reason> reset_received;
 
-  // What the next control frames will say.
+  // To be said by the next control frames.
   bool open_due = false;
   bool fin_due = false;
   std::optional<Endpoint> opened_due;

@@ -1,4 +1,4 @@
-// What a flow is asked to be.
+// The request for a flow.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace tfunnel::core {
 
 enum class Transport : std::uint8_t { tcp, udp };
 
-/// Who asked for what; `destination` has no meaning for UDP.
+/// The asker and the wish; `destination` has no meaning for UDP.
 struct FlowRequest {
   Transport transport = Transport::tcp;
   Endpoint source;

@@ -1,4 +1,4 @@
-// The host name in the first bytes that a client sends, whatever it speaks.
+// The host name in the first bytes that a client sends, of TLS or HTTP.
 #pragma once
 
 #include "common/core/name_sniffer.hpp"

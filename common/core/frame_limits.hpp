@@ -19,7 +19,7 @@ constexpr std::size_t longest_words = 300;
 /// The largest UDP payload: 65,535 less the UDP header. Over IPv4 its own header has to fit in as well.
 constexpr std::size_t max_datagram_payload = 65'527;
 constexpr std::size_t max_datagram_payload_v4 = 65'507;
-/// What an end accepts whose Hello says nothing about it.
+/// The size that an end accepts whose Hello says nothing about it.
 constexpr std::size_t default_max_datagram = max_datagram_payload_v4;
 /// Room for any header that write_data_header() can produce.
 constexpr std::size_t max_data_header = 24;

@@ -17,7 +17,7 @@ namespace {
 namespace utf = boost::locale::utf;
 using Utf8 = utf::utf_traits<char>;
 
-/// The character at `at`, which moves behind it; nothing for what is no UTF-8.
+/// The character at `at`, which moves behind it; nothing if that is no UTF-8.
 std::optional<utf::code_point> next_character(const char*& at, const char* end) {
   const auto character = Utf8::decode(at, end);
   return utf::is_valid_codepoint(character) ? std::optional(character) : std::nullopt;

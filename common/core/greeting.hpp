@@ -33,8 +33,8 @@ class GreetingSearch {
   GreetingSearch(const GreetingSearch&) = delete;
   GreetingSearch& operator=(const GreetingSearch&) = delete;
 
-  /// Takes bytes until there is a verdict; returns how many were taken. What follows the greeting
-  /// is left alone. REQUIRES: verdict() is `searching`.
+  /// Takes bytes until there is a verdict; returns how many were taken. Bytes behind the greeting
+  /// are left alone. REQUIRES: verdict() is `searching`.
   std::size_t feed(ByteView bytes);
   /// The greeting that was found was not the far end's: it counts as noise, and the search goes on behind it unless
   /// there was too much of that. REQUIRES: verdict() is `found`.
@@ -58,11 +58,11 @@ class GreetingSearch {
   Coroutine::push_type coroutine_;
 };
 
-/// What the bytes behind a greeting say about whose it is.
+/// Tells from the bytes behind a greeting whose it is.
 enum class Greeter { unknown_yet, far_end, ourselves, nobody };
 
 /// Where the far end's terminal may still echo, or have lost a part, a greeting is taken for the far end's only if a
-/// Hello of the other role than `own` follows. What comes back of our own may be cut short by the far end's.
+/// Hello of the other role than `own` follows. An echo of our own may be cut short by the far end's.
 Greeter greeter(ByteView behind, wire::Role own);
 
 /// Bytes for a log line: printable ASCII as it is, the rest escaped, cut after `limit` bytes.

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t longest_method = 24;
 constexpr std::size_t longest_line = 16U << 10;
 
-/// All registered methods are of this form; what else a first byte may be is no HTTP.
+/// All registered methods are of this form; any other first byte is no HTTP.
 bool is_method_letter(char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }
 
 bool read_method(ByteSource& bytes) {
@@ -60,7 +60,7 @@ Finding read_host(std::string_view value) {
   return finding_of(value.substr(0, colon));
 }
 
-/// Is `line`, what follows the method, for the server itself? In requests to a proxy the target is a URL or, of
+/// Is `line`, the part behind the method, for the server itself? In requests to a proxy the target is a URL or, of
 /// CONNECT, an authority.
 bool is_for_the_server(std::string_view line) {
   const bool is_http = line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");

@@ -32,8 +32,8 @@ Duration Keepalive::next_check(Time now) {
   return wait;
 }
 
-/// Takes the time in which we did not run out of all waits. True after a long gap: what both of us asked before it may
-/// never be answered, and the far end may wake up later than we do, so it has the whole timeout once more. But only
+/// Takes the time in which we did not run out of all waits. True after a long gap: questions of both of us before it
+/// may never be answered, and the far end may wake up later than we do, so it has the whole timeout once more. But only
 /// once, or a machine that never gets its turn in time would never give a link up.
 bool Keepalive::forgive(Time now) {
   const auto away = absence_.look(now);

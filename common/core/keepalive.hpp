@@ -9,8 +9,8 @@
 namespace tfunnel::core {
 
 /// Decides when to ping, and when to give a link up. Told what happened; knows no clock. Time in which we ourselves did
-/// not run (a suspended machine, SIGSTOP) is no silence of the far end's, which may have slept as long: after it what
-/// waits is read, and the far end asked, before it is judged.
+/// not run (a suspended machine, SIGSTOP) is no silence of the far end's, which may have slept as long: after it,
+/// waiting input is read, and the far end asked, before it is judged.
 class Keepalive {
  public:
   enum class Action { none, ping, dead, stalled, unanswered };
@@ -20,7 +20,7 @@ class Keepalive {
     Duration timeout = std::chrono::seconds(60);
   };
 
-  /// What waits at the link at this moment.
+  /// The state of the link at this moment.
   struct Waiting {
     bool output = false;  // it does not take all that we have to say
     bool input = false;   // something has come that we have not read yet
@@ -38,7 +38,7 @@ class Keepalive {
   /// Something happened that may have broken the link: it is dead if nothing is heard within `limit`. The caller pings.
   void probe(Time now, Duration limit);
 
-  /// What to do at `now`. `stalled`: the far end has read nothing for the whole timeout although
+  /// The thing to do at `now`. `stalled`: the far end has read nothing for the whole timeout although
   /// bytes were waiting. `dead`: it has said nothing for that long; `unanswered`: nothing since a
   /// probe.
   [[nodiscard]] Action check(Time now, Waiting waiting);

@@ -1,4 +1,4 @@
-// What of an application's data still counts, once the link is to end.
+// The part of an application's data that still counts, once the link is to end.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ class LastCall {
 
   /// As long as a network may take from the sender to us.
   static constexpr Duration silence = std::chrono::milliseconds(50);
-  /// What Linux lets an application write ahead (tcp_wmem, tcp(7)), with what stands in our own socket on top.
+  /// The bytes that Linux lets an application write ahead (tcp_wmem, tcp(7)), with those in our own socket on top.
   static constexpr std::uint64_t sender_holds = 4U << 20;
 
   /// `waiting` bytes have come and were not read yet.

@@ -7,8 +7,8 @@
 
 namespace tfunnel::core {
 
-/// A bounded queue of whole lines. What there is no room for is lost, and counted. Once it was full it takes no more
-/// until half of it is free again, so that what is lost is one gap, and not every other line.
+/// A bounded queue of whole lines. A line that has no room is lost, and counted. Once it was full it takes no more
+/// until half of it is free again, so that the lost lines are one gap, and not every other line.
 class LineQueue {
  public:
   explicit LineQueue(std::size_t most_bytes) : most_bytes_(most_bytes) {}

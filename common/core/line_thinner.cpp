@@ -10,7 +10,7 @@ constexpr Duration second = std::chrono::seconds(1);
 
 bool LineThinner::admit(const Kind& kind, std::string_view text, Time now) {
   auto& current = seconds_[kind];
-  // What an earlier second left out is still to be told, so that second is not over yet.
+  // The lines that an earlier second left out are still to be told, so that second is not over yet.
   if (now - current.begin >= second && current.left_out == 0) current = {now, 0, 0, {}};
   if (current.written < most_a_second) {
     ++current.written;

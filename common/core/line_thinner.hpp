@@ -12,8 +12,8 @@
 
 namespace tfunnel::core {
 
-/// Who opens flows, or answers them, must not be able to fill a disk: of each kind of line only so many are written a
-/// second. Kinds are counted apart, so that a flood of one never hides another. Pure: the time is passed in.
+/// Strangers who open flows, or answer them, must not be able to fill a disk: of each kind of line only so many are
+/// written a second. Kinds are counted apart, so that a flood of one never hides another. Pure: the time is passed in.
 class LineThinner {
  public:
   static constexpr int most_a_second = 20;
@@ -35,7 +35,7 @@ class LineThinner {
 
   /// May the line be written? If not, it counts as left out.
   bool admit(const Kind& kind, std::string_view text, Time now);
-  /// What was left out in seconds that are over; told once.
+  /// The lines left out in seconds that are over; told once.
   std::vector<LeftOut> take_left_out(Time now);
   /// When take_left_out() has something, if nothing else happens.
   [[nodiscard]] std::optional<Time> deadline() const;

@@ -1,4 +1,5 @@
-// What one process may spend on data that waits, and on what its peers make it keep (--buffer-size).
+// The memory that one process may spend on data that waits, and on all else that its peers make it keep
+// (--buffer-size).
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,7 @@ class MemoryBudget {
   static constexpr std::size_t max_initial_credit = 64U << 10;
   static constexpr std::size_t min_initial_credit = 512;
   static constexpr std::size_t max_window = 16U << 20;
-  /// A slow destination does not make a window smaller than this: what can wait in a pipe.
+  /// A slow destination does not make a window smaller than this: the bytes that can wait in a pipe.
   static constexpr std::size_t least_shrunk_window = 1U << 20;
 
   explicit MemoryBudget(std::size_t cap);
@@ -36,13 +37,13 @@ class MemoryBudget {
   void connection_closed() { --connection_count_; }
   void large_window(bool added) { large_ += added ? 1 : -1; }
 
-  /// What is kept for connections: first windows, and what setting them up costs.
+  /// Memory for connections: first windows, and the cost of setting them up.
   [[nodiscard]] MemoryPart& connections() { return connections_; }
-  /// Of that, what windows have grown by.
+  /// Of that, the growth of windows.
   [[nodiscard]] MemoryPart& growth() { return growth_; }
   /// Datagrams that wait.
   [[nodiscard]] DatagramPool& datagrams() { return datagrams_; }
-  /// Of that, what cannot give way: questions that wait for a nameserver, associations that are made.
+  /// Of that, the part that cannot give way: questions that wait for a nameserver, associations that are made.
   [[nodiscard]] MemoryPart& services() { return services_; }
 
   [[nodiscard]] std::size_t cap() const { return cap_; }

@@ -22,7 +22,7 @@ class MemoryPart {
 
   [[nodiscard]] std::size_t cap() const { return cap_; }
   [[nodiscard]] std::size_t used() const { return used_; }
-  /// What can be taken without anybody giving way.
+  /// Bytes that can be taken without anybody giving way.
   [[nodiscard]] std::size_t free() const;
 
  private:
@@ -34,7 +34,7 @@ class MemoryPart {
   MemoryPart* whole_;
 };
 
-/// What one object holds of a part: given back when this is destroyed.
+/// The share of a part that one object holds: given back when this is destroyed.
 class Charge {
  public:
   /// Nobody is charged.

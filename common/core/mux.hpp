@@ -48,7 +48,7 @@ class LinkListener {
     static_cast<void>(request);
     static_cast<void>(words);
   }
-  /// Where its host has routes to has changed. What its Hello said of that comes by on_hello().
+  /// The list of its host's routes has changed. The first list, in its Hello, comes by on_hello().
   virtual void on_reach(const Reach& reach) { static_cast<void>(reach); }
 };
 
@@ -107,8 +107,8 @@ class Mux {
   [[nodiscard]] int payload_diversion() const;
   /// `bytes` of it were moved there. REQUIRES: bytes <= payload_left().
   void payload_moved(std::size_t bytes, Time now);
-  /// Fills the batch with what is due: control frames first, then the flows in turn, as far as the
-  /// pacer lets them. What it puts there counts as sent.
+  /// Fills the batch with all that is due: control frames first, then the flows in turn, as far as the
+  /// pacer lets them. All that it puts there counts as sent.
   void fill(Batch& batch, Time now);
   /// True if fill() would (probably) put something into an empty batch.
   [[nodiscard]] bool has_output() const;
@@ -124,14 +124,14 @@ class Mux {
   /// REQUIRES: the far end's Hello was not received, or this is the first call after it and nothing was sent since.
   void repeat_greeting();
   void ping();
-  /// REQUIRES: peer_drains(). It goes before what flows have to send, so what it asks about is in batches already.
+  /// REQUIRES: peer_drains(). It goes before the flows' own data, so the data that it asks about is in batches already.
   void drain(std::uint32_t number);
   /// The newest answer counts.
   void tell(const wire::Remaining& remaining);
   /// The far end understands Drain. REQUIRES: Hello was received.
   [[nodiscard]] bool peer_drains() const { return (peer_features_ & wire::FEATURE_DRAIN) != 0; }
-  /// Where this host has routes to. Said in Hello, or when it has gone out and this is something new. Told again soon
-  /// enough, it may not be said at all. No effect for a client.
+  /// The networks that this host has routes to. Said in Hello, or, once that has gone out, when they are new. A list
+  /// that another one follows soon may not be said at all. No effect for a client.
   void tell_reach(const Reach& reach);
   /// Flows that the far end opens from now on are refused.
   void accept_no_more() { accepts_ = false; }

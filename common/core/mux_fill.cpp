@@ -29,8 +29,8 @@ void Mux::fill(Batch& batch, Time now) {
   if (added > 0) pacer_.sent(now, added, !paced_ && scheduler_.empty());
 }
 
-/// The only way for a control frame into a batch. False: no room. What the far end would refuse is left out, as if it
-/// were sent.
+/// The only way for a control frame into a batch. False: no room. A frame that the far end would refuse is
+/// left out, as if it were sent.
 bool Mux::emit(Batch& batch, const wire::Frame& frame, const Flow* flow) {
   auto error = check_control_size(frame.ByteSizeLong());
   if (!error) error = check_control(frame);

@@ -237,7 +237,7 @@ error_code Mux::on_datagram(const DatagramHeader& header, ByteView payload) {
   try {
     handler->on_datagram(header.peer, payload);
   } catch (const std::bad_alloc&) {
-    // What it was to begin, a socket or a look-up, can be tried again with the next one.
+    // The socket or the look-up that it was to begin can be tried again with the next one.
     ++counters_.datagrams_dropped;
   }
   return {};

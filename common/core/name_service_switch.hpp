@@ -1,4 +1,4 @@
-// What nsswitch.conf(5) says about host names.
+// The lines of nsswitch.conf(5) about host names.
 #pragma once
 
 #include <string>

@@ -9,10 +9,10 @@
 
 namespace tfunnel::core {
 
-/// What a look at the first bytes of a flow has brought so far. `address`: who sent them means an address, not a name.
+/// The outcome so far of a look at the first bytes of a flow. `address`: their sender means an address, not a name.
 enum class Sniffed { searching, found, address, none };
 
-/// What a search came to.
+/// The result of a search.
 struct Finding {
   Sniffed verdict = Sniffed::none;
   std::string name;  // once found: in the form of host_name()
@@ -20,7 +20,7 @@ struct Finding {
   bool operator==(const Finding&) const = default;
 };
 
-/// What `host` is, as a flow's first bytes have it: a name, an address (IPv6 in brackets or not), or neither.
+/// The kind of `host`, as a flow's first bytes have it: a name, an address (IPv6 in brackets or not), or neither.
 Finding finding_of(std::string_view host);
 
 /// Feeds bytes that arrive in any pieces to a search that is written as if they were all there. A coroutine without

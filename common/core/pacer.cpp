@@ -14,7 +14,7 @@ using Seconds = std::chrono::duration<double>;
 
 // The queue that may stand below us, in time: it keeps the link busy while acknowledgements travel in lumps.
 constexpr Duration usual_standing_queue = milliseconds(6);
-// How far apart acknowledgements are; on a slow line more, but nobody's are later than the other.
+// The time between two acknowledgements; more on a slow line, but never more than latest_ack.
 constexpr Duration ack_interval = milliseconds(4);
 constexpr Duration latest_ack = std::chrono::seconds(1);
 // A frame takes at most this long on the link, since a sparse flow may have to wait for one.
@@ -30,7 +30,7 @@ constexpr std::size_t most_frame = 1U << 20;
 constexpr std::size_t most_first_bound = 4U << 10;
 constexpr std::size_t least_first_bound = 512;
 constexpr Seconds first_time = milliseconds(200);
-// What takes this long to get through shows that the line is slow, before there is a measurement.
+// A frame that takes this long to get through shows that the line is slow, before there is a measurement.
 constexpr Duration slow_line_queue = milliseconds(250);
 // Two ends that are idle owe each other acknowledgements of less than this.
 constexpr std::size_t never_acknowledged = 1U << 10;
@@ -45,7 +45,7 @@ constexpr double beyond_queue = 1.3;
 constexpr double growth = 1.25;
 constexpr int rounds_to_be_full = 3;
 constexpr std::size_t kept_rounds = 8;
-// One round asks for more, the next gives back what that put into the queue.
+// One round asks for more, the next gives back the bytes that this put into the queue.
 constexpr std::array<double, 8> probe_gains{1.15, 0.88, 1, 1, 1, 1, 1, 1};
 // A probe that was answered by this much more means that the link has become faster: start anew.
 constexpr double faster_link = 1.08;
@@ -53,13 +53,13 @@ constexpr double slower_link = 0.7;
 constexpr int samples_to_be_slower = 4;
 
 // Our own queue hides the true round trip, and would hide it better each time it were taken for the
-// link's. So the link is drained for a moment now and then, and what is seen then is believed.
+// link's. So the link is drained for a moment now and then, and the measurement of that moment is believed.
 constexpr Duration look_interval = std::chrono::seconds(10);
 constexpr double drained_gain = 0.5;
 
 double in_seconds(Duration duration) { return Seconds(duration).count(); }
 
-/// Whatever nonsense a far clock says, the result is a number of bytes.
+/// The result is a number of bytes even if the far clock talks nonsense.
 std::size_t whole(double bytes) { return static_cast<std::size_t>(std::clamp(bytes, 0.0, 1e12)); }
 
 std::size_t frame_at(double rate) {
@@ -137,7 +137,7 @@ void Pacer::measure(Time now, const Flight& flight, Duration far_time) {
   last_delivered_sent_ = flight.sent;
   measure_way_there(now, far_time - flight.sent.time_since_epoch(), flight.large);
   measure_way_back(now, now.time_since_epoch() - far_time);
-  // Whichever took longer, sending or delivering, was the bottleneck (as in BBR).
+  // The slower of the two, sending or delivering, was the bottleneck (as in BBR).
   const auto elapsed = std::max(flight.sent - flight.first_sent, far_time - flight.delivered_at);
   const auto bytes = delivered_ - flight.delivered;
   // The first bytes after a pause may pass a line at once that has saved up for them (a modem's buffer).

@@ -9,7 +9,7 @@
 
 namespace tfunnel::core {
 
-/// What makes a tunnel feel slow is the queue below it: the pipe, ssh's buffers, TCP's send buffer
+/// A tunnel feels slow because of the queue below it: the pipe, ssh's buffers, TCP's send buffer
 /// under ssh. This keeps that queue short without knowing what it is made of. The far end says how
 /// many link bytes it has consumed, and when by its own clock; from these come the largest delivery
 /// rate and the smallest round trip, as in BBR (Cardwell et al., 2016), and the bound on what is in
@@ -84,7 +84,7 @@ class Pacer {
   std::uint64_t most_ahead_ = 0;  // bytes sent aside
   std::uint64_t ahead_ = 0;       // how many of them the far end counts, as far as it is known
   Duration delivered_at_{};
-  // Where the measurement of what is sent next starts: the last delivery, or the end of a pause.
+  // The start of the measurement of bytes that are sent next: the last delivery, or the end of a pause.
   std::uint64_t base_ = 0;
   Duration base_at_{};
   std::uint64_t pause_end_ = 0;  // sent_ then

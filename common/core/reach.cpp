@@ -53,7 +53,7 @@ Reach Reach::with(const Reach& other) const {
   return both;
 }
 
-// The widest first: what is left out is in one that is kept already.
+// The widest first: a network that is left out lies in one that is kept already.
 std::optional<Reach::Networks> limited(Reach::Networks networks) {
   std::ranges::sort(networks, {}, [](const Network& network) { return std::pair(network.bits, network.first); });
   Reach::Networks kept;

@@ -24,7 +24,7 @@ struct Reach {
   [[nodiscard]] const std::optional<Networks>& of(bool is_v4) const { return is_v4 ? v4 : v6; }
   /// The far end's host has no route to it.
   [[nodiscard]] bool excludes(const Address& address) const;
-  /// What can be reached with one or the other.
+  /// The destinations that can be reached with one or the other.
   [[nodiscard]] Reach with(const Reach& other) const;
 
   bool operator==(const Reach&) const = default;

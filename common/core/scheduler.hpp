@@ -22,9 +22,9 @@ class Turn : public boost::intrusive::list_base_hook<boost::intrusive::link_mode
 };
 
 /// Deficit round robin with sparse flows first, after RFC 8290 (FQ-CoDel) without the CoDel part: a
-/// flow that comes newly into the ring gets one quantum ahead of those that keep sending. As there, who
-/// has any of its quantum left may send a whole frame and pays the surplus back later: a frame cut to
-/// what is left would often be a sliver, which costs as much as a whole one.
+/// flow that comes newly into the ring gets one quantum ahead of those that keep sending. As there, a
+/// flow with any of its quantum left may send a whole frame and pays the surplus back later: a frame cut
+/// to the rest would often be a sliver, which costs as much as a whole one.
 ///
 /// A datagram cannot be cut. Flows whose next one is larger than that stand in a ring of their own, which takes part in
 /// the bulk ring as one flow does: one of them goes, then everybody else, however many they are. A round pays for as
@@ -44,7 +44,7 @@ class Scheduler {
   [[nodiscard]] static bool is_large(const Turn& turn) { return turn.kind_ == Turn::Kind::large; }
   /// It sent nothing, because its next datagram is larger than longest_turn().
   void defer(Turn& turn);
-  /// What may go in one turn; more must wait among the large ones.
+  /// Bytes that may go in one turn; a larger datagram must wait among the large ones.
   [[nodiscard]] std::size_t longest_turn() const { return 2 * quantum_; }
   /// It sent `bytes` and has more to send.
   void used(Turn& turn, std::size_t bytes);

@@ -11,9 +11,9 @@
 
 namespace tfunnel::core {
 
-/// For what a person should mend, and each flow meets again: the first line of a text is written, what follows within
-/// the minute is counted. The texts may be chosen by a peer, so only so many are told apart; the rest counts as one.
-/// Pure: the time is passed in.
+/// For faults that a person should mend, and that each flow meets again: the first line of a text is written, and those
+/// that follow within the minute are counted. The texts may be chosen by a peer, so only so many are told apart; the
+/// rest counts as one. Pure: the time is passed in.
 class SparseLines {
  public:
   static constexpr Duration period = std::chrono::minutes(1);
@@ -26,7 +26,7 @@ class SparseLines {
 
   /// May the line be written now? If not, it is counted. `times`: how often the same was to be said at once.
   bool admit(std::string_view text, Time now, std::size_t times = 1);
-  /// What was counted in minutes that are over, told once; the telling counts as the next minute's line.
+  /// The count of minutes that are over, told once; the telling counts as the next minute's line.
   std::vector<More> take_more(Time now);
   /// When take_more() has something, if nothing else happens.
   [[nodiscard]] std::optional<Time> deadline() const;

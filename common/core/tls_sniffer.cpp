@@ -12,7 +12,7 @@ constexpr std::size_t random_size = 32;
 constexpr std::size_t max_record = 16U << 10;
 
 /// The handshake's bytes, taken out of their records. After a fault every read gives 0 at once, without waiting for
-/// bytes, so that whoever reads need look only where it decides.
+/// bytes, so that a reader need look only where it decides.
 class HandshakeReader {
  public:
   explicit HandshakeReader(ByteSource& source) : source_(source) {}

@@ -74,7 +74,7 @@ UdpIdle* UdpIdleList::expired(Time now, const UdpTimeouts& timeouts) {
 
 UdpIdle* UdpIdleList::dispensable(Time now, const UdpTimeouts& timeouts, Need need, const UdpIdle* but) {
   UdpIdle* best = nullptr;
-  // Who has the lowest goes.
+  // The flow with the lowest goes.
   const auto worth = [&](const UdpIdle& flow) {
     const bool is_quiet = now - flow.last_ >= quiet_time;
     return std::pair(!is_quiet, is_quiet ? flow.last_ + timeout_of(flow, timeouts) : flow.last_);

@@ -1,4 +1,4 @@
-// What somebody has sent, and nobody has been handed yet.
+// Data that somebody has sent, and nobody has been handed yet.
 #pragma once
 
 #include <cstdint>

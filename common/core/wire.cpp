@@ -34,7 +34,7 @@ constexpr std::size_t max_header_scan = 1024;
 
 CodedInputStream reader(ByteView bytes) { return CodedInputStream(bytes.data(), static_cast<int>(bytes.size())); }
 
-/// What precedes a payload: the fields of Data, or of Datagram, and the payload's length.
+/// The bytes before a payload: the fields of Data, or of Datagram, and the payload's length.
 struct PayloadPrefix {
   FlowId flow = 0;
   std::string peer;
@@ -102,7 +102,7 @@ result<Parsed> parse_control_frame(ByteView frame, std::size_t length, std::size
   if (frame.size() < length) return Parsed{NeedMore{}};
   ControlFrame control;
   if (!control.frame.ParseFromArray(frame.data(), static_cast<int>(length))) return ProtocolError::malformed_frame;
-  // Something stood before them: legal protobuf, but not what can be read without a copy.
+  // Something stood before them: legal protobuf, but it cannot be read without a copy.
   if (control.frame.has_data() || control.frame.has_datagram()) return ProtocolError::payload_not_last;
   control.size = prefix_size + length;
   return Parsed{std::move(control)};

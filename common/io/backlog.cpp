@@ -16,7 +16,7 @@ int Backlog::pipe() {
 }
 
 int Backlog::next_pipe() {
-  // An empty one is not what is full.
+  // If the pipe is empty, it is not the pipe that is full.
   const bool full = !pipes_.empty() && pipes_.back().bytes > 0;
   return full && queue_.empty() && borrow() ? pipes_.back().stage->write_descriptor() : -1;
 }
@@ -28,7 +28,7 @@ bool Backlog::borrow() {
   return true;
 }
 
-/// Copies into the last pipe what it takes, and returns how much.
+/// Copies as much as fits into the last pipe, and returns how much.
 std::size_t Backlog::put(core::ByteView bytes) {
   const auto count = pipes_.back().stage->put(bytes.data(), bytes.size());
   if (!count) return 0;

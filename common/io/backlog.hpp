@@ -1,4 +1,4 @@
-// What a socket could not take yet.
+// Bytes that a socket could not take yet.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 namespace tfunnel::io {
 
 /// Bytes on their way to a slow socket, oldest first: in pipes of their own, where the system can move
-/// them there without a copy, and behind that in memory. What is in memory moves into a pipe as soon as
+/// them there without a copy, and behind that in memory. The part in memory moves into a pipe as soon as
 /// something is to be moved behind it: else all that follows would have to be copied for as long as the
 /// socket is the slowest part. The flow's window stands for the memory that it takes, which bounds it.
 /// An empty backlog owns neither pipe nor memory, but for a pipe that was asked for and not used yet.
@@ -26,7 +26,7 @@ class Backlog {
   [[nodiscard]] std::size_t size() const { return moved_ + queue_.size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
 
-  /// What is held in memory: the contiguous run that starts at `position`, or nothing.
+  /// The part held in memory: the contiguous run that starts at `position`, or nothing.
   [[nodiscard]] core::ByteView peek(std::size_t position) const { return queue_.peek(position); }
 
   void append(core::ByteView bytes);

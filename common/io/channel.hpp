@@ -16,7 +16,7 @@ namespace tfunnel::io {
 /// shell may share them.
 class Channel {
  public:
-  /// Who closes the descriptors.
+  /// Says who closes the descriptors.
   enum class Ownership { process, channel };
 
   /// Throws boost::system::system_error if a descriptor cannot be waited for (a file, /dev/null).

@@ -19,7 +19,7 @@ void DatagramEnd::on_fin() {
   mux_.close(flow);
 }
 
-// Whoever still holds this object, a handler that waits perhaps, may outlive the mux and its budget.
+// Somebody may still hold this object, a handler that waits perhaps, and outlive the mux and its budget.
 void DatagramEnd::on_reset(core::Reason) {
   flow_ = nullptr;
   queue_.clear();

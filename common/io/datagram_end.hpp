@@ -9,8 +9,8 @@
 
 namespace tfunnel::io {
 
-/// Queues datagrams for the link, and tells the mux what comes and goes, which ends the flow when it has been silent
-/// too long. The sockets are the subclass's business.
+/// Queues datagrams for the link, and tells the mux of each that comes or goes. The mux ends the flow when it has been
+/// silent too long. The sockets are the subclass's business.
 class DatagramEnd : public core::FlowHandler {
  public:
   explicit DatagramEnd(core::Mux& mux)

@@ -15,17 +15,17 @@ namespace tfunnel::io {
 namespace {
 
 constexpr std::size_t batch = 32;
-// A datagram, or a run of them, is never larger. What is not used of it costs only address space.
+// A datagram, or a run of them, is never larger. The unused part costs only address space.
 constexpr std::size_t slot_size = 64U << 10;
 
-/// What recvmmsg fills in for one datagram, or for a run of them.
+/// Filled in by recvmmsg for one datagram, or for a run of them.
 struct Slot {
   udp::endpoint from;
   iovec piece{};
   alignas(cmsghdr) std::array<char, 128> control{};
 };
 
-/// What the kernel says beside the payload.
+/// The kernel's notes beside the payload.
 struct Remarks {
   std::optional<core::Endpoint> original;
   std::size_t segment = 0;  // size of each datagram of a run but the last; 0: a single one

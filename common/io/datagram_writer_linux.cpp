@@ -13,8 +13,8 @@ namespace tfunnel::io {
 
 namespace {
 
-// What every path of today carries whole, over IPv6 too. A larger one must be fragmented, and a segment
-// cannot be.
+// The largest size that every path of today carries whole, over IPv6 too. A larger one must be fragmented, and a
+// segment cannot be.
 constexpr std::size_t largest_segment = 1452;
 constexpr std::size_t most_segments = 64;  // UDP_MAX_SEGMENTS of older kernels
 constexpr std::size_t most_segmented = 65'000;

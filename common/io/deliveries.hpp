@@ -1,4 +1,4 @@
-// What this process still has to hand to sockets, whether or not there is a link any more.
+// Bytes that this process still has to hand to sockets, whether or not there is a link any more.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -36,12 +36,12 @@ class Delivery : public DeliveryHook {
   [[nodiscard]] virtual State delivery() = 0;
   /// The link that it serves; null: not known.
   [[nodiscard]] virtual const core::Mux* link() const { return nullptr; }
-  /// The process is about to end: what was handed over whole must not be taken back, as a reset does.
+  /// The process is about to end: bytes that were handed over whole must not be taken back, as a reset does.
   virtual void let_go() {}
 };
 
 /// All deliveries of an event loop. Boost.Asio makes it when it is first asked for, and keeps it as long as the loop:
-/// so who delivers need not be handed it by all who stand between.
+/// so it need not be handed down through all layers to the deliverer.
 class Deliveries final : public asio::execution_context::service {
  public:
   using key_type = Deliveries;
@@ -51,7 +51,7 @@ class Deliveries final : public asio::execution_context::service {
   static Deliveries& of(asio::execution_context& context) { return asio::use_service<Deliveries>(context); }
 
   void add(Delivery& delivery) { all_.push_back(delivery); }
-  /// The sum; of one link if it is given, with what belongs to no link.
+  /// The sum; of one link if it is given, with those that belong to no link.
   [[nodiscard]] Delivery::State look(const core::Mux* link = nullptr);
   void let_go();
 

@@ -9,7 +9,7 @@ namespace tfunnel::io {
 /// A reason where an error_code is wanted: what an upstream proxy said, say. reason_of() gives it back.
 error_code error_of(core::Reason reason);
 
-/// What the application at the other end should learn of `error`.
+/// The reason by which the application at the other end should learn of `error`.
 core::Reason reason_of(const error_code& error);
 
 /// Would the same call succeed later without anything being wrong?

@@ -1,4 +1,4 @@
-// How the programs end; documented in the README and tfunnel(1). Numbers as in sysexits(3).
+// How the programs end; documented in client/README.md and tfunnel(1). Numbers as in sysexits(3).
 #pragma once
 
 namespace tfunnel::io {
@@ -9,7 +9,7 @@ enum class ExitStatus {
   link_lost = 69,      // the link ended, failed, or went silent
   broken = 70,         // a process of ours was killed
   os_error = 71,       // the system refused something we need
-  cut = 75,            // what applications had sent was not all delivered at the end, as a line says
+  cut = 75,            // not all that applications had sent was delivered at the end, as a line says
   protocol = 76,       // the far end is no tfunnel, of another version, or breaks the protocol
   no_permission = 77,  // a capability is missing
   bad_config = 78,     // the configuration file is wrong

@@ -23,7 +23,7 @@ constexpr core::Duration answer_patience = 5s;
 // One that does not says no more than that flows end.
 constexpr core::Duration blind_patience = 1s;
 
-// What a peer claims may be any number; sums of such must not overflow.
+// A peer may claim any number; sums of such must not overflow.
 core::Undelivered from_wire(const wire::Remaining& remaining) {
   constexpr std::uint64_t most = 1ULL << 53;
   core::Undelivered left{.bytes = std::min(remaining.bytes(), most),
@@ -58,7 +58,7 @@ void Farewell::begin(core::LastCall::Terms terms) {
   look(Clock::now());
 }
 
-/// What has not been put into a batch yet. Datagrams to the client do not count: there is always one more.
+/// Data that has not been put into a batch yet. Datagrams to the client do not count: there is always one more.
 core::Undelivered Farewell::unsent(core::Time now, core::LastCall::Terms terms, std::uint64_t least_bytes) {
   core::Undelivered sum;
   mux_.for_each_flow([&](const core::Flow& flow) {
@@ -131,7 +131,7 @@ void Farewell::on_remaining(const wire::Remaining& remaining) {
 void Farewell::on_drain(std::uint32_t number) {
   const bool waits = asked_.has_value() && asked_ != answered_;
   asked_ = number;
-  // Who asks without end makes us look no more often for it.
+  // A peer that asks without end makes us look no more often for it.
   period_ = Clock::now() - looked_at_ >= least_period ? core::Duration::zero() : least_period;
   if (!waits) answer_later();
 }

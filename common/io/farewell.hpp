@@ -19,8 +19,8 @@ class Farewell {
   /// Our side wants to end. REQUIRES: Hello was received.
   void begin(core::LastCall::Terms terms);
   [[nodiscard]] bool begun() const { return begun_; }
-  /// What is left on this link: of what has to go over it, and of what the far end has not handed on yet. What our own
-  /// sockets still have to take is not in it, since that needs no link. REQUIRES: begun().
+  /// The rest on this link: bytes that have to go over it, and those that the far end has not handed on yet. Bytes that
+  /// our own sockets still have to take are not in it, since they need no link. REQUIRES: begun().
   core::Drain::Facts look(core::Time now);
   /// The same when the link has ended, whether or not anybody wanted that. Of connections that nobody had asked to end
   /// only unsent bytes count; and what the far end could not pass on is its business.
@@ -28,7 +28,7 @@ class Farewell {
   /// Called when a look is worth it.
   void on_news(std::function<void()> handler) { on_news_ = std::move(handler); }
 
-  // What the far end says.
+  // The far end's words.
   void on_drain(std::uint32_t number);
   void on_remaining(const wire::Remaining& remaining);
   /// The far end wants to end.

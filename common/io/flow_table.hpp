@@ -1,4 +1,4 @@
-// What SIGUSR1 prints.
+// The table that SIGUSR1 prints.
 #pragma once
 
 #include <string>

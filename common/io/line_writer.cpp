@@ -27,7 +27,7 @@ constexpr std::size_t piece = PIPE_BUF;
 constexpr std::size_t piece = _POSIX_PIPE_BUF;
 #endif
 
-/// Never one of the standard streams, which whoever started us may have left closed.
+/// Never one of the standard streams, which our parent may have left closed.
 Descriptor open_stream(const std::string& path) {
   Descriptor opened(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (opened.is_open() && opened.get() <= STDERR_FILENO) {

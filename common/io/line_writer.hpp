@@ -8,11 +8,13 @@
 
 namespace tfunnel::io {
 
-/// Writes whole lines and never waits for the reader: what the stream does not take is kept, within bounds, and beyond
-/// these counted. Others who hold the same open file description (a shell, ssh) must not meet O_NONBLOCK on it, so
+/// Writes whole lines and never waits for the reader: lines that the stream does not take are kept, within bounds, and
+/// beyond these counted. Others who hold the same open file description (a shell, ssh) must not meet O_NONBLOCK on it,
+/// so
 ///   - a pipe or terminal is opened once more, with a description of our own that does not block;
 ///   - a socket is asked not to block at each call;
-///   - what cannot be opened (another user's pipe; any pipe where the system has no path to it) is written to only when
+///   - one that cannot be opened (another user's pipe; any pipe where the system has no path to it) is written to only
+///   when
 ///     poll(2) promises room, and no more at once than it promises: PIPE_BUF bytes in a pipe, one byte in a terminal.
 ///     Somebody else may still take that room first;
 ///   - files and devices never make anybody wait.
@@ -21,7 +23,7 @@ class LineWriter {
  public:
   /// As much may wait: a table of some ten thousand flows.
   static constexpr std::size_t most_waiting = 4U << 20;
-  /// What waits at the end has this much time left to be taken.
+  /// Lines that wait at the end have this much time left to be taken.
   static constexpr core::Duration last_patience = std::chrono::seconds(1);
 
   /// `descriptor` must stay open as long as this; a closed one takes everything, and nothing comes of it.
@@ -33,7 +35,7 @@ class LineWriter {
 
   /// REQUIRES: `lines` ends with a newline.
   void write(std::string_view lines);
-  /// Writes what can be written of what waits; true if something could.
+  /// Writes as much of the waiting lines as it can; true if something could be written.
   bool flush();
   [[nodiscard]] bool waiting() const { return !queue_.empty(); }
   /// See core::LineQueue::take_lost().

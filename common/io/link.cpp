@@ -189,7 +189,7 @@ void Link::when_drained(std::function<void()> handler) {
   wake();
 }
 
-// Nothing to write now. What is due later, an Ack, gets a timer.
+// Nothing to write now. An Ack that is due later gets a timer.
 void Link::drained() {
   if (const auto deadline = mux_.deadline()) write_at(*deadline);
   if (on_drained_ && !mux_.has_output()) std::exchange(on_drained_, nullptr)();

@@ -13,7 +13,7 @@
 namespace tfunnel::io {
 
 /// The channel's one reader and its only writer. Pulls: nothing leaves the mux before the channel
-/// can take what was pulled before. Bulk payload goes by the data path's stages where it can, everything
+/// has room for all that was pulled before. Bulk payload goes by the data path's stages where it can, everything
 /// else through memory.
 class Link : public std::enable_shared_from_this<Link> {
  public:
@@ -28,7 +28,7 @@ class Link : public std::enable_shared_from_this<Link> {
     std::function<void()> on_moved;
   };
 
-  /// `mux` and what `events` refer to must outlive the last callback; stop() ends them.
+  /// `mux` and all that `events` refer to must outlive the last callback; stop() ends them.
   Link(asio::io_context& context, Channel& channel, core::Mux& mux, DataPath& path, Events events);
 
   void start();

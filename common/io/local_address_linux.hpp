@@ -5,8 +5,8 @@
 
 namespace tfunnel::io {
 
-/// Does this host, or this network namespace, keep what is sent to `address`, so that it is one of its own, broadcast
-/// or multicast? Asked of the routing tables (rtnetlink(7)): bind(2) agrees to any address where
+/// Does this host, or this network namespace, keep packets for `address`, since it is one of its own, broadcast or
+/// multicast? Asked of the routing tables (rtnetlink(7)): bind(2) agrees to any address where
 /// net.ipv4.ip_nonlocal_bind or net.ipv6.ip_nonlocal_bind is set. False if the kernel cannot be asked.
 bool is_local_address(const core::Address& address);
 

@@ -24,7 +24,7 @@ constexpr std::size_t longest_example = 100;
 
 }  // namespace
 
-/// What all names of a log have in common.
+/// Shared by all names of a log.
 struct Log::Shared {
   struct Warnings {
     core::SparseLines lines;
@@ -145,7 +145,7 @@ void Log::about_upstream(std::string_view message, Fields fields, int line, cons
   const auto now = Clock::now();
   shared_->upstream.program = who_;
   const bool first = shared_->upstream.lines.admit(message, now);
-  // Who has both ends in one process need not hear it from both.
+  // A process with both ends in it need not hear it from both.
   shared_->far_words.passed(core::printable(message, message.size()), now);
   shared_->plan(now);
   if (first) return put(LogLevel::warning, message, fields);

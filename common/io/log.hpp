@@ -28,7 +28,7 @@ class Log {
   [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
   /// `fields` follow the message as key=value, or become members of the JSON object.
   void write(LogLevel level, std::string_view message, Fields fields = {}) const;
-  /// A line that a flow, a datagram, an upstream or a stranger caused, who may cause any number of them: see
+  /// A line that a flow, a datagram, an upstream or a stranger caused, which may cause any number of them: see
   /// core::LineThinner. Each call in the program's text is a kind of line. With debug lines wanted, nothing is left
   /// out.
   void about_flow(LogLevel level, std::string_view message, Fields fields = {}, int line = __builtin_LINE(),
@@ -38,8 +38,8 @@ class Log {
   /// and then one a minute, with a count; the others are information. See core::SparseLines.
   void about_upstream(std::string_view message, Fields fields = {}, int line = __builtin_LINE(),
                       const char* file = __builtin_FILE()) const;
-  /// What the far end says of such a fault, who is not trusted: a warning in the same way, unless a line with the same
-  /// words is passed on. REQUIRES: `words` are printable.
+  /// The far end's words about such a fault, which are not trusted: a warning in the same way, unless a line with the
+  /// same words is passed on. REQUIRES: `words` are printable.
   void far_end_says(std::string words) const;
 
   /// A line that somebody else said: whatever the level, but thinned like about_flow().
@@ -52,12 +52,12 @@ class Log {
   void info(std::string_view message, Fields fields = {}) const { write(LogLevel::info, message, fields); }
   void debug(std::string_view message, Fields fields = {}) const { write(LogLevel::debug, message, fields); }
 
-  /// Writes what waits, if it can be written now, and says what was left out. To be called when due() says.
+  /// Writes waiting lines, if that is possible now, and tells how many were left out. To be called when due() says.
   void tick() const;
   [[nodiscard]] std::optional<Time> due() const;
   /// Calls `handler` whenever due() has changed. Empty: no more.
   void on_due(std::function<void()> handler) const;
-  /// Gives what waits its last second, for who ends without destroying this.
+  /// Gives waiting lines their last second, for a process that ends without destroying this.
   void finish() const;
 
  private:

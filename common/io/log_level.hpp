@@ -1,4 +1,4 @@
-// What a log line is.
+// The parts of a log line.
 #pragma once
 
 #include <initializer_list>
@@ -11,7 +11,7 @@ namespace tfunnel::io {
 enum class LogLevel { error, warning, info, debug, trace };
 enum class LogFormat { text, json };
 
-/// What follows the message as key=value, or becomes members of the JSON object.
+/// Follow the message as key=value, or becomes members of the JSON object.
 using LogFields = std::initializer_list<std::pair<std::string_view, std::string>>;
 
 }  // namespace tfunnel::io

@@ -1,4 +1,4 @@
-// What an event loop does for a log.
+// An event loop's work for a log.
 #pragma once
 
 #include "common/io/asio.hpp"
@@ -6,8 +6,8 @@
 
 namespace tfunnel::io {
 
-/// Lets the event loop write what standard error did not take, and say what was left out when a flood is over. Sleeps
-/// while there is neither.
+/// Lets the event loop write the lines that standard error did not take, and count those left out when a flood is over.
+/// Sleeps while there are neither.
 class LogTimer {
  public:
   /// `log` must outlive this, and this the io_context's last handler.

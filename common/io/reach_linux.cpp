@@ -13,7 +13,7 @@ namespace tfunnel::io {
 
 namespace {
 
-// A host that is a router for the internet has a million; who has this many reaches everything.
+// A host that is a router for the internet has a million; a host with this many reaches everything.
 constexpr std::size_t most_routes = 4096;
 constexpr int most_looks = 3;
 
@@ -27,7 +27,7 @@ bool stays_here(const core::Network& network) {
   return std::ranges::any_of(ours, [&](const auto& one) { return network.within(one); });
 }
 
-/// Who refuses a network says so with an error of its own, which is left to him: it is not that there is no route.
+/// A route that refuses a network counts as a route: it says so with an error of its own, which is left to that host.
 bool counts(const rtmsg& route) {
   const bool refuses =
       route.rtm_type == RTN_UNREACHABLE || route.rtm_type == RTN_PROHIBIT || route.rtm_type == RTN_BLACKHOLE;

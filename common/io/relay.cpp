@@ -61,7 +61,7 @@ void Relay::fail(core::Reason reason, std::string_view words) {
   mux_->reset(flow, reason, words);
 }
 
-// Does not cancel the attempt, which may be what calls this.
+// Does not cancel the attempt, which may be the caller of this.
 void Relay::give_up() {
   over_ = true;
   backlog_.clear();
@@ -105,7 +105,7 @@ bool Relay::is_at_mark(error_code error) const { return error == asio::error::eo
 
 void Relay::after_read(std::size_t count, std::size_t most) {
   woken_ = false;
-  // What was cut short (the last of the credit) does not tell how much the application sends.
+  // A read that was cut short (by the end of the credit) does not tell how much the application sends.
   bulk_ = count >= least_move || (bulk_ && count == most);
   if (last_call_) last_call_->read(count);
   // Unread data may hide a reset from a flow that has no credit to read it.
@@ -242,7 +242,7 @@ void Relay::after_drain() {
   socket_.shutdown(tcp::socket::shutdown_send, error);
 }
 
-// What the kernel still holds of our bytes goes out behind us, unless there is something unread.
+// Bytes of ours that the kernel still holds go out behind us, unless there is something unread.
 void Relay::close_in_order() {
   over_ = true;
   if (unread_) discard_received(socket_.native_handle());
@@ -295,7 +295,7 @@ Delivery::State Relay::delivery() {
   State state;
   if (over_) return state;
   const auto kept = attached_ && socket_.is_open() ? bytes_unacknowledged(socket_.native_handle()) : 0;
-  // What the kernel holds is lost by a reset, which is how all but a whole stream ends.
+  // Bytes in the kernel are lost by a reset, which is how all but a whole stream ends.
   state.left.bytes = backlog_.size() + (fin_received_ ? 0 : kept);
   const bool end_waits = fin_received_ && (!attached_ || !backlog_.empty());
   if (state.left.bytes > 0 || end_waits) state.left.connections = 1;

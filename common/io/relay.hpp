@@ -13,11 +13,11 @@
 namespace tfunnel::io {
 
 /// Moves bytes between a TCP socket and its flow. Reads the socket only when the mux says that it is
-/// the flow's turn; writes at once what arrives, and keeps what the socket cannot take (the far end
-/// has credit for it), so the link never waits.
+/// the flow's turn; writes arriving bytes at once, and keeps those that the socket cannot
+/// take (the far end has credit for them), so the link never waits.
 ///
 /// Kept alive by the mux while the flow exists, and by its own pending waits afterwards, while it
-/// delivers what is left: also if the link ends when all has come, the end behind it included. Destroying it with its
+/// delivers the rest: also if the link ends when all has come, the end behind it included. Destroying it with its
 /// socket open resets the connection.
 class Relay final : public core::FlowHandler, public Delivery, public std::enable_shared_from_this<Relay> {
  public:
@@ -34,15 +34,15 @@ class Relay final : public core::FlowHandler, public Delivery, public std::enabl
   void attach(tcp::socket socket);
   /// The same for a connection that was made for the far end, which is told.
   void attach_made(tcp::socket socket);
-  /// A connection is still wanted: for the flow, or for what came of it before the link ended.
+  /// A connection is still wanted: for the flow, or for the bytes that came of it before the link ended.
   [[nodiscard]] bool wants_connection() const { return !attached_ && !over_; }
   /// The connection cannot be made: the flow ends with `reason`, and `words` for a person at the far end.
   void fail(core::Reason reason, std::string_view words = {});
   /// Called if the flow ends before attach(), so that the attempt can be given up.
   void on_abandoned(std::function<void()> handler) { on_abandoned_ = std::move(handler); }
 
-  /// What came from the far end before attach(): the contiguous run that starts at `position`, or nothing. Void when
-  /// more arrives.
+  /// Bytes that came from the far end before attach(): the contiguous run that starts at `position`, or nothing. Void
+  /// when more arrives.
   [[nodiscard]] core::ByteView early(std::size_t position) const { return backlog_.peek(position); }
   /// No more will come before attach().
   [[nodiscard]] bool early_is_all() const { return fin_received_ || flow_ == nullptr; }

@@ -79,7 +79,7 @@ void Session::watch_greeting() {
   });
 }
 
-// What still waits would only be said twice.
+// Output that still waits would only be said twice.
 void Session::repeat_greeting() {
   repeat_timer_.expires_after(repeat_after(settings_.link_rate));
   repeat_timer_.async_wait([this](error_code error) {
@@ -187,7 +187,7 @@ void Session::on_drain(std::uint32_t number) {
 
 void Session::on_link_error(error_code error) {
   if (leaving_) return end(*leaving_, why_leaving_);
-  // The far end may have been told to end as well, and what carries the link, too (Ctrl-C).
+  // The far end may have been told to end as well, and so may the program that carries the link (Ctrl-C).
   if (farewell_.begun() && farewell_.look(Clock::now()).over()) return end(ExitStatus::ok, "");
   const auto who = std::string(far_name(settings_.role));
   const bool eof = error == asio::error::eof || error.value() == EPIPE || error.value() == ECONNRESET;
@@ -253,7 +253,7 @@ void Session::probe() {
   watch_keepalive();
 }
 
-// The GoAway goes behind what is in the batch already; flows stop being asked for more.
+// The GoAway goes behind all that is in the batch already; flows stop being asked for more.
 void Session::leave(ExitStatus status, GoAwayCode code, const std::string& message, const std::string& why) {
   leaving_ = status;
   why_leaving_ = why;

@@ -27,14 +27,15 @@ class Session final : private core::LinkListener {
     std::size_t max_flows = 65'536;
     core::UdpTimeouts udp_timeouts;
     double link_rate = 0;  // bytes a second that the link carries at most, if something tells
-    // What is said too early may be lost, spoilt or echoed (the far end's terminal is not raw yet): greet until heard.
+    // A greeting that is said too early may be lost, spoilt or echoed (the far end's terminal is not raw yet): greet
+    // until heard.
     bool repeats_greeting = false;
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
     core::Duration probe_timeout = std::chrono::seconds(5);
     bool announces = true;  // a log line when the far end has greeted
-    // What the far end warns of is seen where our own lines are, so it need not be said again.
+    // The far end's own warnings are seen where our lines are, so they need not be said again.
     bool far_end_warns_here = false;
     std::optional<core::ResolverHints> resolver;  // how this host completes names: told to the far end
     /// See core::Mux::Settings::on_over.
@@ -48,8 +49,8 @@ class Session final : private core::LinkListener {
 
   /// Called once: when the far end has greeted.
   std::function<void()> on_ready;
-  /// Called once, last: the link is over. Flows have been ended, but for what sockets still have to take of those that
-  /// came whole (see Deliveries). `why` is for the log, empty if shut_down() was asked for. The session must not be
+  /// Called once, last: the link is over. Flows have been ended. Of those that came whole, sockets may still have
+  /// bytes to take (see Deliveries). `why` is for the log, empty if shut_down() was asked for. The session must not be
   /// destroyed from within.
   std::function<void(ExitStatus, const std::string& why)> on_end;
   /// Called when prospects() may have changed for the better.
@@ -63,17 +64,17 @@ class Session final : private core::LinkListener {
   /// The link is to end once all is delivered; prospects() tells how far that is. Without effect before on_ready, and
   /// when it has been called.
   void drain(core::LastCall::Terms terms);
-  /// What has to be waited for before shut_down(), if drain() was called.
+  /// The rest that has to be waited for before shut_down(), if drain() was called.
   [[nodiscard]] core::Drain::Facts prospects();
   [[nodiscard]] bool asked_to_drain() const { return farewell_.asked(); }
   /// Says goodbye, and ends with `ok`, all within about a second.
   void shut_down(const std::string& why);
-  /// What applications had sent when the link ended, and did not get over it; nothing after shut_down(), whose caller
-  /// knows. REQUIRES: on_end was called.
+  /// Data that applications had sent when the link ended, and that did not get over it; nothing after shut_down(),
+  /// whose caller knows. REQUIRES: on_end was called.
   [[nodiscard]] const core::Drain::Facts& left_behind() const { return left_behind_; }
   /// Something happened that may have broken the link (a network change): it ends soon unless the far end answers.
   void probe();
-  /// What the far end calls itself; REQUIRES: on_ready was called.
+  /// The far end's name for itself; REQUIRES: on_ready was called.
   [[nodiscard]] const std::string& peer_software() const { return peer_software_; }
   /// How names are completed there, if it says so; checked. REQUIRES: on_ready was called.
   [[nodiscard]] const std::optional<core::ResolverHints>& peer_resolver() const { return peer_resolver_; }

@@ -1,4 +1,4 @@
-// What every TCP connection of ours gets, on either side.
+// Socket options of every TCP connection of ours, on either side.
 #pragma once
 
 #include "common/io/asio.hpp"
@@ -14,7 +14,7 @@ void prepare(int socket);
 /// The same, and non-blocking.
 void prepare(tcp::socket& socket);
 
-/// The part of prepare() that any other stream socket needs, too. No effect on what is no socket.
+/// The part of prepare() that any other stream socket needs, too. No effect on a descriptor that is no socket.
 void keep_urgent_data_in_line(int socket);
 
 /// From here close() resets the connection, whatever was asked for before.

@@ -1,4 +1,4 @@
-// What stands in the kernel's queues of a TCP socket. All of it only hints: more may come at any time.
+// The fill of the kernel's queues of a TCP socket. Only hints: more may come at any time.
 #pragma once
 
 #include <cstddef>

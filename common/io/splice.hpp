@@ -9,7 +9,7 @@
 namespace tfunnel::io {
 
 /// A pipe that holds payload on its way. The kernel can move bytes between two descriptors only if
-/// one of them is a pipe, and only what is in our own pipe is surely ours: an application may reset
+/// one of them is a pipe, and only bytes in our own pipe are surely ours: an application may reset
 /// its connection at any time, but a length once promised on the link must be kept.
 class Stage final : public core::PayloadStage {
  public:
@@ -24,11 +24,11 @@ class Stage final : public core::PayloadStage {
   result<std::size_t> take(int descriptor, std::size_t most) override;
   /// Moves up to `most` staged bytes to `descriptor`. Errors: would_block.
   result<std::size_t> give(int descriptor, std::size_t most);
-  /// Copies into the stage what fits of `size` bytes. Errors: would_block.
+  /// Copies into the stage as many of `size` bytes as fit. Errors: would_block.
   result<std::size_t> put(const void* from, std::size_t size);
   /// Reads up to `most` staged bytes into memory, for a destination that cannot take them now.
   result<std::size_t> read(void* into, std::size_t most);
-  /// What others may move bytes into; -1 while closed.
+  /// The descriptor that others may move bytes into; -1 while closed.
   [[nodiscard]] int write_descriptor() const { return in_; }
 
  private:

@@ -11,7 +11,7 @@
 namespace tfunnel::io {
 
 namespace {
-// What an unprivileged process may have (/proc/sys/fs/pipe-max-size). The slots matter more than the
+// The most that an unprivileged process may have (/proc/sys/fs/pipe-max-size). The slots matter more than the
 // bytes: each fragment of a received packet takes one.
 constexpr int pipe_size = 1 << 20;
 }  // namespace

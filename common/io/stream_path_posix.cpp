@@ -1,4 +1,4 @@
-// POSIX opens by name only. What systems have under /dev/fd is the same open file description, so it is of no use.
+// POSIX opens by name only. Systems have the same open file description under /dev/fd, so that is of no use.
 #include <unistd.h>
 
 #include <array>

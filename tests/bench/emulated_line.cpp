@@ -14,7 +14,7 @@ namespace {
 // A millisecond of link time, but no less than one packet and no more than a big one.
 std::size_t segment_size(double rate) { return std::size_t(std::clamp(rate / 1000, 1448.0, 65536.0)); }
 
-// What a receiver that does not read can have in its own buffer, beyond what fits on the line.
+// The bytes that a receiver which does not read can have in its own buffer, beyond those on the line.
 constexpr double kReceiveBuffer = 256 * 1024;
 
 }  // namespace

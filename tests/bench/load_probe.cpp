@@ -35,7 +35,7 @@ constexpr const char* kUsage = R"(usage: load_probe serve --port P
                   [--flows 4] [--warmup 3] [--seconds 6] [--interval-ms 20] [--size 64] [--slice-ms MS]
 )";
 
-// What a connection's first byte asks for.
+// The wish in a connection's first byte.
 enum class Wish : char { sink = 'U', source = 'D', echo = 'E', count = 'C' };
 
 constexpr std::size_t kChunk = 64 * 1024;

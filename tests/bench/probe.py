@@ -15,6 +15,6 @@ def run(made, direction, warmup, seconds, interval_ms, *words):
 
 
 def bulk_rate(done, direction):
-    """What the bulk flows got, in bytes a second; with both directions full, the worse one."""
+    """The bulk flows' share, in bytes a second; with both directions full, the worse one."""
     rates = {"up": done["up_bytes_s"], "down": done["down_bytes_s"]}
     return rates[direction] if direction in rates else min(rates.values())

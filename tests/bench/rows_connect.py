@@ -1,4 +1,4 @@
-"""What an upstream HTTP proxy costs once its handshake is over: nothing, if zero copy takes over again.
+"""The cost of an upstream HTTP proxy once its handshake is over: nothing, if zero copy takes over again.
 
 The same relay stands between the far end and the server in both samples. In one it is asked by
 CONNECT; in the other it is the destination itself and the far end dials it directly.

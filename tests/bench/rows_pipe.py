@@ -1,4 +1,4 @@
-"""What the tunnel itself costs: over a plain pipe, against relays that can do nothing else."""
+"""The cost of the tunnel itself: over a plain pipe, against relays that can do nothing else."""
 
 import functools
 

@@ -1,6 +1,6 @@
 // UDP at a wished rate, counted where it arrives.
 //
-// What arrived inside the window is asked over TCP past the tunnel (--control), so neither a queue
+// The count of arrivals inside the window is asked over TCP past the tunnel (--control), so neither a queue
 // that drains afterwards nor a lost answer changes the figure.
 #include <arpa/inet.h>
 #include <netinet/in.h>

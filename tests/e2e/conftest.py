@@ -36,7 +36,7 @@ def pytest_cmdline_main(config):
 
 
 def pytest_configure(config):
-    # What started us may ignore them (nohup, a background job), and programs inherit that.
+    # Our parent may ignore them (nohup, a background job), and programs inherit that.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -70,7 +70,7 @@ def lab(tmp_path, request):
 
 @pytest.fixture
 def runs(lab, request):
-    """What `tfunnel run` needs; a module's FAR_END_OPTIONS are for its far end."""
+    """The surroundings that `tfunnel run` needs; a module's FAR_END_OPTIONS are for its far end."""
     made = runs_module.Runs(lab)
     made.start_far_end(*getattr(request.module, "FAR_END_OPTIONS", ()))
     yield made
@@ -88,7 +88,7 @@ def server(lab):
 
 
 def _check_end(lab, tunnel):
-    """What must hold after every test, whatever it was about."""
+    """Conditions that must hold after every test."""
     pipes = tunnel.client and tunnel.proxy
     both_run = pipes and tunnel.client.running() and tunnel.proxy.running()
     supervised = isinstance(tunnel, links.SupervisedTunnel)

@@ -132,7 +132,7 @@ def use_example(lab, keys, line_of):
 def start_over_sshd(lab, commands, start_tunnel, keys, line_of):
     path = use_example(lab, keys, line_of)
     commands.start_sshd(authorized_keys=path)
-    # What the user asks for is not what runs.
+    # Another command runs than the user asks for.
     return start_tunnel(links.link_coproc, proxy_command="ssh host 'tfunnel --allow 0.0.0.0/0'")
 
 

@@ -36,7 +36,7 @@ def dig(namespace, server, *words):
 
 
 def short(namespace, server, *words):
-    """What dig prints with +short, as lines."""
+    """The output of dig with +short, as lines."""
     return dig(namespace, server, "+short", *words).stdout.split()
 
 

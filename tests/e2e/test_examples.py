@@ -456,7 +456,7 @@ def kinds(parts):
 
 
 def hello_fields(frame):
-    """What stands in a Hello."""
+    """The fields of a Hello."""
     message = message_of(frame)
     return message[read_varint(message, 1)[1] :]
 
@@ -529,39 +529,3 @@ def start_client_alone(lab):
     lab.capture()
     command = [topology.tfunnel(), "-p", str(topology.PORT)]
     return lab.client.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-
-# --- documents -----------------------------------------------------------------------------------
-
-
-def read(path):
-    with open(os.path.join(topology.REPOSITORY, path), encoding="utf-8") as file:
-        return file.read()
-
-
-def options():
-    """(name, default) of each option in --help."""
-    text = subprocess.run([topology.tfunnel(), "--help"], capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"^  (?:-\w \[ )?--([a-z-]+)(?: \])?(?: arg)?(?: \(=([^)]*)\))?", text, re.M)
-    assert len(found) > 10
-    return found
-
-
-@pytest.mark.parametrize("path", ["README.md", "common/app/tfunnel.1"])
-def test_documents_know_every_option(path):
-    text = read(path).replace("\\-", "-").replace("\\fR", "").replace("\\fB", "").replace("\\fI", "")
-    documented = set(re.findall(r"--([a-z][a-z-]+)", text))
-    for name, default in options():
-        assert name in documented, f"--{name} is not in {path}"
-        if default and not name.startswith("udp-timeout"):
-            entries = [part for part in re.split(r"\n(?=\||\.TP)", text) if f"--{name}" in part]
-            right = any(re.search(rf"\b{re.escape(default)}\b", entry) for entry in entries)
-            assert right, f"default of --{name} in {path}"
-
-
-def test_documents_know_every_exit_status():
-    statuses = re.findall(r"= (\d+),", read("common/io/exit_status.hpp"))
-    assert statuses
-    for path in ("README.md", "common/app/tfunnel.1"):
-        for status in statuses:
-            assert re.search(rf"(?m)^(\| |\.B )`?{status}\b", read(path)), f"{status} in {path}"

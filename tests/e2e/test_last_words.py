@@ -1,5 +1,5 @@
-"""What was sent before the end arrives as it does without a tunnel: however slowly it is read, whichever end ends first,
-and whoever has already gone. What cannot arrive is told, and the exit status is not 0.
+"""Data sent before the end arrives as it does without a tunnel: however slowly it is read, whichever end ends first,
+and whoever has already gone. Data that cannot arrive is told of, and the exit status is not 0.
 
 The receivers read nothing before the tunnel says that it waits for them: so nothing here depends on how fast anything
 is, and what is left when an end is asked for is most of the data."""

@@ -1,4 +1,4 @@
-"""A client that asks for too much gets resets: memory stays within the bound that the README states."""
+"""A client that asks for too much gets resets: memory stays within the bound that the manual states."""
 
 import subprocess
 

@@ -84,7 +84,7 @@ def start_sshd(lab, keys):
 
 
 def read_banner(lab, address):
-    """What the server says to a client that waits for it, and the seconds until then; b"" if the flow was ended."""
+    """The server's words to a client that waits for them, and the seconds until then; b"" if the flow was ended."""
     began = time.monotonic()
     try:
         # The reset may come before connect() has returned.

@@ -191,7 +191,7 @@ def test_port_that_another_program_has_is_no_icmp_error(lab, beyond, preserving,
 
 
 def test_connection_of_the_far_host_itself_is_not_taken_over(lab, beyond):
-    """Whatever source a client claims."""
+    """No matter which source a client claims."""
     listener = beyond.socket(socket.AF_INET, socket.SOCK_STREAM, bind=(SERVER[4], 7000))
     listener.listen()
     own = lab.far.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""What `tfunnel run` covers stays covered, whatever becomes of it outside while the program runs."""
+"""Paths that `tfunnel run` covers stay covered, whatever becomes of them outside while the program runs."""
 
 import os
 import shutil

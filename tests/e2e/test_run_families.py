@@ -1,4 +1,4 @@
-"""What the far host has no route to is refused inside `tfunnel run` as that host's own kernel would refuse it."""
+"""Destinations that the far host has no route to are refused inside `tfunnel run` as that host's own kernel would refuse it."""
 
 import os
 import subprocess

@@ -155,7 +155,7 @@ def keep_sockets(pid):
 
 @pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb")
 def test_process_1_ends_without_its_signal_and_its_end_of_file(runs):
-    """What a descriptor of our process tells it is enough."""
+    """It learns of the end by a descriptor of our process, too, and that one is enough."""
     traces = runs_module.Traces(runs)
     run = runs.start("sh", "-c", "trap '' TERM; echo up; while :; do sleep 1000; done")
     run.wait_for_log("(?m)^up")
@@ -179,7 +179,7 @@ def test_process_1_ends_without_its_signal_and_its_end_of_file(runs):
 
 
 def ways_out(runs, *options):
-    """What the program ways_out says inside: name -> error."""
+    """The report of the program ways_out inside: name -> error."""
     binary = os.path.join(runs.directory, "ways_out")
     subprocess.run(["gcc", "-w", "-o", binary, str(SUPPORT / "ways_out.c")], check=True)
     done = runs.run(binary, options=options)
@@ -281,7 +281,7 @@ def test_working_directory_that_cannot_be_entered_is_no_reason_to_refuse(runs):
 
 
 def test_limit_of_processes_is_called_so(runs):
-    """Whichever of our processes is the one too many: there are five at most, and the link's own."""
+    """Any of our processes may be the one too many: there are five at most, and the link's own."""
     if not runs.user:
         pytest.skip("nothing limits root")
     for limit in range(1, 6):

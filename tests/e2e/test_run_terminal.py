@@ -44,7 +44,7 @@ class Terminal:
         os.write(self.near, text.encode())
 
     def type(self, line):
-        """What was shown before counts no more."""
+        """Earlier output counts no more."""
         self.seen = len(self.text)
         self.send(line + "\n")
 

@@ -93,7 +93,7 @@ def accept(listener):
 
 
 def lose_rule(lab):
-    """What systemd-networkd does with the rules of others."""
+    """Removes the rules of others, as systemd-networkd does."""
     for family in ("-4", "-6"):
         for priority in ("123", "124"):
             lab.client.run(["ip", family, "rule", "del", "priority", priority])

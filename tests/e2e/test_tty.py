@@ -97,7 +97,7 @@ def raw_but_echoing(terminal):
 
 
 def mute(terminal):
-    """What comes is lost: nobody reads it before the program flushes it."""
+    """Incoming bytes are lost: nobody reads them before the program flushes them."""
     tty.setraw(terminal)
 
 
@@ -107,7 +107,7 @@ CLIENT = ["-p", str(topology.PORT)]
 @pytest.mark.parametrize("mode", [cooked, raw_but_echoing, mute])
 @pytest.mark.parametrize("first", ["client", "proxy"])
 def test_end_that_starts_later_is_greeted_again(lab, server, line, mode, first):
-    """What the first end says at its start is lost, spoilt or echoed, for nobody has made the terminal raw yet."""
+    """The first end's words at its start are lost, spoilt or echoed, for nobody has made the terminal raw yet."""
     del server
     starts = {
         "client": lambda which: line.start(which, lab.client, [topology.tfunnel(), "--tty", *CLIENT]),

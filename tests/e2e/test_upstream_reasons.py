@@ -1,4 +1,4 @@
-"""Why an upstream proxy refuses is said at the default level at the user's end, once; and a refused password rests."""
+"""The reason of an upstream proxy's refusal is said at the default level at the user's end, once; and a refused password rests."""
 
 import os
 import sys

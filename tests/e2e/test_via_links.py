@@ -199,7 +199,7 @@ def test_slow_first_link_does_not_hold_up_the_others(lab, server, start_tunnel):
 
 
 def test_links_killed_under_load(lab, via):
-    """Whatever happens to each flow: the client lives, and works afterwards."""
+    """The fate of each flow is open, but the client lives, and works afterwards."""
     tunnel = via("exec far tfunnel")
     to = ["--to", supervised.FAR[0], "--port", str(supervised.FAR[1])]
     loads = [

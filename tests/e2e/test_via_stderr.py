@@ -1,4 +1,4 @@
-"""What the command of a link says on its stderr is for the user: passed on, tamed, and never in the way."""
+"""The stderr of a link's command is for the user: passed on, tamed, and never in the way."""
 
 import os
 import re

@@ -112,7 +112,7 @@ def test_passphrase(lab, at_keyboard, keyboard, asking_ssh, jobs, wrap):
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_program_of_run_gets_the_terminal_when_all_passphrases_are_in(at_keyboard, keyboard, asking_ssh, count):
-    """What is typed next must neither be lost nor reach an ssh that still asks."""
+    """Later keystrokes must neither be lost nor reach an ssh that still asks."""
     program = "sh -c 'echo rea''dy; read line; echo heard $line; exit 3'"
     tunnel = at_keyboard(f"tfunnel run --links {count} --via {shlex.quote(asking_ssh)} -- {program}", THEN)
     for number in range(1, count + 1):

@@ -38,7 +38,7 @@ def dnsmasq(lab, address, *words):
     return server
 
 
-# What the far end's nameserver does about outside names. The inside one it knows, if it answers at all.
+# The far end's nameserver's way with outside names. It knows the inside one, if it answers at all.
 def refusing(lab):
     dnsmasq(lab, INSIDE_SERVER, f"--host-record={INSIDE},{topology.FAR[4]}")
     return INSIDE_SERVER
@@ -266,7 +266,7 @@ def test_address_without_a_name_never_goes_out(runs, outside, address):
 
 
 def test_metadata_service_is_denied_by_name(runs, outside):
-    """Whatever the proxy would make of the name."""
+    """No matter what the proxy would make of the name."""
     done = runs.run("curl", "-sS", "-m", "60", "--noproxy", "*", "http://metadata.google.internal/")
     assert done.returncode not in (0, 28), "at once"
     runs.far_end.wait_for_log("refused: tcp .*metadata")

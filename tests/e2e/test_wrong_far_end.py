@@ -1,4 +1,4 @@
-"""What is no tfunnel gets one clear line with its first bytes, and status 76."""
+"""A far end that is no tfunnel gets one clear line with its first bytes, and status 76."""
 
 import pytest
 import topology

@@ -21,7 +21,7 @@ std::vector<dns::Message> messages_in(core::ByteView stream, std::size_t piece) 
   return messages;
 }
 
-/// What is asked of a message before it is answered from here.
+/// The questions to a message before it is answered from here.
 void judge(const dns::Message& message) {
   static_cast<void>(dns::authority_of(message));
   static_cast<void>(dns::count_answers(message, dns::a_record));

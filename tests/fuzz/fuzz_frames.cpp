@@ -1,4 +1,4 @@
-// Whatever the bytes, a parsed frame lies within them, and parsing more of the same says the same.
+// A parsed frame lies within the bytes, and parsing more of the same says the same.
 #include <cstdlib>
 
 #include "common/core/wire.hpp"

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = run(bytes, with_credentials, SIZE_MAX);
   const auto pieces = run(bytes, with_credentials, 1);
   if (whole.used != pieces.used || whole.running != pieces.running || whole.error != pieces.error) std::abort();
-  // What parses as a datagram is written back as the same bytes, but for the two reserved ones.
+  // Bytes that parse as a datagram are written back the same, but for the two reserved ones.
   if (const auto datagram = socks5_parse_datagram(bytes)) {
     const auto header = socks5_datagram_header(datagram->peer);
     const bool mapped = bytes[3] == socks5_ipv6 && datagram->peer.address.is_v4();

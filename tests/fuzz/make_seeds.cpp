@@ -20,7 +20,7 @@ void write(const std::filesystem::path& path, const Bytes& bytes) {
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-/// What a client and a proxy say to each other over a few flows of each kind, without their Hellos.
+/// The talk of a client and a proxy over a few flows of each kind, without their Hellos.
 std::pair<Bytes, Bytes> conversation() {
   test::MuxPair pair;
   pair.proxy.on_accept = [](test::End& end) { return end.flow()->request.source.port != 13; };

@@ -1,4 +1,4 @@
-// What the rules deny ends as denied, and what is virtual is translated both ways.
+// A destination that the rules deny ends as denied, and virtual addresses are translated both ways.
 #include <gtest/gtest.h>
 
 #include "tests/integration/support/tunnel.hpp"

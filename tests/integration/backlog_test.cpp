@@ -1,4 +1,4 @@
-// What a slow socket is owed: in a pipe, behind that in memory, always in order and always accounted for.
+// Bytes owed to a slow socket: in a pipe, behind that in memory, always in order and always accounted for.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

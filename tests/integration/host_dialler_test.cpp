@@ -25,7 +25,7 @@ class Dialling : public testing::Test {
     context.run();
   }
   void know(std::vector<const char*> addresses) { dialler = dialler_with(context, {{name, std::move(addresses)}}); }
-  /// What is reached by one connection to the name.
+  /// The address that one connection to the name reaches.
   result<core::Endpoint> reach(std::uint16_t port, bool serves = true) {
     result<core::Endpoint> reached = error_code(asio::error::not_connected);
     run([&](const asio::yield_context& yield) {

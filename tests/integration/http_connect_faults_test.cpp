@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(Of, EndlessBody,
                                          "Transfer-Encoding: chunked\r\n\r\n0\r\nX:"),
                          [](const auto& which) { return "Kind" + std::to_string(which.index); });
 
-// What is asked next goes over another connection; meanwhile the event loop is there for others.
+// The next request goes over another connection; meanwhile the event loop is there for others.
 TEST_P(EndlessBody, CostsOneConnectionAndNothingElse) {
   ScriptedProxy upstream;
   auto url = upstream.url();
@@ -145,7 +145,7 @@ TEST_P(EndlessBody, CostsOneConnectionAndNothingElse) {
   talk.get();
 }
 
-// What TLS skips by itself (RFC 5246, 7.4.1.1) and never comes to an end of.
+// A message that TLS skips by itself (RFC 5246, 7.4.1.1), without end.
 TEST(HttpConnectFaults, EndlessTlsHandshakeEndsAtTheTimeLimit) {
   std::shared_ptr<proxy::TlsClient> tls;
   try {

@@ -1,4 +1,4 @@
-// What an upstream refuses by name is asked for by address, if the name can be what is wrong, and only then.
+// A name that an upstream refuses is followed by the address, if the name can be the fault, and only then.
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -174,7 +174,8 @@ TEST_F(Names, FlowThatIsGivenUpWhileANameIsAwaitedLeavesNothing) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-/// An upstream's datagrams (as SOCKS5 has them): each query is answered by whoever `answers` names, with one address.
+/// An upstream's datagrams (as SOCKS5 has them): each query is answered by the server that `answers` names, with one
+/// address.
 class EchoingNameserver final : public proxy::DatagramEgress {
  public:
   struct End final : io::DatagramEnd {
@@ -238,7 +239,7 @@ TEST_F(NamesFromDatagrams, OtherPortsAreNoDns) {
   EXPECT_EQ(asked_name(), "name:");
 }
 
-// Whoever owns a name may let it lead to somebody else's address.
+// The owner of a name may let it lead to somebody else's address.
 TEST_F(NamesFromDatagrams, FlowsOwnNameCountsMoreThanALearntOne) {
   start_with_nameserver();
   look_up("bank.example");

@@ -1,4 +1,4 @@
-// What proxies answer in the field, good and bad: each answer of the tables leads to what stands beside it.
+// Answers of proxies in the field, good and bad: each answer of the tables has the effect that stands beside it.
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -109,7 +109,7 @@ bool hear_request(Socket& socket) {
   return true;
 }
 
-/// Whatever comes in one piece: the client waits for an answer to each.
+/// Reads one piece, of any size: the client waits for an answer to each.
 bool hear_piece(Socket& socket) {
   Bytes piece(600);
   return ::recv(socket.fd(), piece.data(), piece.size(), 0) > 0;

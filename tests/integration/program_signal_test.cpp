@@ -95,7 +95,7 @@ Bytes open_frames(const core::Endpoint& destination, std::size_t data) {
   return delimited(tcp) + delimited(payload) + delimited(udp) + delimited(datagram);
 }
 
-// What refers to what at the end only a sanitizer sees; the connection must be reset in any build.
+// Only a sanitizer sees at the end if a reference dangles; the connection must be reset in any build.
 TEST_P(Signal, TerminationWithLiveFlowsResetsThemAndEndsCleanly) {
   if (GetParam().client) GTEST_SKIP() << "a client needs captured traffic";
   Program program(GetParam(), {"--allow=127.0.0.0/8"});

@@ -107,7 +107,7 @@ class Client {
  public:
   explicit Client(Program& program) : program_(program) { program.write(introduction(wire::ROLE_CLIENT)); }
 
-  /// What the rules of the program refuse. The client's own end is said as well, so that the flows are over.
+  /// A flow that the rules of the program refuse. The client's own end is said as well, so that the flows are over.
   void open_denied(int count) {
     Bytes frames;
     for (int i = 0; i < count; ++i) {
@@ -136,7 +136,7 @@ class Client {
     while (std::chrono::steady_clock::now() < deadline) {
       const auto& output = program_.output();
       if (std::search(output.begin(), output.end(), wanted.begin(), wanted.end()) != output.end()) return true;
-      // Who is not told that it arrives stops sending.
+      // A sender that is not told of the arrival stops sending.
       if (output.size() > std::max<std::size_t>(seen, 16)) acknowledge(seen = output.size());
       program_.wait_output(output.size() + 1);
     }

@@ -1,4 +1,4 @@
-// What a person meets first: help, version, and mistakes on the command line.
+// The first things that a person meets: help, version, and mistakes on the command line.
 #include <gtest/gtest.h>
 
 #include <iterator>

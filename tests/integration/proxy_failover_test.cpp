@@ -72,7 +72,7 @@ TEST(HttpProxyFailover, ProxyThatClosesConnectionsUnansweredIsLeftForTheNext) {
   EXPECT_EQ(count(log.text(), closing.url().text() + " cannot be used: it closes connections unanswered"), 1U);
 }
 
-// What the proxy says of the destination is the answer, whatever other proxies there are.
+// The proxy's word on the destination is the answer, even if there are other proxies.
 TEST(HttpProxyFailover, RefusalOfOneDestinationConcernsNoOtherProxy) {
   CapturedLog log;
   ScriptedProxy first;

@@ -1,4 +1,5 @@
-// A SOCKS5 proxy that misbehaves as no real one can be made to. What real ones do is tested with dante (tests/e2e).
+// A SOCKS5 proxy that misbehaves as no real one can be made to. The behaviour of real ones is tested with dante
+// (tests/e2e).
 #include <gtest/gtest.h>
 
 #include "proxy/socks5_address.hpp"

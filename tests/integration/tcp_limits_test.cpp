@@ -75,7 +75,7 @@ TEST(TcpLimits, UsedUpBufferRefusesNewFlowsOnly) {
   EXPECT_LT(resets, 120U);
 }
 
-// What it may send was promised to it.
+// Its credit was promised to it.
 TEST(TcpLimits, FlowIsNotResetForWhatOthersHoard) {
   Tunnel tunnel(over_socketpair, {.buffer_size = 256U << 10});
   BusyServer slow;

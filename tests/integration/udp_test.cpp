@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 class Udp : public testing::TestWithParam<const char*> {
  protected:
-  /// What arrived next at a server: the payload, and where it came from.
+  /// The next datagram at a server: the payload, and where it came from.
   struct Letter {
     Bytes payload;
     sockaddr_storage from{};

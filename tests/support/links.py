@@ -200,7 +200,7 @@ class SupervisedTunnel(Tunnel):
         return netlab.wait_until(up, timeout, f"{count} far ends")
 
     def processes(self):
-        """Whatever the client started that is still alive, here (it stays in the client's session) or behind ssh."""
+        """Processes that the client started and that are still alive, here (it stays in the client's session) or behind ssh."""
         ours = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_ours(pid)]
         return ours + [pid for pid in self.far_pids() if pid not in ours]
 
@@ -214,7 +214,7 @@ class SupervisedTunnel(Tunnel):
 
 
 def environment(path):
-    """What a command gets that looks for `tfunnel`, `ssh` and `far` in `path`."""
+    """The environment of a command that looks for `tfunnel`, `ssh` and `far` in `path`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LD_", "BASH_FUNC"))}
     return {**kept, "PATH": path, "HOME": isolation.STATE + "/home"}
 
@@ -277,7 +277,7 @@ def _start_script(lab, commands, command, name):
 def link_socat(
     lab, commands, client_command=CLIENT_COMMAND, proxy_command="ssh host tfunnel", client_options=""
 ):
-    """Exactly what the README says, word for word, by a shell."""
+    """The line of the README, word for word, by a shell."""
     client = f"EXEC:{shlex.quote(client_command)}{client_options}"
     line = f"exec socat {client} EXEC:{shlex.quote(proxy_command)}"
     return _start_script(lab, commands, ["bash", "-c", line], "socat")

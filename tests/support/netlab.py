@@ -104,7 +104,7 @@ class Process:
         self.popen.wait()
         for stream in (self.popen.stdin, self.popen.stdout):
             if stream:
-                # What it did not read any more.
+                # Bytes that it did not read any more.
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 

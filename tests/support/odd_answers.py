@@ -1,4 +1,4 @@
-"""What curl does where a proxy answers oddly: plays the tables of tests/integration/tables to the real curl.
+"""The behaviour of curl where a proxy answers oddly: plays the tables of tests/integration/tables to the real curl.
 
     odd_answers.py TABLE.json            writes the table anew, with what curl did
     odd_answers.py --check TABLE.json    lists where this curl does something else

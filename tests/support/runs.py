@@ -122,7 +122,7 @@ def _network_namespaces():
 
 
 class Traces:
-    """What a run could leave behind; taken before it, compared after it."""
+    """Traces that a run could leave behind; taken before it, compared after it."""
 
     def __init__(self, runs):
         self.runs = runs

@@ -22,8 +22,8 @@ LONG = ["test_via_restart", "test_examples", "test_run", "test_idle", "test_name
         "test_via_first_start", "test_run_leaks"]  # fmt: skip
 # They fill the processors and the memory: nothing else runs beside them.
 ALONE = ["test_many_flows", "test_memory", "test_stall"]
-# What they ask is answered by the near end alone, whatever is at the other end.
-NEAR_END = ["test_capture", "test_examples", "test_listener", "test_preserve_source", "test_rules_*", "test_run*",
+# The near end alone answers their questions, so another far end makes no difference.
+NEAR_END = ["test_capture", "test_documents", "test_examples", "test_listener", "test_preserve_source", "test_rules_*", "test_run*",
             "test_system_leaks", "test_tty", "test_via_*"]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the tests of supervised links (--via) share: losing them, and watching what becomes of flows."""
+"""Shared by the tests of supervised links (--via): losing them, and watching the fate of flows."""
 
 import contextlib
 import os

@@ -23,7 +23,7 @@ table inet tfunnel_test {
   }
 }
 """
-# What the network card beyond the client's sees. Echo requests are never captured: they tell that all before them came.
+# The packets that the network card beyond the client's sees. Echo requests are never captured: they tell that all before them came.
 _WITNESS = """
 table inet witness {
   counter leaked { }

@@ -1,6 +1,6 @@
 // traffic short: connect, small request, small response, close; as fast as it goes.
 //
-// Who closes first keeps a TIME_WAIT for a minute. By default that is the server, so that one
+// The side that closes first keeps a TIME_WAIT for a minute. By default that is the server, so that one
 // client address survives any number of connections; with --client-closes-first the harness must
 // widen net.ipv4.ip_local_port_range and set net.ipv4.tcp_tw_reuse=1 in the client's namespace.
 #include "traffic_commands.hpp"

@@ -12,7 +12,7 @@ namespace traffic {
 
 using report_book = std::unordered_map<std::uint64_t, verdict>;
 
-// What a checked flow does, for either end; the defaults do nothing at all.
+// The behaviour of a checked flow, for either end; the defaults do nothing at all.
 struct verify_plan {
   std::vector<std::uint8_t> head;  // sent first, whatever the order
   std::uint64_t send_seed = 0;
@@ -40,7 +40,7 @@ class verify_talker : public talker {
 
   [[nodiscard]] verdict seen() const { return check_.result(); }
   [[nodiscard]] std::uint64_t sent() const { return source_.sent(); }
-  // What is wrong with what this side received, or with what the peer saw of what it sent.
+  // The fault in the bytes that this side received, or in those that the peer saw of it.
   [[nodiscard]] std::string input_problem() const;
   [[nodiscard]] std::string output_problem(const verdict& peer) const;
   // The verdict that ended the peer's stream; `known` is 0 if there was none.

@@ -50,7 +50,7 @@ server_tally query(int fd, std::uint64_t key) {
   throw std::runtime_error("the server does not answer a query");
 }
 
-// What is still on its way counts: ask until the number rests.
+// Datagrams that are still on their way count: ask until the number rests.
 server_tally settled(int fd, std::uint64_t key) {
   auto last = query(fd, key);
   for (int rest = 0; rest < 3;) {

@@ -10,7 +10,7 @@
 
 namespace traffic {
 
-// What all UDP sockets of one server share.
+// Shared by all UDP sockets of one server.
 struct udp_state {
   explicit udp_state(event_loop& owner) : loop(owner) {}
   struct tally {

@@ -1,4 +1,4 @@
-// What the traffic client and server say to each other, and how they check each other's bytes.
+// The talk of the traffic client and server, and how they check each other's bytes.
 #pragma once
 
 #include "traffic_net.hpp"
@@ -10,7 +10,7 @@
 
 namespace traffic {
 
-// What the server does with a TCP connection; the first thing a client sends is a header naming it.
+// The server's behaviour on a TCP connection; the first thing a client sends is a header naming it.
 enum class behaviour : std::uint8_t {
   read_first = 1,    // read to EOF, then send `length` seeded bytes and a verdict, then close
   write_first,       // send `length` seeded bytes and FIN, only then read to EOF; keep a report
@@ -40,7 +40,7 @@ inline constexpr std::size_t header_size = 40;
 std::array<std::uint8_t, header_size> encode(const request_header& header);
 std::optional<request_header> decode_header(const_bytes data);
 
-// What one side saw of the other's stream.
+// One side's view of the other's stream.
 struct verdict {
   std::uint64_t known = 0;  // 0: no such flow (yet)
   std::uint64_t count = 0;

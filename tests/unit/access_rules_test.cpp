@@ -1,4 +1,4 @@
-// Who may be reached: the first rule that matches, and nothing slips past it under another name.
+// Destinations that may be reached: the first rule that matches decides, and nothing slips past it under another name.
 #include "proxy/access_rules.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What is put into a batch comes out in order, whatever the link takes at a time.
+// Bytes that are put into a batch come out in order, however many the link takes at a time.
 #include "common/core/batch.hpp"
 
 #include <gtest/gtest.h>

@@ -13,7 +13,7 @@ ALLOWED = {
 }
 KNOWS_BOTH = "client/commands/"  # the one place that starts a far end, too
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
-# What the pure part must not touch: the event loop, sockets, clocks, the process.
+# The pure part must not touch these: the event loop, sockets, clocks, the process.
 IMPURE_INCLUDE = re.compile(r"asio|^sys/|^netinet/|^unistd\.h$|^poll\.h$|^fcntl\.h$|^thread$|^fstream$")
 IMPURE_CODE = re.compile(r"::now\(\)|::read\(|::write\(|::socket\(|getenv\(")
 COMMENT = re.compile(r"//[^\n]*")

@@ -1,10 +1,10 @@
-"""What a flow, a datagram, an upstream or a stranger can cause any number of times is logged by about_flow()."""
+"""Lines that a flow, a datagram, an upstream or a stranger can cause any number of times are logged by about_flow()."""
 
 import pathlib
 import re
 import sys
 
-# Where such lines come from; what is about the link itself is elsewhere, and never thinned.
+# Such lines come from here; lines about the link itself are elsewhere, and never thinned.
 FOLDERS = ["proxy", "client/capture"]
 FILES = ["common/io/relay.cpp", "common/io/datagram_end.cpp"]
 UNTHINNED = re.compile(r"\blog_?\.(?:info|warning|error|write)\(")

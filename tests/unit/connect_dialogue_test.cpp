@@ -1,4 +1,4 @@
-// What is asked of a proxy, and what its answers lead to.
+// The requests to a proxy, and the effects of its answers.
 #include "proxy/connect_dialogue.hpp"
 
 #include <gtest/gtest.h>

@@ -23,7 +23,7 @@ TEST(Credit, FlowWithoutEarlyCreditGetsItsFirstWindowAtOnce) {
 }
 
 TEST(Credit, SenderWithoutCreditIsAlwaysGivenMore) {
-  // Whatever was granted first, a sender that used all of it and a receiver that drained all of it
+  // For any first grant, a sender that used all of it and a receiver that drained all of it
   // never wait for each other.
   for (const std::size_t early : {0U, 1U, 2U, 3U, 4095U, 4096U, 65'536U, 1U << 20}) {
     for (const std::size_t cap : {700U, 4096U, 1U << 20, 128U << 20}) {
@@ -86,7 +86,7 @@ TEST(Credit, FlowThatStallsDoesNotGrow) {
   ASSERT_TRUE(window.received(first));
   window.stalled();
   for (int i = 0; i < 1000; ++i) {
-    // What is granted arrives while the socket is still full with what came before.
+    // The granted bytes arrive while the socket is still full with earlier ones.
     const auto grant = window.drained(1000);
     if (grant == 0) continue;
     ASSERT_TRUE(window.received(grant));
@@ -137,7 +137,7 @@ TEST(Credit, SixtyThousandFlowsHaveCreditAtOnceAndAllOfItIsBacked) {
   EXPECT_LE(budget.used(), budget.connections().cap());
 }
 
-// What was granted to idle flows cannot be taken back: none of it may be needed for others.
+// A grant to idle flows cannot be taken back: none of it may be needed for others.
 TEST(Credit, HoardersLeaveRoomForNewFlowsAndForTheirGrowth) {
   MemoryBudget budget(default_cap);
   std::vector<std::unique_ptr<ReceiveWindow>> hoarders;

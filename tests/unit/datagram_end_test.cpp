@@ -1,4 +1,4 @@
-// What a UDP flow's local end gives to the link, and when it is too late for that.
+// The datagrams that a UDP flow's local end gives to the link, and when it is too late for that.
 #include "common/io/datagram_end.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Datagrams are dropped by age and by memory, oldest first and from who has most, and never queued for seconds.
+// Datagrams are dropped by age and by memory, oldest first and from the flow that has most, and never queued for
+// seconds.
 #include "common/core/datagram_queue.hpp"
 
 #include <gtest/gtest.h>
@@ -115,7 +116,7 @@ TEST_F(DatagramQueueTest, WhatIsChargedForOtherThingsIsNotDropped) {
   EXPECT_LE(pool.used(), pool.cap());
 }
 
-// Who is flooded loses its own datagrams, oldest first, and not those of another.
+// A flow that is flooded loses its own datagrams, oldest first, and not those of another.
 TEST_F(DatagramQueueTest, FattestGivesWayWhenAllTogetherHaveTooMuch) {
   DatagramPool pool(1U << 20);
   DatagramQueue flooded(pool, dropped_);

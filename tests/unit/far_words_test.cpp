@@ -1,4 +1,4 @@
-// What the far end says both on its standard error and with a flow is shown once, in whatever order it comes.
+// A line that the far end says both on its standard error and with a flow is shown once, in whatever order it comes.
 #include "common/core/far_words.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What neither end may send, judged alike on the way out and on the way in.
+// Frames that neither end may send, judged alike on the way out and on the way in.
 #include "common/core/frame_rules.hpp"
 
 #include <gtest/gtest.h>

@@ -123,7 +123,7 @@ TEST(HttpResponse, LargerBodyIsReadWhereTheConnectionIsNeeded) {
   EXPECT_TRUE(response.body_done());
 }
 
-// Whatever frames a body is counted like the body.
+// The framing of a body counts like the body.
 TEST(HttpResponse, EndlessFramingOfABodyIsNotRead) {
   const std::string filler(4096, 'e');
   std::string tiny_chunks;

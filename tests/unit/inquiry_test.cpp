@@ -1,4 +1,4 @@
-// Whom the far resolver asks when, and which answer counts.
+// The far resolver asks the right server at the right time, and the right answer counts.
 #include "proxy/inquiry.hpp"
 
 #include <gtest/gtest.h>

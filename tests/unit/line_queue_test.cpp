@@ -1,4 +1,4 @@
-// What becomes of log lines that nobody takes.
+// The fate of log lines that nobody takes.
 #include "common/core/line_queue.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What goes in at one end comes out at the other, and nothing else.
+// Bytes that go in at one end come out at the other, and nothing else does.
 #include <gtest/gtest.h>
 
 #include "tests/unit/support/mux_pair.hpp"

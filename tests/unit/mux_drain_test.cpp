@@ -1,4 +1,4 @@
-// What the two ends say to each other before an orderly end.
+// The talk of the two ends before an orderly end.
 #include <gtest/gtest.h>
 
 #include "tests/unit/support/mux_pair.hpp"

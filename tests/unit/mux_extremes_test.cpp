@@ -1,4 +1,4 @@
-// Whatever programs and strangers do to one end, what it emits is never what the other end refuses: that would
+// One end never emits a frame that the other refuses, even if programs and strangers do their worst to it: that would
 // cost every flow the link.
 #include <gtest/gtest.h>
 
@@ -84,7 +84,7 @@ class Session {
     random_.one_in(3) ? act_on_flow(side, *flow) : act_on_end(side.end_of(*flow), flow->request.transport);
   }
 
-  /// What a local end may ask for at any time.
+  /// Requests that a local end may make at any time.
   void act_on_flow(Side& side, core::Flow& flow) {
     switch (random_.below(5)) {
       case 0: return side.mux.opened(flow, extreme_endpoint(random_));
@@ -166,7 +166,7 @@ class Told {
   }
 
  private:
-  /// What is due, as if it arrived at once.
+  /// The frames that are due, as if they arrived at once.
   Bytes fill() {
     auto bytes = side_.fill();
     wire::Frame ack;

@@ -14,7 +14,7 @@ class RepeatedGreeting : public testing::Test {
     return side.fill();
   }
 
-  /// What stands behind the first greeting in `bytes`.
+  /// The bytes behind the first greeting in `bytes`.
   static core::ByteView behind_greeting(const Bytes& bytes) {
     core::GreetingSearch search;
     const auto taken = search.feed(bytes);

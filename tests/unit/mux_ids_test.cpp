@@ -74,7 +74,7 @@ FlowId spend_ids(MuxPair& pair, Side& side, int count) {
   return id;
 }
 
-// What comes late is put in by hand and the pair not used again, for no peer sent it.
+// Late frames are put in by hand and the pair not used again, for no peer sent them.
 TEST(MuxIds, LateFramesAreStillIgnoredAroundTheWrap) {
   for (int count = 1; count <= 6; ++count) {
     MuxPair pair;

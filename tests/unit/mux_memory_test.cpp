@@ -1,4 +1,4 @@
-// What one flow holds is never another flow's loss, and what is granted can always be kept.
+// One flow's memory is never another flow's loss, and granted bytes can always be kept.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -40,7 +40,7 @@ TEST_F(MuxReach, ChangeIsToldAndTheNewestCounts) {
   EXPECT_EQ(pair.client.reaches.back(), Reach()) << "nothing is known any more";
 }
 
-// Who missed the first greeting counts from a later one on: what was told between them would count at one end only.
+// A far end that missed the first greeting counts from a later one on: frames between them would count at one end only.
 TEST_F(MuxReach, ChangeBeforeAnybodyListensWaitsAndTheGreetingIsTheSameAgain) {
   pair.proxy.mux.tell_reach(v4_only);
   const auto lost = pair.proxy.fill();

@@ -88,7 +88,7 @@ class SlowLink : public testing::Test {
     return Seconds(longest).count();
   }
 
-  /// What the pacer lets be in flight for a flow that makes no queue, one datagram, and the way.
+  /// The bytes that the pacer lets be in flight for a flow that makes no queue, one datagram, and the way.
   [[nodiscard]] double wait_for_one(std::size_t datagram) const {
     const auto bound = pair.client.mux.pacer().bound(now);
     return static_cast<double>(bound + bound / 4 + datagram + 2000) / rate + Seconds(delay).count();

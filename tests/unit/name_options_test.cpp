@@ -1,4 +1,4 @@
-// What may be said about DNS and names on the command line, and where nameservers come from.
+// DNS and names on the command line, and the origin of nameservers.
 #include "proxy/name_options.hpp"
 
 #include <gtest/gtest.h>

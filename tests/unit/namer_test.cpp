@@ -1,4 +1,4 @@
-// What an upstream is asked for: the flow's own name before a learnt one, and never a name without a doubt about it.
+// The name that an upstream is asked for: the flow's own before a learnt one, and never a doubtful one.
 #include "proxy/namer.hpp"
 
 #include <gtest/gtest.h>

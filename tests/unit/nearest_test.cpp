@@ -1,4 +1,4 @@
-// What is proposed for a mistyped word: what was meant, or nothing rather than nonsense.
+// The proposal for a mistyped word: the word that was meant, or nothing rather than nonsense.
 #include "common/core/nearest.hpp"
 
 #include <gtest/gtest.h>

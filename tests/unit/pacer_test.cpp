@@ -238,7 +238,7 @@ INSTANTIATE_TEST_SUITE_P(Baud, SerialLine,
                          testing::Values(Serial{240, false}, Serial{240, true}, Serial{960, false}, Serial{960, true},
                                          Serial{11'520, false}, Serial{11'520, true}));
 
-// What it took when 48 KiB went before the first acknowledgement.
+// The time that it took when 48 KiB went before the first acknowledgement.
 TEST(Pacer, FastLinkIsFullAsSoonAsWhenItBeganWithMore) {
   Simulation link{100e6};
   link.delay = 0.05;

@@ -1,4 +1,4 @@
-// What the far end's host has no route to is refused, and nothing else.
+// Destinations that the far end's host has no route to are refused, and nothing else.
 #include "common/core/reach.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// How long and how often the far end's nameservers are asked is what its resolv.conf says.
+// The far end's nameservers are asked as long and as often as its resolv.conf says.
 #include "proxy/resolv_options.hpp"
 
 #include <gtest/gtest.h>

@@ -60,7 +60,7 @@ class Refusal : public testing::Test {
   NamespaceFacts facts_;
 };
 
-// Which is what the kernel says where a process may not be started; no setting of namespaces helps.
+// The kernel says EAGAIN where a process may not be started; no setting of namespaces helps then.
 TEST_F(Refusal, LimitOfProcessesIsTheUsersTheGroupsOrTheSystems) {
   facts_.in_container = true;
   EXPECT_TRUE(says(EAGAIN, "kernel.pid_max"));

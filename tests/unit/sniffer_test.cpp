@@ -118,7 +118,7 @@ TEST(HttpSniffer, HeadIsAwaitedToItsEnd) {
   expect_name(bytes_of(request + "GET http://b.example/ HTTP/1.1\r\n"), "a.example");
 }
 
-// What stands there is where the proxy at the other end shall go. Taken for the flow's own name, it makes an upstream
+// The name there says where the proxy at the other end shall go. Taken for the flow's own name, it makes an upstream
 // connect to that instead of the proxy.
 TEST(HttpSniffer, RequestToAProxyHasNoName) {
   for (const auto* line :

@@ -1,4 +1,4 @@
-// What --summary prints, from what it was told.
+// The table of --summary, from the flows that it was told.
 #include "client/summary.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What a terminal that is the link tells about it.
+// A terminal that is the link tells its speed.
 #include "common/app/terminal.hpp"
 
 #include <fcntl.h>

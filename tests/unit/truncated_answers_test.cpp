@@ -1,4 +1,4 @@
-// Who truncates an answer is asked for the rest of it.
+// A server that truncates an answer is asked for the rest of it.
 #include "proxy/truncated_answers.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What the fast path writes is what protobuf reads, and the reverse; in any pieces.
+// Frames that the fast path writes are read by protobuf, and the reverse; in any pieces.
 #include "common/core/wire.hpp"
 
 #include <gtest/gtest.h>
@@ -138,7 +138,7 @@ TEST(Wire, DataHeaderIsReportedAsSoonAsItIsCompleteAndNotBefore) {
   }
 }
 
-// What a fast link's frames may hold, with the longest flow id.
+// The most that a fast link's frames may hold, with the longest flow id.
 TEST(Wire, DataFrameOfAWholeMebibyteIsLegal) {
   Bytes header(core::max_data_header);
   header.resize(core::write_data_header(header.data(), 0xffff'ffff, 1U << 20));

@@ -5,7 +5,7 @@
 
 namespace tfunnel::test {
 
-/// What arrived next at a server: the payload, and where it came from.
+/// The next datagram at a server: the payload, and where it came from.
 struct Letter {
   Bytes payload;
   sockaddr_storage from{};

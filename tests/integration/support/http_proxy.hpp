@@ -43,7 +43,7 @@ proxy::ProxyUrl proxy_at(const core::Endpoint& endpoint);
 Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeout = patience,
                       const proxy::MakeSecurityContext& make_context = {});
 
-/// What this process writes to standard error while this lives: the log.
+/// Keeps the lines that this process writes to standard error while this lives: the log.
 class CapturedLog {
  public:
   CapturedLog();

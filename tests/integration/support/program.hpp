@@ -29,7 +29,7 @@ std::vector<ProgramKind> program_kinds();
 
 class Program {
  public:
-  /// What it writes the link to: a pipe, a socket that is soon full, or a TCP connection that it also reads from.
+  /// Where it writes the link to: a pipe, a socket that is soon full, or a TCP connection that it also reads from.
   enum class Output { pipe, small_socket, tcp };
 
   /// Two descriptors of one stream.

@@ -18,7 +18,7 @@ constexpr auto patience = std::chrono::seconds(80);
 template <class Predicate>
 bool eventually(Predicate done);
 
-/// What the end of a stream looked like.
+/// The way in which a stream ended.
 enum class Ending { eof, reset, still_open };
 
 class Socket {

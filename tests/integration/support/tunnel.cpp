@@ -121,7 +121,7 @@ Tunnel::~Tunnel() {
   context_.restart();
   while (context_.poll() > 0) {
   }
-  // What they still hold is charged to sessions.
+  // Memory that they still hold is charged to sessions.
   context_.destroy_handlers();
   dialer_.reset();
   services_.reset();

@@ -27,7 +27,7 @@
 
 namespace tfunnel::test {
 
-/// What joins the two ends, and whether payload is moved by the kernel where it can or always copied.
+/// The link that joins the two ends, and whether payload is moved by the kernel where it can or always copied.
 struct LinkKind {
   enum class Join { socketpair, pipes } join;
   io::DataPathMode data_path;

@@ -14,7 +14,7 @@ class Upstream final : public proxy::Egress {
  public:
   explicit Upstream(const core::Endpoint& server) : server_(server) {}
 
-  /// What it refuses from now on: targets with a name, those without, or none.
+  /// The targets that it refuses from now on: targets with a name, those without, or none.
   enum class Refuses { nothing, names, addresses };
   void refuse(Refuses what);
   /// Where the next connection goes.

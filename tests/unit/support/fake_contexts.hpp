@@ -10,7 +10,7 @@
 
 namespace tfunnel::test {
 
-/// Must outlive the contexts. What is read must not be read while a step may be at work.
+/// Must outlive the contexts. Nothing of this may be read while a step may be at work.
 class FakeContexts {
  public:
   using Step = proxy::SecurityContext::Step;
@@ -26,7 +26,7 @@ class FakeContexts {
   }
 
   [[nodiscard]] const std::string& host() const { return host_; }
-  /// What the proxy's tokens were, and an empty one for each first step.
+  /// The proxy's tokens, and an empty one for each first step.
   [[nodiscard]] const std::vector<std::string>& received() const { return received_; }
 
  private:

@@ -1,4 +1,4 @@
-// What clients send first: TLS ClientHellos, whole or in several records.
+// The first bytes of clients: TLS ClientHellos, whole or in several records.
 #pragma once
 
 #include <string>

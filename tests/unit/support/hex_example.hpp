@@ -8,7 +8,7 @@
 
 namespace tfunnel::test {
 
-/// What each side writes, over all of its fenced blocks.
+/// The bytes that each side writes, over all of its fenced blocks.
 struct HexExample {
   Bytes client;
   Bytes proxy;

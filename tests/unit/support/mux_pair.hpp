@@ -93,7 +93,7 @@ class Side final : core::LinkListener, core::FlowAcceptor {
     now_ = now;
     step_ = {};
   }
-  /// Bytes from the far end. What was not used is kept and comes again.
+  /// Bytes from the far end. Unused ones are kept and come again.
   boost::system::error_code receive(core::ByteView bytes);
 
   core::MemoryBudget budget;
