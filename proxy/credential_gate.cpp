@@ -9,6 +9,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Verdict = CredentialTrust::Verdict;
 
+std::string where(CredentialTrust::Rest rest) {
+  switch (rest) {
+    case CredentialTrust::Rest::where_refused: return " for this destination";
+    case CredentialTrust::Rest::where_never_accepted: return " where they were not accepted before";
+    case CredentialTrust::Rest::everywhere: break;
+  }
+  return "";
+}
+
 }  // namespace
 
 /// In the list while it exists, also where the coroutine is unwound.
@@ -46,8 +55,8 @@ CredentialTrust::Verdict CredentialGate::ask(const std::string& destination, Cre
   return Verdict::wait;
 }
 
-void CredentialGate::note_refusal(const std::string& words, bool for_all) {
-  refusal_ = words + "; they are not sent again for 5 minutes" + (for_all ? "" : " for this destination") +
+void CredentialGate::note_refusal(const std::string& words) {
+  refusal_ = words + "; they are not sent again for 5 minutes" + where(trust_->rest_at(Clock::now())) +
              (password_file_.empty() ? "" : ", or until the password file has changed");
 }
 

@@ -39,8 +39,8 @@ class CredentialGate {
 
   CredentialTrust& trust() { return *trust_; }
 
-  /// They were refused, as `words` say: for one destination, or they rest for all.
-  void note_refusal(const std::string& words, bool for_all);
+  /// They were refused, as `words` say, and the trust knows it.
+  void note_refusal(const std::string& words);
   /// The last refusal, and what comes of it, for people.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
 

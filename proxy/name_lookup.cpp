@@ -23,7 +23,7 @@ result<std::vector<core::Address>> NameLookup::find(const std::string& name, con
   // Names may come from a proxy, or from a flow.
   if (!core::is_host_name(name)) return error_code(NameError::not_found);
   if (wait->stopped_) return error_code(asio::error::timed_out);
-  if (source_->has_changed()) shared_.forget();
+  if (source_->has_changed(Clock::now())) shared_.forget();
   if (const auto* kept = shared_.kept(name, Clock::now())) return addresses_of(*kept);
   wait->answer_.reset();
   wait->timer_.expires_at(Clock::time_point::max());

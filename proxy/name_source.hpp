@@ -20,8 +20,8 @@ class NameSource {
   /// `done` is called once, out of the event loop and never before this has returned; not at all after the source's
   /// end.
   virtual void ask(const std::string& name, Done done) = 0;
-  /// Have the files changed that say who is asked? True once for each change.
-  virtual bool has_changed() { return false; }
+  /// Have the files changed that say who is asked? True once for each change; they may be looked at now and then only.
+  virtual bool has_changed(core::Time /*now*/) { return false; }
 };
 
 }  // namespace tfunnel::proxy

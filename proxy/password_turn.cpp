@@ -28,10 +28,10 @@ void PasswordTurn::judge(Next next, unsigned status) {
   if (!shown_ || (next != Next::established && next != Next::failed)) return;
   auto& trust = gate_.trust();
   if (next == Next::established || status >= first_of_gateways || (challenged_ && !at_the_door)) {
-    trust.accepted(Clock::now());
+    trust.accepted(destination_, Clock::now());
   } else if (dialogue_.password_refused()) {
     trust.refused(destination_, Clock::now());
-    gate_.note_refusal(dialogue_.message(), trust.resting(Clock::now()));
+    gate_.note_refusal(dialogue_.message());
     refused_ = true;
   } else {
     trust.unclear();

@@ -200,7 +200,7 @@ error_code Socks5Client::converse(const std::shared_ptr<Attempt>& attempt_, Sock
     handshake.feed(core::ByteView(buffer).first(count));
     if (ended && handshake.running()) handshake.end();
     // How long its destination takes is nothing to those who wait for the verdict.
-    if (handshake.authenticated() && proxy_.credentials && !attempt.withheld) gate_.trust().accepted(Clock::now());
+    if (handshake.authenticated() && proxy_.credentials && !attempt.withheld) gate_.trust().accepted({}, Clock::now());
     if (handshake.authenticated()) attempt.trial = {};
   }
   return {};

@@ -1,23 +1,18 @@
 #include "proxy/system_names.hpp"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
-#include <boost/asio/ip/basic_endpoint.hpp>
-#include <cstring>
 #include <locale>
 #include <utility>
 
 #include "common/core/name_service_switch.hpp"
+#include "proxy/library_names.hpp"
 
 namespace tfunnel::proxy {
 
 namespace {
 
-// The C library tells no time to live.
-constexpr auto library_good_for = std::chrono::seconds(30);
+constexpr auto pause = std::chrono::seconds(1);  // between two looks at the files
 
 bool is_of_cares(const std::string& service) {
   return service == "files" || service == "dns" || service == "resolve" || service == "bind";
@@ -31,24 +26,6 @@ bool ends_in_local(std::string_view name) {
   return name.size() > local.size() && boost::algorithm::iends_with(name, local, std::locale::classic());
 }
 
-NameAnswer answer_of_library(const std::string& name) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* first = nullptr;
-  if (::getaddrinfo(name.c_str(), nullptr, &hints, &first) != 0) return {{}, NameError::not_found, {}};
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found(first, &::freeaddrinfo);
-  NameAnswer answer{{}, {}, library_good_for};
-  for (const auto* node = found.get(); node != nullptr; node = node->ai_next) {
-    tcp::endpoint endpoint;
-    if (node->ai_addrlen > endpoint.capacity()) continue;
-    std::memcpy(endpoint.data(), node->ai_addr, node->ai_addrlen);
-    answer.addresses.push_back(io::from_asio(endpoint.address()));
-  }
-  if (answer.addresses.empty()) answer.error = NameError::no_address;
-  return answer;
-}
-
 }  // namespace
 
 SystemNames::SystemNames(asio::io_context& context, Settings settings)
@@ -56,7 +33,10 @@ SystemNames::SystemNames(asio::io_context& context, Settings settings)
   read_files();
 }
 
-bool SystemNames::has_changed() {
+// Each flow asks, and a look costs four system calls.
+bool SystemNames::has_changed(core::Time now) {
+  if (now - looked_at_ < pause) return false;
+  looked_at_ = now;
   const bool same =
       resolv_conf_ == io::FileVersion(settings_.resolv_conf) && nsswitch_ == io::FileVersion(settings_.nsswitch);
   if (same) return false;
@@ -69,8 +49,8 @@ void SystemNames::read_files() {
   resolv_conf_ = io::FileVersion(settings_.resolv_conf);
   nsswitch_ = io::FileVersion(settings_.nsswitch);
   const auto services = core::host_services(io::file_contents(settings_.nsswitch));
-  has_mdns_ = std::ranges::any_of(services, is_mdns);
-  has_others_ = !std::ranges::all_of(services, is_of_cares);
+  has_mdns_ = has_library_names && std::ranges::any_of(services, is_mdns);
+  has_others_ = has_library_names && !std::ranges::all_of(services, is_of_cares);
   channel_ = std::make_shared<CaresChannel>(context_, CaresChannel::Settings{settings_.resolv_conf, settings_.servers});
 }
 
@@ -93,7 +73,7 @@ void SystemNames::answered(const std::string& name, NameAnswer answer, const Don
 
 void SystemNames::ask_library(const std::string& name, Done done) {
   const auto answer = std::make_shared<NameAnswer>();
-  library_.run([name, answer] { *answer = answer_of_library(name); },
+  library_.run([name, answer] { *answer = library_answer(name); },
                [answer, done = std::move(done)] { done(std::move(*answer)); });
 }
 

@@ -15,7 +15,7 @@ namespace tfunnel::proxy {
 /// c-ares looks up, without blocking, in /etc/hosts and at the nameservers. Only what it does not find, and only where
 /// nsswitch.conf(5) names other services (mdns, myhostname, mymachines, sss, ldap, wins, ...), goes on to the C
 /// library, one name at a time in a thread of its own; names under .local (RFC 6762) at once, if there is an mdns.
-/// resolv.conf and nsswitch.conf are read again when they have changed.
+/// resolv.conf and nsswitch.conf are read again when they have changed, which is looked at once a second.
 class SystemNames final : public NameSource {
  public:
   struct Settings {
@@ -29,7 +29,7 @@ class SystemNames final : public NameSource {
   SystemNames(asio::io_context& context, Settings settings);
 
   void ask(const std::string& name, Done done) override;
-  bool has_changed() override;
+  bool has_changed(core::Time now) override;
 
  private:
   void read_files();
@@ -41,6 +41,7 @@ class SystemNames final : public NameSource {
   Settings settings_;
   io::FileVersion resolv_conf_;  // as they were read
   io::FileVersion nsswitch_;
+  core::Time looked_at_{};
   bool has_mdns_ = false;
   bool has_others_ = false;  // services that c-ares does not know
   std::shared_ptr<CaresChannel> channel_;

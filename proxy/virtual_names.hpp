@@ -32,7 +32,8 @@ class VirtualNames {
     // Not those that end in .0 and .255, which some programs take for networks. More than there are names, so that few
     // want the same, and an address that was forgotten seldom gets another name soon.
     std::uint32_t addresses = 256 * 254;
-    core::Duration keep = std::chrono::minutes(10);
+    /// Longer than what was said of it is good for, with which programs go on to it.
+    core::Duration keep = std::chrono::minutes(1);
     /// How long a name counts as one that has no real answer, and the time to live of what is said of it.
     core::Duration time_to_live = std::chrono::seconds(30);
   };

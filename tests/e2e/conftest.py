@@ -17,6 +17,7 @@ import isolation
 import links
 import netlab
 import runs as runs_module
+import supervised
 import topology
 
 _LOG_TAIL = 6000
@@ -134,6 +135,37 @@ def _via(server, start_tunnel):
     def start(via="far tfunnel", count=1, **options):
         tunnel = start_tunnel(links.link_via, via=via, count=count, **options)
         tunnel.wait_up(count)
+        return tunnel
+
+    return start
+
+
+@pytest.fixture(name="used_via")
+def _used_via(lab, via):
+    """The same, and it has carried something."""
+
+    def start(*command, **options):
+        tunnel = via(*command, **options)
+        assert supervised.answered(lab)
+        return tunnel
+
+    return start
+
+
+@pytest.fixture(name="switch")
+def _switch(lab):
+    return links.Switch(lab.directory)
+
+
+@pytest.fixture(name="broken")
+def _broken(used_via, switch):
+    """broken(...) -> a tunnel whose link was up and cannot come back until the switch is on."""
+
+    def start(**options):
+        tunnel = used_via(switch.shell + "exec far tfunnel", **options)
+        switch.off()
+        supervised.kill(tunnel.far_pids())
+        tunnel.wait_for_log(supervised.LOST)
         return tunnel
 
     return start

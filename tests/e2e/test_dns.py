@@ -1,6 +1,5 @@
 """Names are looked up where the far end is: a real dnsmasq there, a real dig here."""
 
-import os
 import subprocess
 
 import isolation

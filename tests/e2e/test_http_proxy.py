@@ -87,6 +87,24 @@ def test_credentials_from_a_file_and_wrong_ones(lab, server, start_tunnel):
     assert "guess" not in tunnel.log()
 
 
+def test_destinations_forbidden_by_407_leave_the_others(lab, server, start_tunnel):
+    """Where a deny line ends in a proxy_auth ACL squid answers 407, whatever the password."""
+    del server
+    forbidden = range(9001, 9011)
+    rules = f"acl no port {forbidden[0]}-{forbidden[-1]}\nhttp_access deny no known\n"
+    squid = upstreams.Squid(lab, upstreams.squid_basic(lab) + rules)
+    start_tunnel(proxy_args=SQUID_WITH_PASSWORD)
+    assert_echo(lab)
+    for port in forbidden[:3]:
+        lab.expect(lab.client, ENDED, port=port)
+    assert_echo(lab, topology.FAR_OTHER[4])  # for the first time
+    for port in forbidden:
+        lab.expect(lab.client, ENDED, port=port)
+    assert_echo(lab)
+    logins = [line for line in squid.log().splitlines() if f" {upstreams.USER} " in line and "/407 " in line]
+    assert 3 <= len(logins) <= 3 + 5, "a wrong password would be sent as often"
+
+
 def test_missing_credentials_are_told(lab, server, start_tunnel):
     del server
     upstreams.Squid(lab, upstreams.squid_basic(lab))

@@ -1,5 +1,6 @@
 """When the link ends both ends must end, with a clear line and status 69."""
 
+import re
 import signal
 import time
 
@@ -16,9 +17,9 @@ def some_flow(lab):
     return traffic_talk.open_echo(lab.client, topology.FAR[4], topology.SERVER_PORT)
 
 
-def one_line_says_so(process):
-    lines = [line for line in process.log().splitlines() if "link" in line.lower()]
-    assert len(lines) >= 1, process.log()
+def one_line_says_so(process, how="the link ended$"):
+    troubles = [line for line in process.log().splitlines() if re.search("error: |warning: ", line)]
+    assert len(troubles) == 1 and re.search(f": error: {how}", troubles[0]), process.log()
 
 
 def test_proxy_killed(lab, tunnel):
@@ -60,6 +61,7 @@ def test_dead_peer_is_noticed(lab, server, start_tunnel, stopped):
     survivor = tunnel.proxy if stopped == "client" else tunnel.client
     victim.signal(signal.SIGSTOP)
     assert survivor.wait(10) == LINK_ENDED
+    one_line_says_so(survivor, "(the client|the far end) has been silent for 2")
     victim.kill()
 
 
@@ -87,4 +89,4 @@ def test_closed_link_before_the_greeting(start_tunnel):
     """`ssh` that cannot log in: the far end is gone without a word."""
     tunnel = start_tunnel(proxy_command="true", ready=False)
     assert tunnel.client.wait() == LINK_ENDED
-    one_line_says_so(tunnel.client)
+    one_line_says_so(tunnel.client, "the link ended before the far end said anything")

@@ -3,7 +3,6 @@
 import os
 import subprocess
 
-import netlab
 import pytest
 import topology
 

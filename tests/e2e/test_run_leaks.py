@@ -131,25 +131,39 @@ class Sniffer:
 
 
 class Listener:
-    """A daemon's UNIX socket on the outside, like systemd-resolved's; anybody may connect."""
+    """A daemon's UNIX socket on the outside, like systemd-resolved's; anybody may connect.
+
+    It hangs up on whoever has said something: what runs outside asks nscd for users, and would wait for it."""
 
     def __init__(self, path):
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(path)
         self.socket.listen()
-        self.socket.settimeout(0)
         if not path.startswith("\0"):
             os.chmod(path, 0o777)
+        self.reached = False
+        self.stop_read, self.stop_write = os.pipe()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
 
-    def was_reached(self):
-        """By the program, that is: what runs outside asks nscd for users."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                with self.socket.accept()[0] as made, contextlib.suppress(OSError):
-                    if SECRET in made.recv(1000):
-                        return True
-        return False
+    def _run(self):
+        while True:
+            ready, _, _ = select.select([self.socket, self.stop_read], [], [])
+            if self.socket not in ready:
+                return
+            with self.socket.accept()[0] as made, contextlib.suppress(OSError):
+                made.settimeout(1)
+                self.reached |= SECRET in made.recv(1000)
+
+    def close(self):
+        """Who has connected is heard first. May be called again."""
+        if self.socket.fileno() < 0:
+            return
+        os.close(self.stop_write)
+        self.thread.join()
+        os.close(self.stop_read)
+        self.socket.close()
 
 
 @pytest.fixture(name="daemons")
@@ -163,7 +177,7 @@ def _daemons(runs):
         made[path] = Listener(path)
     yield made
     for path, listener in made.items():
-        listener.socket.close()
+        listener.close()
         os.unlink(path)
 
 
@@ -176,10 +190,12 @@ def test_nothing_leaves_but_the_link_whatever_the_program_tries(lab, runs, daemo
         done = runs.run("python3", "-c", PROGRAM, runs.mark, *daemons, options=["--hide", hidden])
     finally:
         frames = sniffer.close()
+        abstract.close()
     assert done.returncode == 0 and "took" in done.stdout, done.stderr
     assert frames == [], done.stdout
-    reached = [path for path, listener in {**daemons, "abstract": abstract}.items() if listener.was_reached()]
-    abstract.socket.close()
+    for listener in daemons.values():
+        listener.close()
+    reached = [path for path, listener in {**daemons, "abstract": abstract}.items() if listener.reached]
     assert reached == [], done.stdout
     # Root may enter the namespace that it and process 1 are in already; there is no other to be seen.
     elsewhere = [line for line in done.stdout.splitlines() if "entered" in line and line.split()[1] not in ("self", "1")]

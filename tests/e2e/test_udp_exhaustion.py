@@ -2,7 +2,6 @@
 
 import socket
 
-import netlab
 import pytest
 import topology
 import traffic_talk

@@ -84,7 +84,7 @@ def test_ssh_does_not_let_us_in(client_of, commands, tmp_path):
 
 
 def test_ssh_to_an_unknown_host(client_of):
-    status, log = client_of("ssh -F /dev/null no-such-host.invalid tfunnel")
+    status, log = client_of("RES_OPTIONS='timeout:1 attempts:1' ssh -F /dev/null no-such-host.invalid tfunnel")
     assert status == LINK_ENDED, log
     assert "no-such-host" in log
 

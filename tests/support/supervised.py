@@ -11,6 +11,8 @@ import topology
 import traffic_talk
 
 FAR = (topology.FAR[4], topology.SERVER_PORT)
+# The client would continue a command that is stopped, but the shell in front of it is not.
+NOT_THE_COMMAND_ITSELF = "far tfunnel; exit $?"
 LOST = r"link lost"
 AGAIN = r"up again"
 _TRYING = re.compile(r"trying again in ([0-9.]+) s")
@@ -52,6 +54,12 @@ def is_reset(flow, timeout=netlab.patient(5)):
     except TimeoutError:
         return False
     raise AssertionError("data from nowhere")
+
+
+def hurry(lab):
+    """The network changes, so that who waits to try a lost link again does so at once."""
+    for verb in ("add", "del"):
+        lab.client.ip(f"addr {verb} 192.0.2.199/32 dev lo")
 
 
 def flows_of(lab, pid):

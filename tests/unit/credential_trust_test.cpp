@@ -55,26 +55,70 @@ TEST_F(Credentials, RefusedOnesRestForTheSameDestinationAtOnce) {
 
 TEST_F(Credentials, RefusedOnesRestForAllAfterAHandful) {
   EXPECT_LE(failed_logins(1000), 2);
-  EXPECT_TRUE(trust_.resting(start + 4min));
+  EXPECT_EQ(trust_.rest_at(start + 4min), CredentialTrust::Rest::everywhere);
   EXPECT_EQ(failed_logins(1000, start + 299s), 0);
   EXPECT_LE(failed_logins(1000, start + 301s), 2);
 }
 
 TEST_F(Credentials, ChangedPasswordOfAProvenAccountIsSentAHandfulOfTimes) {
-  trust_.accepted(start);
+  trust_.accepted("fine", start);
   EXPECT_LE(failed_logins(1000, start + 1h), 3);
 }
 
 TEST_F(Credentials, DestinationThatIsForbiddenBy407DoesNotMakeThemRest) {
   EXPECT_TRUE(fails("forbidden"));
   EXPECT_EQ(ask("fine"), Verdict::show);
-  trust_.accepted(start);
+  trust_.accepted("fine", start);
   for (int i = 0; i < 50; ++i) {
     const auto now = start + i * 10s;
     fails("forbidden", now);
     EXPECT_EQ(ask("fine", now), Verdict::show) << i;
-    trust_.accepted(now);
+    trust_.accepted("fine", now);
   }
+}
+
+TEST_F(Credentials, ManyForbiddenDestinationsInARowLeaveThoseWhereTheyWereAccepted) {
+  trust_.accepted("fine", start);
+  const auto now = start + 1h;
+  failed_logins(10, now);
+  EXPECT_EQ(ask("new", now), Verdict::withhold) << "a wrong password would be sent without end";
+  EXPECT_EQ(ask("fine", now), Verdict::show);
+  trust_.accepted("fine", now);
+  EXPECT_EQ(ask("new", now), Verdict::show) << "they are good, it turns out";
+}
+
+TEST_F(Credentials, ForbiddenDestinationsAMomentAfterSuccessLeaveTheOthers) {
+  trust_.accepted("fine", start);
+  for (const auto* forbidden : {"a", "b", "c"}) EXPECT_TRUE(fails(forbidden, start + 30s));
+  EXPECT_EQ(ask("new", start + 30s), Verdict::show);
+  EXPECT_LE(failed_logins(1000, start + 30s), 2) << "five in all";
+}
+
+TEST_F(Credentials, RefusedOnceMoreWhereTheyWereAcceptedTheyRestForAll) {
+  for (int i = 0; i < 100; ++i) trust_.accepted("fine" + std::to_string(i), start);
+  const auto now = start + 1h;
+  int sent = failed_logins(1000, now);
+  for (int i = 0; i < 100; ++i) sent += fails("fine" + std::to_string(i), now) ? 1 : 0;
+  EXPECT_LE(sent, 4);
+  EXPECT_EQ(trust_.rest_at(now), CredentialTrust::Rest::everywhere);
+}
+
+TEST_F(Credentials, WhileInDoubtANewDestinationWaitsForATrialElsewhere) {
+  trust_.accepted("fine", start);
+  const auto now = start + 1h;
+  failed_logins(10, now);
+  Trial trial;
+  ASSERT_EQ(trust_.ask("fine", now, trial), Verdict::show);
+  EXPECT_EQ(ask("fine", now), Verdict::wait) << "one at a time";
+  EXPECT_EQ(ask("new", now), Verdict::wait);
+  EXPECT_EQ(ask("new", now + 1s), Verdict::withhold) << "it waits for its destination, it seems";
+}
+
+TEST_F(Credentials, AcceptingDestinationsTakeNoMemoryWithoutBound) {
+  for (int i = 0; i < 1000; ++i) trust_.accepted("host" + std::to_string(i), start + i * 1ms);
+  for (int i = 0; i < 10; ++i) fails("forbidden" + std::to_string(i), start + 1h);
+  EXPECT_EQ(ask("host0", start + 1h), Verdict::withhold) << "the oldest was forgotten";
+  EXPECT_EQ(ask("host999", start + 1h), Verdict::show);
 }
 
 TEST_F(Credentials, OfManyAtOnceOneTriesThem) {
@@ -88,7 +132,7 @@ TEST_F(Credentials, OfManyAtOnceOneTriesThem) {
 TEST_F(Credentials, ProvenOnesHoldNobodyUp) {
   Trial first;
   trust_.ask("a", start, first);
-  trust_.accepted(start);
+  trust_.accepted("fine", start);
   std::vector<Trial> all(1000);
   for (auto& trial : all) EXPECT_EQ(trust_.ask("a", start + 59s, trial), Verdict::show);
 }
@@ -123,10 +167,10 @@ TEST_F(Credentials, NewPasswordEndsTheRest) {
 
 TEST_F(Credentials, ManyForbiddenDestinationsTakeNoMemoryWithoutBound) {
   for (int i = 0; i < 1000; ++i) {
-    trust_.accepted(start);
+    trust_.accepted("fine", start);
     fails("host" + std::to_string(i), start);
   }
-  trust_.accepted(start);
+  trust_.accepted("fine", start);
   EXPECT_EQ(ask("host0"), Verdict::show) << "the oldest was forgotten";
   EXPECT_EQ(ask("host999"), Verdict::withhold);
 }

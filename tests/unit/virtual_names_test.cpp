@@ -101,6 +101,22 @@ TEST_F(VirtualNamesTest, WhatWasUsedOfLateIsKeptAndTheNewNameGetsNothing) {
   EXPECT_TRUE(names.assign("c.example"));
 }
 
+TEST_F(VirtualNamesTest, NewNameTakesThePlaceOfOneThatNobodyUsedForAMinute) {
+  const VirtualNames::Limits limits;
+  VirtualNames names({}, limits, [this] { return now_; });
+  for (std::size_t i = 0; i < limits.names; ++i) ASSERT_TRUE(names.assign("n" + std::to_string(i) + ".example"));
+  now_ += std::chrono::minutes(1);
+  const auto used = names.assign("n0.example");
+  const auto busy = names.assign("n1.example");
+  const auto flow = names.flow_to(busy->v4);
+  now_ += seconds(10);
+  for (std::size_t i = 2; i < limits.names; ++i) ASSERT_TRUE(names.assign("m" + std::to_string(i) + ".example")) << i;
+  EXPECT_FALSE(names.assign("one.more.example")) << "by now all are in use";
+  EXPECT_EQ(names.name_of(used->v4), "n0.example");
+  EXPECT_EQ(names.name_of(busy->v4), "n1.example");
+  EXPECT_EQ(names.size(), limits.names);
+}
+
 TEST_F(VirtualNamesTest, NameWithAFlowIsNeverForgotten) {
   auto& names = make(2, 2);
   const auto first = names.assign("a.example");
