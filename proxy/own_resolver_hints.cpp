@@ -2,18 +2,15 @@
 
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
+#include "common/io/text_file.hpp"
 
 namespace tfunnel::proxy {
 
 core::ResolverHints own_resolver_hints() {
-  std::ostringstream text;
-  text << std::ifstream("/etc/resolv.conf").rdbuf();
   // POSIX does not say that a name which was cut has an end.
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) name[0] = '\0';
-  return core::parse_resolver_hints(text.str(), name);
+  return core::parse_resolver_hints(io::file_contents("/etc/resolv.conf"), name);
 }
 
 }  // namespace tfunnel::proxy

@@ -21,8 +21,11 @@ namespace {
 
 constexpr int script_descriptor = 3;
 // `eval` takes the whole text at once, so that it runs with the standard input that is the link, and without the
-// descriptor; `command -p` finds cat whatever PATH is.
-constexpr const char* run_script = "eval \"$(command -p cat <&3)\" 3<&-";
+// descriptor. It is read by the shell itself: another program takes another process, and would have to be found.
+constexpr const char* run_script =
+    "tfunnel_text= tfunnel_line=\n"
+    "while IFS= read -r tfunnel_line <&3; do tfunnel_text=\"$tfunnel_text$tfunnel_line\n\"; done\n"
+    "eval \"unset tfunnel_text tfunnel_line\n$tfunnel_text$tfunnel_line\" 3<&-";
 
 /// In memory; closed if it is empty.
 io::Descriptor open_script(const std::string& text) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "client/run/kernel_settings.hpp"
 #include "client/run/outside_services.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/text_file.hpp"
@@ -126,6 +127,7 @@ std::vector<std::string> Covers::set_up() {
   }
   const auto more = mount_proc(old);
   warnings.insert(warnings.end(), more.begin(), more.end());
+  protect_kernel_settings();
   mounts_ = io::Descriptor(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
   return warnings;
 }

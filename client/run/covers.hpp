@@ -32,6 +32,8 @@ class Covers {
 
   /// Readable when something happened on the way to the paths; -1: the system permits no watching.
   [[nodiscard]] int paths() const { return watch_.descriptor(); }
+  /// False: paths() does not tell all; look() is due now and then.
+  [[nodiscard]] bool hears_all() const { return watch_.is_complete(); }
   /// POLLPRI when mounts have changed.
   [[nodiscard]] int mounts() const { return mounts_.get(); }
   /// Something happened to the mounts, or some time has gone by. Covers what is bare; needs CAP_SYS_ADMIN. What cannot

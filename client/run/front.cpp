@@ -1,6 +1,7 @@
 #include "client/run/front.hpp"
 
 #include <poll.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,13 @@ constexpr auto most_goodbye = std::chrono::seconds(5);
 // In a row: who sends them for ever must not keep us from all else.
 constexpr int most_signals = 64;
 constexpr auto for_ever = std::chrono::steady_clock::time_point::max();
+
+// Who calls PTRACE_TRACEME, as programs do that will not be debugged, makes us, the parent, its tracer. We are none:
+// the signal takes effect, and what is but a tracer's (SIGTRAP at an exec) does not. False: it is an ordinary stop.
+bool let_go(pid_t pid, int number) {
+  const long effective = number == SIGTRAP ? 0 : number;
+  return ::ptrace(PTRACE_DETACH, pid, nullptr, effective) == 0;
+}
 
 std::string by_signal(int status) { return std::string("killed: ") + ::strsignal(WTERMSIG(status)); }
 
@@ -52,7 +60,7 @@ void Front::run_program() {
         "--no-seccomp: the program may reach what AF_VSOCK and the kernel's keys lead to outside, and type "
         "into this terminal");
   }
-  program_ = start_program({init_, plan_.program, plan_.filter, signals_});
+  program_ = start_program({init_, plan_.program, plan_.filter, signals_, log_});
   // Who reads what the program writes shall see its end, not ours.
   close_standard_stream(STDIN_FILENO);
   close_standard_stream(STDOUT_FILENO);
@@ -174,6 +182,8 @@ void Front::reap() {
   for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
     if (!WIFSTOPPED(status)) {
       on_end(pid, status);
+    } else if (let_go(pid, WSTOPSIG(status))) {
+      continue;
     } else if (pid == program_) {
       on_program_stop(WSTOPSIG(status));
     }

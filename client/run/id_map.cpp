@@ -1,6 +1,11 @@
 #include "client/run/id_map.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <sstream>
+
+#include "common/io/descriptor.hpp"
 
 namespace tfunnel::client {
 
@@ -22,5 +27,10 @@ std::string identity_map(std::string_view map) {
 }
 
 std::string single_id_map(unsigned id) { return line(std::to_string(id), "1"); }
+
+bool write_id_map(int directory, const std::string& path, const std::string& text) {
+  const io::Descriptor file(::openat(directory, path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file.is_open() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
 
 }  // namespace tfunnel::client

@@ -13,4 +13,14 @@ std::string identity_map(std::string_view map);
 /// The map of one id to itself, which needs no privilege.
 std::string single_id_map(unsigned id);
 
+/// What stands in uid_map and gid_map.
+struct IdMaps {
+  std::string users;
+  std::string groups;
+};
+
+/// One write(2), as the kernel wants it, to a file of a process's directory. `path` counts from the open directory.
+/// False: errno tells.
+bool write_id_map(int directory, const std::string& path, const std::string& text);
+
 }  // namespace tfunnel::client

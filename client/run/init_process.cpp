@@ -8,11 +8,9 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
 
 #include "client/run/capabilities.hpp"
 #include "client/run/covers.hpp"
-#include "client/run/id_map.hpp"
 #include "client/run/namespace_facts.hpp"
 #include "client/run/netlink.hpp"
 #include "client/run/network.hpp"
@@ -24,12 +22,6 @@
 namespace tfunnel::client {
 
 namespace {
-
-/// One write(2), as the kernel wants it. False: errno tells.
-bool write_once(const std::string& path, const std::string& text) {
-  const io::Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  return file.is_open() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
 
 /// The namespaces' own process; its memory is a copy of ours, as after fork(2).
 pid_t clone_init() {
@@ -129,16 +121,19 @@ void InitProcess::kill() {
 // All that exist here if we may, which takes CAP_SETUID; else our own.
 void InitProcess::map_ids() {
   const auto directory = "/proc/" + std::to_string(pid_) + "/";
-  if (!write_once(directory + "uid_map", identity_map(io::file_contents("/proc/self/uid_map"))) &&
-      !write_once(directory + "uid_map", single_id_map(::geteuid()))) {
-    refuse("the user's id in a user namespace", errno);
+  const auto write = [&](const char* name, const std::string& text) {
+    return write_id_map(AT_FDCWD, directory + name, text);
+  };
+  ids_ = {identity_map(io::file_contents("/proc/self/uid_map")), identity_map(io::file_contents("/proc/self/gid_map"))};
+  if (!write("uid_map", ids_.users)) {
+    ids_.users = single_id_map(::geteuid());
+    if (!write("uid_map", ids_.users)) refuse("the user's id in a user namespace", errno);
   }
-  if (!write_once(directory + "gid_map", identity_map(io::file_contents("/proc/self/gid_map")))) {
+  if (!write("gid_map", ids_.groups)) {
     // user_namespaces(7): without CAP_SETGID only after setgroups(2) has been given up.
-    write_once(directory + "setgroups", "deny");
-    if (!write_once(directory + "gid_map", single_id_map(::getegid()))) {
-      refuse("the group's id in a user namespace", errno);
-    }
+    write("setgroups", "deny");
+    ids_.groups = single_id_map(::getegid());
+    if (!write("gid_map", ids_.groups)) refuse("the group's id in a user namespace", errno);
   }
   drop_capabilities();
   const char go = 1;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/run/descriptors.hpp"
+#include "client/run/id_map.hpp"
 #include "client/run/mounts.hpp"
 #include "common/io/exit_status.hpp"
 
@@ -32,6 +33,8 @@ class InitProcess {
   InitProcess& operator=(const InitProcess&) = delete;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// The ids that exist inside.
+  [[nodiscard]] const IdMaps& ids() const { return ids_; }
   /// For start_program(): at a byte written to it the process puts itself out of reach, and answers by one.
   [[nodiscard]] int seal() const { return seal_.get(); }
   /// Becomes readable when it has set everything up, or failed.
@@ -66,6 +69,7 @@ class InitProcess {
 
   pid_t pid_ = -1;
   bool killed_ = false;
+  IdMaps ids_;
   io::Descriptor lifeline_;  // at its end of file the process ends
   io::Descriptor report_;
   io::Descriptor done_;  // its end of file: complete_resolver() is carried out

@@ -61,6 +61,8 @@ void set_up_firewall(const std::string& rules) {
 bool set_up_network() {
   // Strict reverse-path filters are inherited from the host, and have no place here.
   for (const auto* which : {"all", "default", "lo"}) set(std::string("ipv4/conf/") + which + "/rp_filter", "0");
+  // Root's program has no rights over this network, and may have the low ports all the same.
+  if (::geteuid() == 0) set("ipv4/ip_unprivileged_port_start", "0");
   const bool ipv6 = allow_ipv6();
   Netlink netlink;
   netlink.set_loopback_up();

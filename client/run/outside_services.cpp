@@ -9,9 +9,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// /var/run is a link to /run, or else the place itself.
-constexpr const char* of_system[] = {"dbus", "docker.sock", "podman", "containerd", "buildkit", "crio", "snapd.socket"};
-constexpr const char* of_user[] = {"docker.sock", "podman", "containerd-rootless", "buildkit"};
+// /var/run is a link to /run, or else the place itself. By systemd's private sockets root, and each user, has services
+// started without a bus.
+constexpr const char* of_system[] = {
+    "dbus", "docker.sock",  "podman",  "containerd",      "buildkit",
+    "crio", "snapd.socket", "libvirt", "systemd/private", "systemd/io.systemd.Manager"};
+constexpr const char* elsewhere[] = {"/var/lib/lxd/unix.socket", "/var/snap/lxd/common/lxd/unix.socket",
+                                     "/var/lib/incus/unix.socket"};
+constexpr const char* of_user[] = {"docker.sock", "podman",          "containerd-rootless",       "buildkit",
+                                   "libvirt",     "systemd/private", "systemd/io.systemd.Manager"};
 
 // As it is meant, whether or not it exists.
 fs::path resolved(const std::string& path) {
@@ -31,6 +37,7 @@ std::vector<std::string> outside_services(const std::string& runtime_directory, 
   for (const auto* directory : {"/run/", "/var/run/"}) {
     for (const auto* name : of_system) all.push_back(std::string(directory) + name);
   }
+  all.insert(all.end(), std::begin(elsewhere), std::end(elsewhere));
   for (const auto* name : of_user) {
     if (!runtime_directory.empty()) all.push_back((fs::path(runtime_directory) / name).string());
   }

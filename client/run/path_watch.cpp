@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -25,6 +26,7 @@ PathWatch::PathWatch() : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 void PathWatch::begin() {
   before_ = std::exchange(watches_, {});
   names_.clear();
+  complete_ = inotify_.is_open();
 }
 
 // Each directory is watched before what is in it is looked at.
@@ -62,7 +64,11 @@ void PathWatch::end() {
 
 void PathWatch::watch(const fs::path& directory) {
   const int made = ::inotify_add_watch(inotify_.get(), directory.c_str(), changes);
-  if (made >= 0) watches_.insert(made);
+  if (made >= 0) {
+    watches_.insert(made);
+  } else if (errno != ENOENT && errno != ENOTDIR) {
+    complete_ = false;
+  }
 }
 
 // Names of all directories together: a few looks too many are cheap.

@@ -18,6 +18,9 @@ class PathWatch {
   /// -1: nothing is heard.
   [[nodiscard]] int descriptor() const { return inotify_.get(); }
 
+  /// False: the system refused to watch a directory (a program may use up what its user has).
+  [[nodiscard]] bool is_complete() const { return complete_; }
+
   /// The paths that are added from here to end() are those that count.
   void begin();
   void add(const std::filesystem::path& path);
@@ -30,6 +33,7 @@ class PathWatch {
   void watch(const std::filesystem::path& directory);
 
   io::Descriptor inotify_;
+  bool complete_ = true;  // of this round
   std::set<int> watches_;
   std::set<int> before_;         // of the round that was before begin()
   std::set<std::string> names_;  // of what is on the way

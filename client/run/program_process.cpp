@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "client/run/descriptors.hpp"
+#include "client/run/locked_namespace.hpp"
 #include "client/run/namespace_facts.hpp"
 #include "client/run/removed_directory.hpp"
 #include "client/run/system_call_filter.hpp"
@@ -21,9 +22,10 @@ namespace tfunnel::client {
 
 namespace {
 
-enum class Step { started, enter, fork, filter, execute };
+enum class Step { started, unlocked, enter, fork, filter, execute };
 
-/// From the processes on the way to the program: `value` is the program's pid at `started`, else errno.
+/// From the processes on the way to the program: `value` is the program's pid at `started`, else errno. The first two
+/// are no failure.
 struct Word {
   Step step;
   int value;
@@ -37,6 +39,8 @@ struct Start {
   std::optional<SystemCallFilter> filter;
   const FrontSignals& signals;
   int answer;
+  const IdMaps& ids;
+  const io::Log& log;
 };
 
 void say(int answer, Step step, int value) {
@@ -51,7 +55,10 @@ void say(int answer, Step step, int value) {
 
 // In the last process: our descriptors are all closed on exec. The mount namespace has another root than the one our
 // working directory belongs to, so it is entered anew.
-[[noreturn]] void become_program(const Start& start) {
+[[noreturn]] void become_program(const Start& start, LockedNamespace& locked) {
+  const auto refused = locked.enter();
+  if (!refused) give_up(start.answer, Step::enter, EPERM);
+  if (*refused != 0) say(start.answer, Step::unlocked, *refused);
   if (::chdir(start.directory.c_str()) != 0) enter_removed_directory();
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   start.signals.restore();
@@ -67,6 +74,7 @@ void say(int answer, Step step, int value) {
 // the child gets our own parent (CLONE_PARENT), who can wait for it, and sees it stop. Process 1 of the namespace may
 // not use that flag, so this takes a process of its own.
 [[noreturn]] void enter(const Start& start) {
+  LockedNamespace locked;
   const io::Descriptor init(static_cast<int>(::syscall(SYS_pidfd_open, start.init, 0)));
   constexpr int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID;
   if (::setns(init.get(), all) != 0) give_up(start.answer, Step::enter);
@@ -76,8 +84,9 @@ void say(int answer, Step step, int value) {
   if (!sealed) give_up(start.answer, Step::enter, ESRCH);
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) give_up(start.answer, Step::fork);
-  if (pid == 0) become_program(start);
+  if (pid == 0) become_program(start, locked);
   say(start.answer, Step::started, pid);
+  locked.admit(pid, start.ids);
   ::_exit(0);
 }
 
@@ -98,12 +107,25 @@ void say(int answer, Step step, int value) {
   throw app::UsageError("the program cannot enter the namespace: " + why, io::ExitStatus::os_error);
 }
 
+// Any other user's program has no rights that could undo something.
+void warn_of_rights(const io::Log& log, int error) {
+  if (::geteuid() != 0) return;
+  log.warning(std::string("root's program may unmount what hides services from it: the system refuses a second user "
+                          "namespace: ") +
+              std::strerror(error));
+}
+
 /// The program's pid. Returns when the last writer has gone: the program runs, or could not.
 pid_t await(int answer, const Start& start) {
   pid_t pid = -1;
   for (Word word{}; ::read(answer, &word, sizeof word) == sizeof word;) {
-    if (word.step != Step::started) fail(start, word);
-    pid = word.value;
+    if (word.step == Step::started) {
+      pid = word.value;
+    } else if (word.step == Step::unlocked) {
+      warn_of_rights(start.log, word.value);
+    } else {
+      fail(start, word);
+    }
   }
   if (pid < 0) throw app::UsageError("the program could not be started: killed on its way", io::ExitStatus::broken);
   return pid;
@@ -114,8 +136,15 @@ pid_t await(int answer, const Start& start) {
 pid_t start_program(const ProgramStart& wanted) {
   Pipe answer = open_pipe();
   std::error_code removed;
-  Start start{wanted.init.pid(), wanted.init.seal(), std::filesystem::current_path(removed).string(), {}, {},
-              wanted.signals,    answer.write.get()};
+  Start start{wanted.init.pid(),
+              wanted.init.seal(),
+              std::filesystem::current_path(removed).string(),
+              {},
+              {},
+              wanted.signals,
+              answer.write.get(),
+              wanted.init.ids(),
+              wanted.log};
   for (const auto& word : wanted.words) start.words.push_back(const_cast<char*>(word.c_str()));
   start.words.push_back(nullptr);
   if (wanted.filter) start.filter.emplace();

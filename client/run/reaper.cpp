@@ -1,14 +1,16 @@
 #include "client/run/reaper.hpp"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <iterator>
 
 #include "common/io/descriptor.hpp"
 
@@ -40,6 +42,32 @@ void end_all_others() {
   }
 }
 
+/// Descriptors, as poll(2) waits for them, but without its limit of their number.
+class Waits {
+ public:
+  void add(int descriptor, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = descriptor;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event);
+  }
+  void remove(int descriptor) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr); }
+  /// How many are ready.
+  int wait(int milliseconds) {
+    count_ = ::epoll_wait(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()), milliseconds);
+    return count_;
+  }
+  [[nodiscard]] bool is_ready(int descriptor) const {
+    const auto is_it = [descriptor](const epoll_event& event) { return event.data.fd == descriptor; };
+    return std::any_of(ready_.begin(), ready_.begin() + std::max(count_, 0), is_it);
+  }
+
+ private:
+  io::Descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+  std::array<epoll_event, 8> ready_{};
+  int count_ = 0;
+};
+
 /// False: the end of the file.
 bool read_lines(const ReaperEvents& events) {
   char text[4096];
@@ -60,26 +88,30 @@ void reap(const ReaperEvents& events) {
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   // All that we need is had before the seal, and with it others in the namespace: they may lower our limits
-  // (prlimit(2)).
+  // (prlimit(2)), by which poll(2) would fail, and opening a file.
   const io::Descriptor signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
-  pollfd waits[] = {{events.lifeline, POLLIN, 0},       {events.owner, POLLIN, 0},
-                    {events.seal, POLLIN, 0},           {signals.get(), POLLIN, 0},
-                    {events.covers.paths(), POLLIN, 0}, {events.covers.mounts(), POLLPRI, 0}};
-  const int period = events.covers.paths() < 0 ? unwatched_period : -1;
+  Waits waits;
+  waits.add(events.lifeline, EPOLLIN);
+  waits.add(events.owner, EPOLLIN);
+  waits.add(events.seal, EPOLLIN);
+  waits.add(signals.get(), EPOLLIN);
+  waits.add(events.covers.paths(), EPOLLIN);
+  waits.add(events.covers.mounts(), EPOLLPRI);
   do {
-    const int count = ::poll(waits, std::size(waits), period);
-    char byte = 0;
-    if (waits[2].revents != 0) {
+    const int count = waits.wait(events.covers.hears_all() ? -1 : unwatched_period);
+    if (count < 0 && errno != EINTR) break;
+    if (waits.is_ready(events.seal)) {
+      waits.remove(events.seal);
+      char byte = 0;
       if (::read(events.seal, &byte, 1) == 1) events.on_seal();
-      waits[2] = {-1, 0, 0};
     }
-    if (waits[5].revents != 0 || count == 0) events.covers.look();
-    if (waits[4].revents != 0) events.covers.look_at_paths();
+    if (waits.is_ready(events.covers.mounts()) || count == 0) events.covers.look();
+    if (waits.is_ready(events.covers.paths())) events.covers.look_at_paths();
     signalfd_siginfo ignored;
     while (::read(signals.get(), &ignored, sizeof ignored) > 0) {
     }
     reap_children();
-  } while (waits[1].revents == 0 && (waits[0].revents == 0 || read_lines(events)));
+  } while (!waits.is_ready(events.owner) && (!waits.is_ready(events.lifeline) || read_lines(events)));
   end_all_others();
 }
 

@@ -42,8 +42,8 @@ app::po::options_description run_description(RunOptions& options) {
       "a directory or socket that the program shall not reach (a service that would use the network for it); may be "
       "repeated");
   add("show", app::po::value(&options.show)->composing(),
-      "one of the services that are hidden anyway (the system's D-Bus, Docker, Podman) and shall not be; may be "
-      "repeated");
+      "one of the services that are hidden anyway (the system's D-Bus, Docker, Podman, libvirt and the like) and shall "
+      "not be; may be repeated");
   add("summary", app::po::bool_switch(&options.summary),
       "print at the end what passed, by destination: connections, bytes, refused and why");
   add("no-seccomp", app::po::bool_switch(&options.no_seccomp),

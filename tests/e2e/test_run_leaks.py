@@ -48,6 +48,12 @@ def datagram(family, address, port=53, **options):
 def raw(family, protocol, address):
     return socket.socket(family, socket.SOCK_RAW, protocol).sendto(SECRET * 3, (address, 0))
 
+def other(kind, protocol):
+    made = socket.socket(V4, kind, protocol)
+    made.settimeout(0.2)
+    made.connect(("192.0.2.2", 7))
+    return made.send(SECRET)
+
 def unix(path):
     made = socket.socket(socket.AF_UNIX)
     made.settimeout(1)
@@ -78,6 +84,9 @@ for mark in (1, 3):
 attempt("source", lambda: datagram(V4, "192.0.2.2", source="{topology.CLIENT_LAN[4]}"))
 attempt("ping socket", lambda: socket.socket(V4, socket.SOCK_DGRAM, 1).sendto(SECRET, ("192.0.2.2", 0)))
 attempt("sctp", lambda: socket.socket(V4, socket.SOCK_STREAM, 132).connect(("192.0.2.2", 7)))
+# MPTCP, SMC, DCCP, UDP-Lite, L2TP: which of them the kernel has does not matter.
+for kind, protocol in ((1, 262), (1, 256), (6, 33), (2, 136), (2, 115)):
+    attempt(f"protocol {{protocol}}", lambda: other(kind, protocol))
 attempt("packet", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x300).sendto(SECRET * 9, ("lo", 0)))
 attempt("abstract", lambda: unix("\\0tfunnel-test-" + sys.argv[1]))
 for path in sys.argv[2:]:
@@ -171,7 +180,8 @@ def _daemons(runs):
     """Sockets of services that would use the network (/run is the test's own), and one for --hide."""
     made = {}
     for path in ("/run/systemd/resolve/io.systemd.Resolve", "/run/nscd/socket", "/run/avahi-daemon/socket",
-                 "/run/dbus/system_bus_socket", "/run/docker.sock", "/run/podman/podman.sock",
+                 "/run/dbus/system_bus_socket", "/run/docker.sock", "/run/podman/podman.sock", "/run/systemd/private",
+                 "/run/libvirt/libvirt-sock",
                  os.path.join(runs.directory, "mine")):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         made[path] = Listener(path)

@@ -1,0 +1,49 @@
+#include "client/run/kernel_settings.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+namespace tfunnel::client {
+
+namespace {
+
+// What this network namespace holds.
+constexpr const char* writable = "/proc/sys/net";
+constexpr const char* settings[] = {"/proc/acpi", "/proc/bus", "/proc/fs",           "/proc/irq",
+                                    "/proc/scsi", "/proc/sys", "/proc/sysrq-trigger"};
+constexpr const char* devices = "/sys";
+
+bool mount_on_itself(const char* path) { return ::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) == 0; }
+
+void make_read_only(const char* path) {
+  ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
+}
+
+// mount_setattr(2), by its number and layout: C libraries have it only since lately. Kernels before 5.12 do not: then
+// only the upper mount is.
+void make_all_read_only(const char* path) {
+  const std::uint64_t attributes[4] = {MS_RDONLY, 0, 0, 0};
+  constexpr long mount_setattr = 442;
+  constexpr unsigned with_submounts = 0x8000;
+  if (::syscall(mount_setattr, AT_FDCWD, path, with_submounts, attributes, sizeof attributes) != 0)
+    make_read_only(path);
+}
+
+}  // namespace
+
+void protect_kernel_settings() {
+  if (::geteuid() != 0) return;
+  // First: a mount on what is read-only already would be so itself.
+  mount_on_itself(writable);
+  // What is not there needs none.
+  for (const auto* path : settings) {
+    if (mount_on_itself(path)) make_read_only(path);
+  }
+  if (mount_on_itself(devices)) make_all_read_only(devices);
+}
+
+}  // namespace tfunnel::client
