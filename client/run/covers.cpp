@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "client/run/kernel_settings.hpp"
+#include "client/run/mount_calls.hpp"
 #include "client/run/outside_services.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/text_file.hpp"
@@ -26,23 +27,8 @@ constexpr const char* resolv_conf = "/etc/resolv.conf";
 constexpr const char* workshop = "/proc";
 constexpr const char* empty_file = "empty";
 constexpr const char* resolver_copy = "resolv.conf";
-constexpr unsigned long harmless = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 [[noreturn]] void fail(const std::string& what) { throw boost::system::system_error(io::last_error(), what); }
-
-void mount_or_throw(const char* source, const fs::path& target, const char* type, unsigned long flags,
-                    const char* data) {
-  if (::mount(source, target.c_str(), type, flags, data) != 0) fail("a mount on " + target.string());
-}
-
-void make_read_only(const fs::path& mounted) {
-  mount_or_throw(nullptr, mounted, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | harmless, nullptr);
-}
-
-void cover_file(const fs::path& target, const char* with) {
-  mount_or_throw(with, target, nullptr, MS_BIND, nullptr);
-  make_read_only(target);
-}
 
 bool lies_in(const fs::path& path, const fs::path& directory) {
   return std::ranges::mismatch(directory, path).in1 == directory.end();
@@ -94,7 +80,7 @@ int open_copy(const char* path) {
 /// A container that masks parts of /proc permits no fresh one. Then the old one comes on top again: processes outside
 /// can be seen, not touched.
 std::vector<std::string> mount_proc(const io::Descriptor& old) {
-  if (::mount("proc", workshop, "proc", harmless, nullptr) == 0) return {};
+  if (::mount("proc", workshop, "proc", harmless_mount(), nullptr) == 0) return {};
   if (!old.is_open() || ::syscall(SYS_move_mount, old.get(), "", AT_FDCWD, workshop, source_is_descriptor) != 0) {
     // Our files go with it. What is a directory can still be covered anew.
     if (::umount2(workshop, MNT_DETACH) != 0) fail("unmounting our files");
@@ -104,7 +90,8 @@ std::vector<std::string> mount_proc(const io::Descriptor& old) {
 
 }  // namespace
 
-Covers::Covers(const MountPlan& plan) : resolver_text_(resolver_text(plan.nameservers)) {
+Covers::Covers(const MountPlan& plan, const CheckedFiles& checked)
+    : resolver_text_(resolver_text(plan.nameservers)), copies_(checked) {
   hidden_ = name_service_directories(io::file_contents("/etc/nsswitch.conf"));
   const auto* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
   const auto services = outside_services(runtime_directory == nullptr ? "" : runtime_directory, plan.show);
@@ -133,7 +120,7 @@ std::vector<std::string> Covers::set_up() {
 }
 
 void Covers::make_files() {
-  mount_or_throw("tfunnel", workshop, "tmpfs", harmless, "size=256k,mode=755");
+  mount_or_throw("tfunnel", workshop, "tmpfs", harmless_mount(), "size=4m,mode=755");
   if (::chdir(workshop) != 0) fail(workshop);
   files_ = device_of(".");
   make_file(empty_file, "");
@@ -169,10 +156,13 @@ void Covers::cover_all() {
     if (!error && !is_covered(real)) cover(real, resolver);
   }
   watch_.add(resolv_conf);
+  copies_.watch(watch_);
   watch_.end();
   std::error_code error;
   const auto now = fs::canonical(resolv_conf, error);
   if (!error && !is_covered(now)) cover_file(now, resolver_copy);
+  // The last: whatever they are asked for, what is ours stays.
+  copies_.update();
 }
 
 bool Covers::is_covered(const Path& real) const {
@@ -186,7 +176,7 @@ void Covers::cover(const Path& real, const Path& resolver) {
 }
 
 void Covers::cover_directory(const Path& real, const Path& resolver) {
-  mount_or_throw("tfunnel", real, "tmpfs", harmless, "size=256k,mode=755");
+  mount_or_throw("tfunnel", real, "tmpfs", harmless_mount(), "size=256k,mode=755");
   directories_[real] = device_of(real);
   std::vector<Path> files;
   if (lies_in(resolver, real)) {

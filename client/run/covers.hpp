@@ -11,17 +11,19 @@
 
 #include "client/run/mounts.hpp"
 #include "client/run/path_watch.hpp"
+#include "client/run/user_copies.hpp"
 #include "common/io/descriptor.hpp"
 
 namespace tfunnel::client {
 
 /// An /etc/resolv.conf of our own, and empty directories and files in place of those whose sockets look names up
-/// outside. Nothing of it is seen, or stays, outside. The kernel takes a mount away when what it covers is removed or
-/// replaced outside, by a service that restarts or by a change of network: so whoever runs this looks again whenever
-/// something happened to the mounts or on the way to the paths, and covers anew what has come anew.
+/// outside; and copies in place of files of root's. Nothing of it is seen, or stays, outside. The kernel takes a mount
+/// away when what it covers is removed or replaced outside, by a service that restarts or by a change of network: so
+/// whoever runs this looks again whenever something happened to the mounts or on the way to the paths, and covers anew
+/// what has come anew.
 class Covers {
  public:
-  explicit Covers(const MountPlan& plan);
+  Covers(const MountPlan& plan, const CheckedFiles& checked);
 
   /// To be called in a mount namespace of our own, once. Puts a /proc of the pid namespace into its place, too. The
   /// working directory is that of our own files from then on. Returns warnings for the user. Throws
@@ -53,6 +55,7 @@ class Covers {
 
   std::vector<std::string> hidden_;  // as they were named; those above come before those below
   std::string resolver_text_;
+  UserCopies copies_;
   PathWatch watch_;
   io::Descriptor mounts_;
   io::Descriptor resolver_;            // our own file, to be written

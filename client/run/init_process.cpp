@@ -85,11 +85,13 @@ void become_unreachable(int seal) {
 InitProcess::InitProcess(const MountPlan& plan, const io::Descriptor& sockets) {
   Ties ties{open_pipe(), open_own_process(), open_socket_pair(), open_pipe()};
   Pipe report = open_pipe();
+  // Inside it cannot be told any more what belongs to root.
+  const auto checked = find_checked_files();
   // The files of capabilities' owners in /proc belong to root, the map's among them.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   pid_ = clone_init();
   if (pid_ < 0) refuse("a user namespace", errno);
-  if (pid_ == 0) run(plan, sockets.get(), std::move(ties), std::move(report));
+  if (pid_ == 0) run(plan, checked, sockets.get(), std::move(ties), std::move(report));
   lifeline_ = std::move(ties.lifeline.write);
   seal_ = std::move(ties.seal.write);
   report_ = std::move(report.read);
@@ -159,7 +161,7 @@ void InitProcess::complete_resolver(const std::string& lines) {
   }
 }
 
-void InitProcess::run(const MountPlan& plan, int sockets, Ties ties, Pipe report) {
+void InitProcess::run(const MountPlan& plan, const CheckedFiles& checked, int sockets, Ties ties, Pipe report) {
   ties.lifeline.write.close();
   ties.seal.write.close();
   ties.done.read.close();
@@ -174,7 +176,7 @@ void InitProcess::run(const MountPlan& plan, int sockets, Ties ties, Pipe report
   // Until our ids are mapped we may do nothing. No byte: our parent ended before we asked to be told of that.
   char go = 0;
   if (::read(lifeline, &go, 1) != 1) ::_exit(0);
-  Covers covers(plan);
+  Covers covers(plan, checked);
   const auto outcome = attempt(covers, sockets);
   drop_capabilities_but_mounting();
   const auto text = encode(outcome);

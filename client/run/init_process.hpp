@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/run/checked_files.hpp"
 #include "client/run/descriptors.hpp"
 #include "client/run/id_map.hpp"
 #include "client/run/mounts.hpp"
@@ -64,7 +65,7 @@ class InitProcess {
     Pipe done;             // its end of file: complete_resolver() is carried out
   };
 
-  [[noreturn]] static void run(const MountPlan& plan, int sockets, Ties ties, Pipe report);
+  [[noreturn]] static void run(const MountPlan& plan, const CheckedFiles& checked, int sockets, Ties ties, Pipe report);
   void map_ids();
 
   pid_t pid_ = -1;

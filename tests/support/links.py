@@ -115,6 +115,7 @@ StrictModes no
 UseDNS no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
+Subsystem sftp internal-sftp
 SetEnv PATH={self.far_path}
 """
             )
