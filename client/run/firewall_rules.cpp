@@ -1,6 +1,6 @@
 #include "client/run/firewall_rules.hpp"
 
-#include <algorithm>
+#include "client/run/network.hpp"
 
 namespace tfunnel::client {
 
@@ -12,20 +12,30 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
   }
 }
 
-// A refused packet is an error of sendto() and the like (EPERM); nothing waits for an answer that cannot come.
+// A refused packet is an error of sendto() and the like (EPERM); nothing waits for an answer that cannot come. All that
+// passes goes over the loopback device, also what is for the address of another one or from a socket bound to it. So
+// nothing is sent by another device, and what somebody with the right to make frames sends there is not received.
 constexpr const char* rules = R"(
 table inet tfunnel {
   chain output {
     type route hook output priority mangle; policy accept;
-    meta mark OWN_MARK accept
-    fib daddr type local accept
+    meta mark OWN_MARK oif "lo" accept
+    fib daddr type local goto own_addresses
+    meta mark OWN_MARK drop
+    oifname "FAR_SIDE" reject with icmpx type admin-prohibited
     meta l4proto != { tcp, udp } reject with icmpx type admin-prohibited
     fib daddr type { broadcast, anycast, multicast } reject with icmpx type admin-prohibited
     ip6 daddr ff00::/8 reject with icmpx type admin-prohibited
+    ip6 daddr fe80::/10 reject with icmpx type no-route
     meta mark set CAPTURE_MARK
+  }
+  chain own_addresses {
+    oif "lo" accept
+    reject with icmpx type no-route
   }
   chain prerouting {
     type filter hook prerouting priority mangle; policy accept;
+    iif != "lo" drop
     meta mark != CAPTURE_MARK accept
     meta nfproto ipv4 meta l4proto { tcp, udp } tproxy ip to :PORT accept
     IPV6_ONLY meta nfproto ipv6 meta l4proto { tcp, udp } tproxy ip6 to :PORT accept
@@ -41,6 +51,7 @@ std::string firewall_rules(std::uint16_t capture_port, std::uint32_t own_mark, s
   replace_all(text, "PORT", std::to_string(capture_port));
   replace_all(text, "OWN_MARK", std::to_string(own_mark));
   replace_all(text, "CAPTURE_MARK", std::to_string(capture_mark));
+  replace_all(text, "FAR_SIDE", far_side);
   replace_all(text, "IPV6_ONLY", ipv6 ? "" : "#");
   return text;
 }

@@ -99,8 +99,13 @@ void Front::look_at_report() {
   const auto report = init_.report();
   set_up_ = true;
   if (report.status != io::ExitStatus::ok) throw app::UsageError(report.text, report.status);
-  log_.info(std::string("network: ") + (report.ipv6 ? "IPv4 and IPv6" : "IPv4") +
+  log_.info(std::string("network: ") + (report.network.ipv6 ? "IPv4 and IPv6" : "IPv4") +
             " in a namespace of its own; names are looked up by the far end");
+  if (report.network.no_card) {
+    log_.debug(
+        "the kernel gives the namespace no network card (veth), so some programs will say that they are offline: " +
+        report.network.no_card.message());
+  }
   for (std::size_t begin = 0, end; (end = report.text.find('\n', begin)) != std::string::npos; begin = end + 1) {
     log_.warning(report.text.substr(begin, end - begin));
   }

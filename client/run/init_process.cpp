@@ -32,8 +32,8 @@ pid_t clone_init() {
 // AppArmor lets the namespace be made, but takes away what one may do in it.
 bool is_permission(const boost::system::error_code& error) { return error.value() == EPERM || error.value() == EACCES; }
 
-std::string set_up(Covers& covers, int sockets, bool& ipv6) {
-  ipv6 = set_up_network();
+std::string set_up(Covers& covers, int sockets, NetworkSetUp& network) {
+  network = set_up_network();
   {
     const io::Descriptor to(sockets);
     auto made = open_capture_sockets({run_capture_port}, run_own_mark);
@@ -48,24 +48,36 @@ std::string set_up(Covers& covers, int sockets, bool& ipv6) {
 InitReport attempt(Covers& covers, int sockets) {
   InitReport report;
   try {
-    report.text = set_up(covers, sockets, report.ipv6);
+    report.text = set_up(covers, sockets, report.network);
   } catch (const app::UsageError& error) {
-    report = {error.status(), error.what()};
+    report = {error.status(), error.what(), {}};
   } catch (const boost::system::system_error& error) {
-    report = {io::ExitStatus::os_error, std::string("setting the namespace up: ") + error.what()};
+    report = {io::ExitStatus::os_error, std::string("setting the namespace up: ") + error.what(), {}};
     if (is_permission(error.code())) {
       const auto code = error.code().value();
-      report = {io::ExitStatus::no_permission, explain_refusal(error.what(), code, look_at_facts(code, true))};
+      report = {io::ExitStatus::no_permission, explain_refusal(error.what(), code, look_at_facts(code, true)), {}};
     }
   } catch (const std::exception& error) {
-    report = {io::ExitStatus::os_error, error.what()};
+    report = {io::ExitStatus::os_error, error.what(), {}};
   }
   return report;
 }
 
-// A byte each for the status and for IPv6, then the text.
+/// What stands before the text of a report: the status, whether there is IPv6, and the errno for want of a card.
+constexpr std::size_t report_head = 3;
+
 std::string encode(const InitReport& report) {
-  return std::string{static_cast<char>(report.status), static_cast<char>(report.ipv6)} + report.text;
+  const auto& network = report.network;
+  return std::string{static_cast<char>(report.status), static_cast<char>(network.ipv6),
+                     static_cast<char>(network.no_card.value())} +
+         report.text;
+}
+
+InitReport decode(const std::string& text) {
+  const auto byte = [&text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  InitReport report{static_cast<io::ExitStatus>(byte(0)), text.substr(report_head), {byte(1) != 0, {}}};
+  report.network.no_card.assign(byte(2), boost::system::system_category());
+  return report;
 }
 
 /// Readable as soon as this process has ended, whoever else lives.
@@ -149,8 +161,8 @@ InitReport InitProcess::report() {
     text.append(buffer, static_cast<std::size_t>(size));
   }
   report_.close();
-  if (text.size() < 2) return {io::ExitStatus::os_error, "the process that sets the namespace up has ended early"};
-  return {static_cast<io::ExitStatus>(static_cast<unsigned char>(text[0])), text.substr(2), text[1] != 0};
+  if (text.size() >= report_head) return decode(text);
+  return {io::ExitStatus::os_error, "the process that sets the namespace up has ended early", {}};
 }
 
 void InitProcess::complete_resolver(const std::string& lines) {

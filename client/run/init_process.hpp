@@ -11,6 +11,7 @@
 #include "client/run/descriptors.hpp"
 #include "client/run/id_map.hpp"
 #include "client/run/mounts.hpp"
+#include "client/run/network.hpp"
 #include "common/io/exit_status.hpp"
 
 namespace tfunnel::client {
@@ -19,7 +20,7 @@ namespace tfunnel::client {
 struct InitReport {
   io::ExitStatus status = io::ExitStatus::ok;
   std::string text;  // an error, or warnings, a line each
-  bool ipv6 = false;
+  NetworkSetUp network;
 };
 
 /// A child process in user, mount, network and pid namespaces of its own.

@@ -1,6 +1,8 @@
 // Which destinations programs inside `tfunnel run` find a route to.
 #pragma once
 
+#include <optional>
+
 #include "client/run/netlink.hpp"
 #include "common/core/reach.hpp"
 #include "common/io/log.hpp"
@@ -23,6 +25,7 @@ class NamespaceRoutes {
 
   Netlink netlink_;
   const io::Log& log_;
+  std::optional<int> device_;  // of all routes, once it has been asked for
   // What set_up_network() has left.
   core::Reach::Networks v4_{core::Network::of(core::Address::v4({}), 0)};
   core::Reach::Networks v6_{core::Network::of(core::Address(), 0)};

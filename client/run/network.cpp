@@ -29,20 +29,43 @@ constexpr std::array<std::uint8_t, 16> own_v6{0xfd, 0, 0x74, 0x66, 0, 0, 0, 0, 0
 // /proc/sys may be read-only in a container; then the defaults have to do.
 void set(const std::string& path, const char* value) { std::ofstream("/proc/sys/net/" + path) << value; }
 
+bool takes_ipv6(const std::string& device) {
+  std::string disabled;
+  std::ifstream("/proc/sys/net/ipv6/conf/" + device + "/disable_ipv6") >> disabled;
+  return disabled == "0";
+}
+
+// A link-local address leads nowhere here, and the kernel would look for its doubles, and for routers.
 bool allow_ipv6() {
   if (::access("/proc/sys/net/ipv6", F_OK) != 0) return false;
   for (const auto* which : {"all", "default", "lo"}) {
     set(std::string("ipv6/conf/") + which + "/disable_ipv6", "0");
   }
-  std::string disabled;
-  std::ifstream("/proc/sys/net/ipv6/conf/lo/disable_ipv6") >> disabled;
-  return disabled == "0";
+  set("ipv6/conf/default/addr_gen_mode", "1");  // none
+  set("ipv6/conf/default/accept_ra", "0");
+  return takes_ipv6("lo");
 }
 
-void set_up_family(Netlink& netlink, int family, std::span<const std::uint8_t> own) {
-  netlink.add_loopback_address(own);
-  netlink.add_route(core::Network::of(family == AF_INET ? core::Address::v4({}) : core::Address(), 0), own);
-  netlink.deliver_locally(family, capture_mark, capture_table);
+/// The device for our addresses. A kernel may have no such devices, or no IPv6 on new ones: then it is the loopback
+/// device.
+int add_card(Netlink& netlink, NetworkSetUp& result) {
+  try {
+    netlink.add_pair(second_interface, far_side);
+    const auto card = netlink.find(second_interface).value_or(loopback_device);
+    if (!result.ipv6 || takes_ipv6(second_interface)) return card;
+    netlink.remove(card);
+    result.no_card = boost::system::errc::make_error_code(boost::system::errc::address_family_not_supported);
+  } catch (const boost::system::system_error& error) {
+    result.no_card = error.code();
+  }
+  return loopback_device;
+}
+
+void set_up_family(Netlink& netlink, int family, int device) {
+  const auto own = own_address(family == AF_INET);
+  netlink.add_address(device, own);
+  netlink.add_route(core::Network::of(family == AF_INET ? core::Address::v4({}) : core::Address(), 0), device, own);
+  netlink.deliver_locally(family, capture_mark, capture_table, device);
 }
 
 void set_up_firewall(const std::string& rules) {
@@ -58,18 +81,20 @@ void set_up_firewall(const std::string& rules) {
 
 }  // namespace
 
-bool set_up_network() {
+NetworkSetUp set_up_network() {
   // Strict reverse-path filters are inherited from the host, and have no place here.
   for (const auto* which : {"all", "default", "lo"}) set(std::string("ipv4/conf/") + which + "/rp_filter", "0");
   // Root's program has no rights over this network, and may have the low ports all the same.
   if (::geteuid() == 0) set("ipv4/ip_unprivileged_port_start", "0");
-  const bool ipv6 = allow_ipv6();
+  NetworkSetUp result;
+  result.ipv6 = allow_ipv6();
   Netlink netlink;
   netlink.set_loopback_up();
-  set_up_family(netlink, AF_INET, own_v4);
-  if (ipv6) set_up_family(netlink, AF_INET6, own_v6);
-  set_up_firewall(firewall_rules(run_capture_port, run_own_mark, capture_mark, ipv6));
-  return ipv6;
+  const int device = add_card(netlink, result);
+  set_up_family(netlink, AF_INET, device);
+  if (result.ipv6) set_up_family(netlink, AF_INET6, device);
+  set_up_firewall(firewall_rules(run_capture_port, run_own_mark, capture_mark, result.ipv6));
+  return result;
 }
 
 std::span<const std::uint8_t> own_address(bool is_v4) {

@@ -248,9 +248,11 @@ def test_program_keeps_ids_directory_environment_streams_and_descriptors(runs):
     assert "err\n" in inside.stderr
 
 
-def test_network_is_a_loopback_device_and_nothing_else(runs):
+def test_network_is_a_loopback_device_and_a_card_that_leads_nowhere(runs):
+    """Both ends of its cable are there: a device whose other end lies in another namespace has a link-netnsid."""
     done = runs.run("ip", "-o", "link")
-    assert len(done.stdout.splitlines()) == 1 and ": lo: " in done.stdout
+    names = [line.split(": ")[1] for line in done.stdout.splitlines()]
+    assert names == ["lo", "eth0@veth0", "veth0@eth0"] and "netns" not in done.stdout
 
 
 def test_proc_shows_the_namespace(runs):

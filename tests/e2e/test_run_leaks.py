@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import threading
 
 import netlab
@@ -77,8 +78,11 @@ for address in {[topology.LAN_HOST[6], topology.FAR_MGMT[6], "ff02::fb", "ff0e::
     attempt("udp " + address, lambda: datagram(V6, address))
     for protocol in (58, 17, 47, 132):
         attempt(f"raw {{protocol}} {{address}}", lambda: raw(V6, protocol, address))
-for device in ("lo", "lan0", "wan0", "mgmt0"):
-    attempt("device " + device, lambda: datagram(V4, "192.0.2.2", device=device))
+for device in ("lo", "eth0", "veth0", "lan0", "wan0", "mgmt0"):
+    for address in ("192.0.2.2", "224.0.0.251", "255.255.255.255", "127.0.0.1"):
+        attempt(f"device {{device}} {{address}}", lambda: datagram(V4, address, device=device, broadcast=True))
+    for address in ("2001:db8:1::2", "ff02::fb", f"fe80::1%{{device}}", "::1"):
+        attempt(f"device {{device}} {{address}}", lambda: datagram(V6, address, device=device))
 for mark in (1, 3):
     attempt(f"mark {{mark}}", lambda: datagram(V4, "192.0.2.2", mark=mark))
 attempt("source", lambda: datagram(V4, "192.0.2.2", source="{topology.CLIENT_LAN[4]}"))
@@ -87,9 +91,10 @@ attempt("sctp", lambda: socket.socket(V4, socket.SOCK_STREAM, 132).connect(("192
 # MPTCP, SMC, DCCP, UDP-Lite, L2TP: which of them the kernel has does not matter.
 for kind, protocol in ((1, 262), (1, 256), (6, 33), (2, 136), (2, 115)):
     attempt(f"protocol {{protocol}}", lambda: other(kind, protocol))
-attempt("packet", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x300).sendto(SECRET * 9, ("lo", 0)))
+for device in sys.argv[2].split(","):
+    attempt("packet " + device, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x300).sendto(SECRET * 9, (device, 0)))
 attempt("abstract", lambda: unix("\\0tfunnel-test-" + sys.argv[1]))
-for path in sys.argv[2:]:
+for path in sys.argv[3:]:
     attempt("unix " + path, lambda: unix(path))
 for pid in ("1", str(os.getppid()), "self"):
     attempt("setns " + pid, lambda: enter(pid))
@@ -101,9 +106,10 @@ print("took", time.monotonic() - began)
 class Sniffer:
     """Every frame that passes the client namespace's own interfaces, but for neighbour discovery and the link."""
 
-    def __init__(self, lab):
+    def __init__(self, namespace):
+        """`namespace`: what enters it."""
         self.frames = []
-        with lab.client.enter():
+        with namespace:
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.stop_read, self.stop_write = os.pipe()
         self.thread = threading.Thread(target=self._run)
@@ -195,9 +201,9 @@ def test_nothing_leaves_but_the_link_whatever_the_program_tries(lab, runs, daemo
     with lab.client.enter():  # abstract sockets belong to a network namespace
         abstract = Listener("\0tfunnel-test-" + runs.mark)
     hidden = os.path.join(runs.directory, "mine")
-    sniffer = Sniffer(lab)
+    sniffer = Sniffer(lab.client.enter())
     try:
-        done = runs.run("python3", "-c", PROGRAM, runs.mark, *daemons, options=["--hide", hidden])
+        done = runs.run("python3", "-c", PROGRAM, runs.mark, "lo,eth0,veth0", *daemons, options=["--hide", hidden])
     finally:
         frames = sniffer.close()
         abstract.close()
@@ -213,8 +219,23 @@ def test_nothing_leaves_but_the_link_whatever_the_program_tries(lab, runs, daemo
     assert float(done.stdout.split("took ")[1]) < netlab.patient(20), done.stdout
 
 
+def test_card_of_the_program_carries_nothing_whatever_the_program_tries(lab, runs):
+    """Its cable ends in the same namespace; all the same, what passes does not go over it. Root may make frames."""
+    wait = 'read go; exec "$@"'
+    words = ["sh", "-c", wait, "sh", "python3", "-c", PROGRAM, runs.mark, "lo"]
+    run = runs.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    netlab.wait_until(lambda: runs.parts(run.pid), what="the program")
+    sniffer = Sniffer(runs.enter(runs.parts(run.pid)["program"]))
+    try:
+        said, _ = run.popen.communicate(b"go\n", netlab.patient(60))
+    finally:
+        frames = sniffer.close()
+    assert b"took" in said, run.log()
+    assert frames == [], said.decode()
+
+
 def test_sniffer_would_see_a_leak(lab, runs):
-    sniffer = Sniffer(lab)
+    sniffer = Sniffer(lab.client.enter())
     try:
         made = lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
         made.sendto(SECRET, (topology.LAN_HOST[4], 53))

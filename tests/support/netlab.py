@@ -144,6 +144,18 @@ def _setns(fd):
         raise OSError(ctypes.get_errno(), "setns")
 
 
+@contextlib.contextmanager
+def network(fd):
+    """Moves this thread into a network namespace: sockets and processes made here belong to it."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    _setns(fd)
+    try:
+        yield
+    finally:
+        _setns(before)
+        os.close(before)
+
+
 class Namespace:
     """One network namespace, and what runs in it."""
 
@@ -157,16 +169,9 @@ class Namespace:
         self.inode = os.stat(self.path).st_ino
         self.ip("link set lo up")
 
-    @contextlib.contextmanager
     def enter(self):
-        """Moves this thread into the namespace: sockets and processes made here belong to it."""
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        _setns(self.fd)
-        try:
-            yield self
-        finally:
-            _setns(before)
-            os.close(before)
+        """See network()."""
+        return network(self.fd)
 
     def socket(self, family, kind, bind=None, timeout=patient(10)):
         with self.enter():

@@ -57,6 +57,7 @@ class Runs:
             os.chown(os.path.join(self.directory, "work"), isolation.USER_ID, isolation.USER_ID)
         self.via = f"exec socat - TCP:{topology.FAR_MGMT[4]}:{LINK_PORT}"
         self.far_end = None
+        self.extra = {}  # more of the environment
 
     @property
     def work(self):
@@ -72,7 +73,7 @@ class Runs:
     def environment(self):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("LD_", "BASH_FUNC", "TFUNNEL"))}
         path = f"{self.directory}:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {**kept, "PATH": path, "HOME": self.work, "TMPDIR": self.work, MARK: self.mark, "PS1": "$ "}
+        return {**kept, "PATH": path, "HOME": self.work, "TMPDIR": self.work, MARK: self.mark, "PS1": "$ ", **self.extra}
 
     def command(self, *program, options=(), via=True):
         via = ["--via", self.via] if via else []
@@ -105,6 +106,12 @@ class Runs:
         link = next((pid for pid, (parent, _, _) in table.items() if client and parent == client), None)
         found = {"front": front, "init": init, "program": program, "client": client, "link": link}
         return found if all(found.values()) else None
+
+    @contextlib.contextmanager
+    def enter(self, pid):
+        """For this thread: the network namespace of a process, see netlab.network()."""
+        with open(f"/proc/{pid}/ns/net", "rb") as namespace, netlab.network(namespace.fileno()):
+            yield
 
     def close(self):
         for pid in self.pids():

@@ -128,7 +128,7 @@ TEST(OutsideServices, ShownOnesAreLeftOutAndNoOthers) {
 
 TEST(FirewallRules, EveryPlaceholderIsFilledIn) {
   const auto rules = firewall_rules(7, 11, 13, true);
-  EXPECT_TRUE(contains(rules, "meta mark 11 accept"));
+  EXPECT_TRUE(contains(rules, "meta mark 11 oif \"lo\" accept"));
   EXPECT_TRUE(contains(rules, "meta mark set 13\n"));
   EXPECT_TRUE(contains(rules, "meta mark != 13 accept"));
   EXPECT_TRUE(contains(rules, "tproxy ip to :7 accept"));
