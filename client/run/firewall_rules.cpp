@@ -1,7 +1,5 @@
 #include "client/run/firewall_rules.hpp"
 
-#include "client/run/network.hpp"
-
 namespace tfunnel::client {
 
 namespace {
@@ -46,13 +44,13 @@ table inet tfunnel {
 
 }  // namespace
 
-std::string firewall_rules(std::uint16_t capture_port, std::uint32_t own_mark, std::uint32_t capture_mark, bool ipv6) {
+std::string firewall_rules(const FirewallTerms& terms) {
   std::string text = rules;
-  replace_all(text, "PORT", std::to_string(capture_port));
-  replace_all(text, "OWN_MARK", std::to_string(own_mark));
-  replace_all(text, "CAPTURE_MARK", std::to_string(capture_mark));
-  replace_all(text, "FAR_SIDE", far_side);
-  replace_all(text, "IPV6_ONLY", ipv6 ? "" : "#");
+  replace_all(text, "PORT", std::to_string(terms.capture_port));
+  replace_all(text, "OWN_MARK", std::to_string(terms.own_mark));
+  replace_all(text, "CAPTURE_MARK", std::to_string(terms.capture_mark));
+  replace_all(text, "FAR_SIDE", terms.far_side);
+  replace_all(text, "IPV6_ONLY", terms.ipv6 ? "" : "#");
   return text;
 }
 

@@ -93,7 +93,7 @@ NetworkSetUp set_up_network() {
   const int device = add_card(netlink, result);
   set_up_family(netlink, AF_INET, device);
   if (result.ipv6) set_up_family(netlink, AF_INET6, device);
-  set_up_firewall(firewall_rules(run_capture_port, run_own_mark, capture_mark, result.ipv6));
+  set_up_firewall(firewall_rules({run_capture_port, run_own_mark, capture_mark, far_side, result.ipv6}));
   return result;
 }
 

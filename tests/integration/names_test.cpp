@@ -15,7 +15,7 @@ const auto smtp = endpoint("203.0.113.5", 25);
 
 class Names : public testing::Test {
  protected:
-  Tunnel& start(const std::string& mode = "auto") {
+  Tunnel& start(proxy::NameMode mode = proxy::NameMode::automatic) {
     Tunnel::Terms terms;
     terms.upstream = &upstream;
     terms.names.proxy_names = mode;
@@ -43,7 +43,7 @@ TEST_F(Names, ServerNameOfTlsIsHandedOnAndEveryByteArrives) {
 }
 
 TEST_F(Names, HelloThatArrivesInPiecesIsWaitedFor) {
-  auto socket = start("always").connect(https);
+  auto socket = start(proxy::NameMode::always).connect(https);
   const auto hello = tls_records(client_hello("www.example.com"));
   for (std::size_t at = 0; at < hello.size(); at += 20) {
     socket.send(core::ByteView(hello).subspan(at, std::min<std::size_t>(20, hello.size() - at)));
@@ -98,7 +98,7 @@ TEST_F(Names, NameThatTheUpstreamCannotUseGivesWayToTheAddressWithAllBytes) {
 
 TEST_F(Names, AlwaysNeverAsksForTheAddress) {
   upstream.refuse(Upstream::Refuses::names);
-  auto socket = start("always").connect(https);
+  auto socket = start(proxy::NameMode::always).connect(https);
   socket.send(tls_records(client_hello("alias.example")));
   EXPECT_EQ(socket.wait_end(), Ending::reset);
   EXPECT_EQ(upstream.count(), 1U);
@@ -136,7 +136,7 @@ TEST_F(Names, SilentClientIsConnectedInTheEnd) {
 }
 
 TEST_F(Names, ClientThatOnlyEndsIsNotWaitedFor) {
-  auto socket = start("always").connect(https);
+  auto socket = start(proxy::NameMode::always).connect(https);
   socket.half_close();
   EXPECT_EQ(socket.wait_end(std::chrono::seconds(4)), Ending::reset) << "there will be no name, which is clear at once";
 }
@@ -148,14 +148,14 @@ TEST_F(Names, OtherProtocolsGoByAddress) {
 }
 
 TEST_F(Names, AlwaysRefusesAFlowWithoutAName) {
-  auto socket = start("always").connect(https);
+  auto socket = start(proxy::NameMode::always).connect(https);
   socket.send(bytes_of("SSH-2.0-x\r\n"));
   EXPECT_EQ(socket.wait_end(), Ending::reset);
   EXPECT_EQ(upstream.count(), 0U);
 }
 
 TEST_F(Names, NeverLooksForNone) {
-  auto socket = start("never").connect(https);
+  auto socket = start(proxy::NameMode::never).connect(https);
   socket.send(tls_records(client_hello("www.example.com")));
   EXPECT_EQ(asked_name(), "name:");
 }
@@ -163,7 +163,7 @@ TEST_F(Names, NeverLooksForNone) {
 TEST_F(Names, FlowThatIsGivenUpWhileANameIsAwaitedLeavesNothing) {
   const auto before = open_descriptors();
   {
-    start("always");
+    start(proxy::NameMode::always);
     auto socket = tunnel_->connect(https);
     EXPECT_TRUE(eventually([&] { return tunnel_->proxy_flows() == 1; }));
     socket.reset();
@@ -201,7 +201,7 @@ class EchoingNameserver final : public proxy::DatagramEgress {
 
 class NamesFromDatagrams : public Names {
  protected:
-  void start_with_nameserver(const std::string& mode = "auto") {
+  void start_with_nameserver(proxy::NameMode mode = proxy::NameMode::automatic) {
     Tunnel::Terms terms;
     terms.upstream = &upstream;
     terms.upstream_datagrams = &nameserver;
@@ -253,7 +253,7 @@ TEST_F(NamesFromDatagrams, FlowsOwnNameCountsMoreThanALearntOne) {
 }
 
 TEST_F(NamesFromDatagrams, OwnNameOfAFlowThatWasKnownToDnsIsWaitedFor) {
-  start_with_nameserver("always");
+  start_with_nameserver(proxy::NameMode::always);
   look_up("evil.example");
   socket = tunnel_->connect(https);
   const auto hello = tls_records(client_hello("bank.example"));

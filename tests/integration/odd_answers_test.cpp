@@ -162,7 +162,7 @@ TEST_P(OddAnswerBySocks5, LeadsToWhatTheTableSays) {
   proxy::Socks5Proxy proxy{player.endpoint().address.text(), player.endpoint().port, {}};
   if (GetParam().credentials) proxy.credentials = proxy::Socks5Credentials{"alice", "secret"};
   proxy::NameOptions by_address;
-  by_address.proxy_names = "never";
+  by_address.proxy_names = proxy::NameMode::never;
   expect_outcome(GetParam(), {.names = by_address, .socks5 = proxy, .log_level = io::LogLevel::debug});
 }
 

@@ -88,7 +88,7 @@ TEST_F(VirtualAddresses, NothingThatIsSentChangesTheName) {
 TEST_F(VirtualAddresses, NameIsGivenAlsoWhereNoneAreLookedFor) {
   start([](Tunnel::Terms& terms) {
     terms.names.dns.emplace_back("virtual");
-    terms.names.proxy_names = "never";
+    terms.names.proxy_names = proxy::NameMode::never;
   });
   auto socket = connect(look_up("www.example.com"));
   ASSERT_TRUE(upstream.asked());
@@ -96,7 +96,7 @@ TEST_F(VirtualAddresses, NameIsGivenAlsoWhereNoneAreLookedFor) {
 }
 
 TEST_F(VirtualAddresses, NobodyIsAskedWhereNamesAreNotWanted) {
-  start([](Tunnel::Terms& terms) { terms.names.proxy_names = "never"; });
+  start([](Tunnel::Terms& terms) { terms.names.proxy_names = proxy::NameMode::never; });
   EXPECT_EQ(proxy::dns::count_answers(ask("www.example.com", type_a), type_a), 0U);
 }
 

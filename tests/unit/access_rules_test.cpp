@@ -195,7 +195,7 @@ proxy::AccessOptions parsed(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "tfunnel");
   proxy::AccessOptions options;
   const auto description = proxy::access_description(options);
-  app::parse(static_cast<int>(arguments.size()), arguments.data(), description);
+  app::parse(arguments, description);
   return options;
 }
 

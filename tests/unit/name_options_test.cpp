@@ -19,7 +19,7 @@ NameOptions parsed(std::vector<const char*> words) {
   NameOptions options;
   words.insert(words.begin(), "tfunnel");
   const auto description = name_description(options);
-  app::parse(static_cast<int>(words.size()), words.data(), description);
+  app::parse(words, description);
   check(options);
   return options;
 }
@@ -29,7 +29,7 @@ TEST(NameOptions, DefaultsAreUsable) {
   EXPECT_TRUE(options.resolver().contains(*core::Address::parse("198.18.0.53")));
   EXPECT_TRUE(options.resolver().contains(*core::Address::parse("fd00:7466::53")));
   EXPECT_TRUE(options.servers().empty());
-  EXPECT_EQ(options.mode(), NameMode::automatic);
+  EXPECT_EQ(options.proxy_names, NameMode::automatic);
 }
 
 TEST(NameOptions, OwnResolverAddressesReplaceTheDefaultOnes) {

@@ -127,7 +127,7 @@ TEST(OutsideServices, ShownOnesAreLeftOutAndNoOthers) {
 }
 
 TEST(FirewallRules, EveryPlaceholderIsFilledIn) {
-  const auto rules = firewall_rules(7, 11, 13, true);
+  const auto rules = firewall_rules({7, 11, 13, "veth9", true});
   EXPECT_TRUE(contains(rules, "meta mark 11 oif \"lo\" accept"));
   EXPECT_TRUE(contains(rules, "meta mark set 13\n"));
   EXPECT_TRUE(contains(rules, "meta mark != 13 accept"));
@@ -135,7 +135,7 @@ TEST(FirewallRules, EveryPlaceholderIsFilledIn) {
   EXPECT_TRUE(contains(rules, "     meta nfproto ipv6"));
   EXPECT_EQ(rules.find("PORT"), std::string::npos);
   EXPECT_EQ(rules.find("_MARK"), std::string::npos);
-  EXPECT_FALSE(contains(firewall_rules(7, 11, 13, false), "\n    meta nfproto ipv6"));
+  EXPECT_FALSE(contains(firewall_rules({7, 11, 13, "veth9", false}), "\n    meta nfproto ipv6"));
 }
 
 TEST(NameServiceDirectories, SssdIsHiddenOnlyWhereItLooksHostsUp) {
@@ -174,12 +174,12 @@ TEST(RunNetwork, KnowsTheNamespacesOwnAddresses) {
 }
 
 TEST(RunOptions, WhatIsBehindTheDashesIsTheProgramsWhateverItLooksLike) {
-  const char* words[] = {"tfunnel", "run", "-v", "--", "ls", "--help", "--", "-v"};
-  const auto split = split_run_words(8, words);
+  const std::vector<const char*> words{"tfunnel", "-v", "--", "ls", "--help", "--", "-v"};
+  const auto split = split_run_words(words);
   EXPECT_EQ(split.options.size(), 2U);
   EXPECT_STREQ(split.options[1], "-v");
   EXPECT_EQ(split.program, (std::vector<std::string>{"ls", "--help", "--", "-v"}));
-  EXPECT_TRUE(split_run_words(3, words).program.empty());
+  EXPECT_TRUE(split_run_words(std::span(words).first(2)).program.empty());
 }
 
 // The far end would fail for an option that it does not know, and its own ones must not get lost.
@@ -190,8 +190,9 @@ TEST(RunOptions, FarEndGetsItsOwnOptionsAsTheyWereWritten) {
   of_far_end.add(app::common_description(common));
   app::po::options_description all;
   all.add(run_description(run)).add(of_far_end);
-  const char* words[] = {"tfunnel", "run", "--hide", "/x", "--log_level=debug", "-v", "--udp-timeout", "5", "--"};
-  EXPECT_EQ(local_far_end(split_run_words(9, words), all, of_far_end),
+  const std::vector<const char*> words{"tfunnel", "--hide",        "/x", "--log_level=debug",
+                                       "-v",      "--udp-timeout", "5",  "--"};
+  EXPECT_EQ(local_far_end(split_run_words(words), all, of_far_end),
             (std::vector<std::string>{"tfunnel", "proxy", "--log-level=debug", "-v", "--udp-timeout", "5"}));
 }
 

@@ -30,7 +30,7 @@ proxy::ProxyUrl ScriptedProxy::url() const { return proxy_at(server_.endpoint())
 Tunnel::Terms through(std::vector<proxy::ProxyUrl> proxies, core::Duration timeout,
                       const proxy::MakeSecurityContext& make_context) {
   proxy::NameOptions by_address;
-  by_address.proxy_names = "never";
+  by_address.proxy_names = proxy::NameMode::never;
   return {.names = by_address,
           .egress =
               [proxies = std::move(proxies), timeout, make_context](asio::io_context& context, const io::Log& log) {
