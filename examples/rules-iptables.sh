@@ -73,9 +73,21 @@ $(forwarded)
 -A TFUNNEL_POST -m mark --mark $capture_mark -j DROP
 -A TFUNNEL_POST -m mark --mark $own_mark -m connmark --mark $sent_flow -j DROP
 $(remember)
-$(for hook in "${hooks[@]}"; do hook "$tables" "$hook"; done)
+$(unhook "$(mangle "$tables")")
+$(printf -- '-I %s\n' "${hooks[@]}")
 COMMIT
 RULES
+}
+
+# What there is now; nothing if there is no such table.
+mangle() { "$1-save" -t mangle 2>/dev/null || true; }
+
+# $1: what there is. Takes the hooks out, however many; then they can be first in their chains.
+unhook() {
+  local words
+  for words in "${hooks[@]}"; do
+    grep -Fx -e "-A $words" <<<"$1" | sed 's/^-A/-D/' || true
+  done
 }
 
 # Gives the capture mark to what should go through the tunnel.
@@ -147,21 +159,18 @@ remember() {
   echo "-A TFUNNEL_ASKED -j SET --add-set $served src,dst,dst --exist"
 }
 
-# Once and first in its chain, whether it was there or not.
-hook() {
-  # shellcheck disable=SC2086
-  if "$1" -t mangle -C $2 2>/dev/null; then echo "-D $2"; fi
-  echo "-I $2"
-}
-
+# At once, and nothing that is not there.
 remove() {
-  local tables=$1 words chain
-  for words in "${hooks[@]}"; do
-    # shellcheck disable=SC2086
-    while "$tables" -t mangle -D $words 2>/dev/null; do :; done
-  done
-  for chain in "${chains[@]}"; do "$tables" -t mangle -F "$chain" 2>/dev/null || true; done
-  for chain in "${chains[@]}"; do "$tables" -t mangle -X "$chain" 2>/dev/null || true; done
+  local there ours
+  there=$(mangle "$1")
+  ours=$(grep -o '^:TFUNNEL_[A-Z]* ' <<<"$there") || return 0
+  {
+    echo '*mangle'
+    unhook "$there"
+    tr -d ': ' <<<"$ours" | sed 's/^/-F /'
+    tr -d ': ' <<<"$ours" | sed 's/^/-X /'
+    echo COMMIT
+  } | "$1-restore" --noflush
 }
 
 has_ipset() { command -v ipset >/dev/null; }

@@ -17,7 +17,8 @@ namespace tfunnel::client {
 /// give ids to the new one. REQUIRES: the parent has all capabilities there.
 class LockedNamespace {
  public:
-  /// Before fork(2), in the parent, when /proc is that of our own pid namespace. Throws boost::system::system_error.
+  /// Before they are made, where /proc is that of our own pid namespace. Only those two may keep a copy. Throws
+  /// boost::system::system_error.
   LockedNamespace();
 
   /// In the child, while the parent is in admit(). 0: it is in there, with all capabilities; else the errno, and it is

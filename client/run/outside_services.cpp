@@ -1,7 +1,10 @@
 #include "client/run/outside_services.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 namespace tfunnel::client {
 
@@ -38,8 +41,11 @@ std::vector<std::string> outside_services(const std::string& runtime_directory, 
     for (const auto* name : of_system) all.push_back(std::string(directory) + name);
   }
   all.insert(all.end(), std::begin(elsewhere), std::end(elsewhere));
-  for (const auto* name : of_user) {
-    if (!runtime_directory.empty()) all.push_back((fs::path(runtime_directory) / name).string());
+  // The usual one in any case: a program finds it whatever the variable says.
+  const std::set<std::string> directories{"/run/user/" + std::to_string(::geteuid()), runtime_directory};
+  for (const auto& directory : directories) {
+    if (directory.empty()) continue;
+    for (const auto* name : of_user) all.push_back((fs::path(directory) / name).string());
   }
   for (const auto& path : shown) {
     const auto kept = resolved(path);

@@ -73,8 +73,7 @@ void say(int answer, Step step, int value) {
 // A process that is in the namespaces, but whose parent is outside: a pid namespace is entered by children only, and
 // the child gets our own parent (CLONE_PARENT), who can wait for it, and sees it stop. Process 1 of the namespace may
 // not use that flag, so this takes a process of its own.
-[[noreturn]] void enter(const Start& start) {
-  LockedNamespace locked;
+[[noreturn]] void enter(const Start& start, LockedNamespace& locked) {
   const io::Descriptor init(static_cast<int>(::syscall(SYS_pidfd_open, start.init, 0)));
   constexpr int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID;
   if (::setns(init.get(), all) != 0) give_up(start.answer, Step::enter);
@@ -148,9 +147,12 @@ pid_t start_program(const ProgramStart& wanted) {
   for (const auto& word : wanted.words) start.words.push_back(const_cast<char*>(word.c_str()));
   start.words.push_back(nullptr);
   if (wanted.filter) start.filter.emplace();
+  std::optional<LockedNamespace> locked(std::in_place);
   const auto helper = ::fork();
   if (helper < 0) refuse("a process for the program", errno);
-  if (helper == 0) enter(start);
+  if (helper == 0) enter(start, *locked);
+  // Only the two that talk may have their ends.
+  locked.reset();
   answer.write.close();
   return await(answer.read.get(), start);
 }

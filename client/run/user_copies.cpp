@@ -90,7 +90,8 @@ bool UserCopies::is_roots(const Path& real, const struct stat& facts) const {
 bool UserCopies::has_room(const Path& real, const struct stat& facts) const {
   off_t together = facts.st_size;
   for (const auto& [path, copy] : copies_) together += path == real ? 0 : copy.facts.st_size;
-  return facts.st_size <= most_bytes && together <= most_bytes_together && copies_.size() < most_copies;
+  const bool is_one_of_few = copies_.contains(real) || copies_.size() < most_copies;
+  return is_one_of_few && facts.st_size <= most_bytes && together <= most_bytes_together;
 }
 
 // Looked at before it is opened: the way to it may be the program's to change.

@@ -44,7 +44,7 @@ class LinkListener {
   virtual void on_drain(std::uint32_t number) { static_cast<void>(number); }
   virtual void on_remaining(const wire::Remaining& remaining) { static_cast<void>(remaining); }
   /// It broke a flow off, and says in words of its own why: printable, and not long.
-  virtual void on_words(const FlowRequest& request, std::string words) {
+  virtual void on_words(const FlowRequest& request, std::string words) {  // NOLINT(performance-unnecessary-value-param)
     static_cast<void>(request);
     static_cast<void>(words);
   }

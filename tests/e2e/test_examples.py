@@ -17,6 +17,7 @@ import topology
 from system_rules import EXAMPLES, FAMILIES, OUTSIDE, example, state
 
 SCRIPTS = sorted(glob.glob(EXAMPLES + "/*.sh"))
+assert SCRIPTS, "a test of each of none would be skipped"
 PORT = 7100
 
 

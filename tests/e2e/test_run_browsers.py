@@ -1,20 +1,24 @@
 """Browsers in `tfunnel run`: they know that they are online, and two of them find each other."""
 
+import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
 
+import isolation
 import netlab
 import pytest
 import topology
+import upstreams
 
 CAPTURES = False
 
 SUPPORT = os.path.join(topology.REPOSITORY, "tests", "support")
 HTTP_PORT, STUN_PORT = 8080, 3478
 # What it takes to start one on a slow machine that has other things to do.
-PATIENCE = 60
+PATIENCE = 20
 
 CHROMIUM = [
     "chromium", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--password-store=basic",
@@ -41,6 +45,16 @@ def firefox(runs, profile, url):
 
 
 
+def new_profile(runs, name):
+    profile = os.path.join(runs.work, name)
+    os.makedirs(profile)
+    with open(os.path.join(profile, "user.js"), "w", encoding="ascii") as file:
+        file.write(PREFERENCES)
+    if runs.user:
+        shutil.chown(profile, isolation.USER_ID, isolation.USER_ID)
+    return profile
+
+
 class Meeting:
     """The server of the meeting on the far host, and the browsers in runs of their own."""
 
@@ -51,16 +65,10 @@ class Meeting:
         self.server = lab.far.start([sys.executable, *words], name="meeting", cwd=SUPPORT)
         self.server.wait_for_log("ready")
 
-    def start(self, browser, name, other="", family=4, options=()):
+    def start(self, browser, name, other="", family=4):
         host = topology.FAR[family] if family == 4 else f"[{topology.FAR[family]}]"
-        profile = os.path.join(self.runs.work, name)
-        os.makedirs(profile)
-        with open(os.path.join(profile, "user.js"), "w", encoding="ascii") as file:
-            file.write(PREFERENCES)
-        if self.runs.user:
-            shutil.chown(profile, 1000, 1000)
         url = f"http://{host}:{HTTP_PORT}/#{name},{other},{host}:{STUN_PORT}"
-        self.browsers.append(self.runs.start(*browser(self.runs, profile, url), options=options))
+        self.browsers.append(self.runs.start(*browser(self.runs, new_profile(self.runs, name), url)))
 
     def wait_for(self, line):
         def said():
@@ -111,3 +119,25 @@ def test_two_browsers_talk_to_each_other_through_their_tunnels(meeting, program,
     meeting.start(browser, "two", "one", family)
     meeting.wait_for("one said heard answer")
     assert "heard question" in meeting.said("two")
+
+
+def test_quic_server_behind_a_proxy_without_udp_is_refused_at_once(lab, runs):
+    """Chromium is told so (ECONNREFUSED), and need not wait for its own time limits before it takes TCP."""
+    skip_without("chromium")
+    upstreams.tinyproxy(lab, listen=topology.FAR_MGMT[4])
+    profile = new_profile(runs, "quic")
+    log = os.path.join(profile, "net_log.json")
+    server = f"{topology.FAR[4]}:8443"
+    words = chromium(runs, profile, f"https://{server}/", f"--origin-to-force-quic-on={server}", f"--log-net-log={log}")
+    options = ["--http-proxy", f"http://{topology.FAR_MGMT[4]}:{upstreams.TINYPROXY_PORT}"]
+    run = runs.start(*words, via=False, options=options)
+
+    def ends():
+        """Why QUIC connections have ended, as far as it stands in the log."""
+        with contextlib.suppress(FileNotFoundError), open(log, encoding="utf-8", errors="replace") as file:
+            return re.findall(r'"details":"([^"]*)","from_peer"', file.read())
+        return []
+
+    netlab.wait_until(ends, netlab.patient(PATIENCE), "the end of a QUIC connection")
+    assert ends()[0] == "net::ERR_CONNECTION_REFUSED"
+    run.terminate(netlab.patient(20))

@@ -99,6 +99,13 @@ def test_ssh_reads_settings_that_belong_to_root(runs, prepare):
     assert ssh_user(runs) == "somebody"
 
 
+def test_sandbox_inside_sees_the_same_settings(runs):
+    """As Flatpak's and others': a user and a mount namespace of its own, below ours."""
+    _plain()
+    done = runs.run("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-user", "ssh", "-G", "host")
+    assert done.returncode == 0 and "user somebody" in done.stdout, done.stderr
+
+
 def test_git_over_ssh_gets_as_far_as_the_host(runs):
     _plain()
     done = runs.run("git", "ls-remote", "ssh://host/project")

@@ -155,8 +155,8 @@ TEST(Arguments, CopyKeepsWhatTheOriginalLoses) {
   const app::Arguments arguments(4, argv.data());
   EXPECT_EQ(url, "http://---------@host");
   EXPECT_EQ(after, "http://me:secret@host") << "what is behind -- belongs to another program";
-  EXPECT_EQ(arguments.count(), 4);
-  EXPECT_STREQ(arguments.values()[1], "http://me:secret@host");
+  EXPECT_EQ(arguments.words().size(), 4U);
+  EXPECT_STREQ(arguments.words()[1], "http://me:secret@host");
 }
 
 }  // namespace

@@ -10,14 +10,14 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-TEST(ResolvConf, WhatIsNotSaidIsNotThere) {
+TEST(ResolvConfText, WhatIsNotSaidIsNotThere) {
   for (const auto* text : {"", "nameserver 192.0.2.1\n", "# search a.test\n", " options ndots:2\n", "searching a\n"}) {
     const auto conf = parse_resolv_conf(text);
     EXPECT_FALSE(conf.search || conf.ndots || conf.timeout || conf.attempts || conf.rotate) << text;
   }
 }
 
-TEST(ResolvConf, LastLineAndLastWordCount) {
+TEST(ResolvConfText, LastLineAndLastWordCount) {
   const auto conf = parse_resolv_conf("domain a.test b.test\nsearch c.test . d.test\r\noptions ndots:1 ndots:2 rotate");
   EXPECT_EQ(conf.search, Strings({"c.test", ".", "d.test"}));
   EXPECT_EQ(conf.ndots, 2U);
@@ -26,7 +26,7 @@ TEST(ResolvConf, LastLineAndLastWordCount) {
   EXPECT_EQ(parse_resolv_conf("search\n").search, Strings()) << "said to be none";
 }
 
-TEST(ResolvConf, NumbersAreBroughtIntoTheirBounds) {
+TEST(ResolvConfText, NumbersAreBroughtIntoTheirBounds) {
   const auto large = parse_resolv_conf("options ndots:16 timeout:31 attempts:99999999999999999999\n");
   EXPECT_EQ(std::tie(large.ndots, large.timeout, large.attempts), std::tuple(15U, 30U, 5U));
   const auto small = parse_resolv_conf("options ndots:-1 timeout:0 attempts:-99999999999999999999\n");

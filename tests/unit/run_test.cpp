@@ -1,8 +1,11 @@
 // The decisions of `tfunnel run` that need no namespace.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "client/run/checked_files.hpp"
 #include "client/run/firewall_rules.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/id_map.hpp"
@@ -123,7 +126,13 @@ TEST(OutsideServices, ShownOnesAreLeftOutAndNoOthers) {
   EXPECT_FALSE(has({"/run/dbus/system_bus_socket"}, "/run/dbus"));
   EXPECT_TRUE(has({"/run/docker.sock"}, "/run/dbus"));
   EXPECT_TRUE(has({"/run/dock"}, "/run/docker.sock"));
-  for (const auto& path : outside_services("", {})) EXPECT_FALSE(contains(path, "/user/"));
+  const auto usual = "/run/user/" + std::to_string(::geteuid()) + "/podman";
+  for (const auto* directory : {"", "/tmp/other"}) {
+    const auto all = outside_services(directory, {});
+    EXPECT_EQ(std::ranges::count(all, usual), 1) << directory;
+  }
+  EXPECT_TRUE(has({}, "/run/systemd/private"));
+  EXPECT_TRUE(has({}, "/run/user/1000/systemd/private"));
 }
 
 TEST(FirewallRules, EveryPlaceholderIsFilledIn) {
@@ -208,6 +217,21 @@ TEST(RunOptions, NameserversTravelOnlyIfThereIsARealFarEnd) {
 
 TEST(RunOptions, WithoutAResolverTheProgramAsksTheNameserverItself) {
   EXPECT_EQ(nameservers({}, {{}, {"192.0.2.1"}}), std::vector<std::string>{"192.0.2.1"});
+}
+
+TEST(SshIncludes, AreFoundHoweverTheyAreWritten) {
+  EXPECT_EQ(ssh_includes("Include /etc/ssh/ssh_config.d/*.conf\n"),
+            (std::vector<std::string>{"/etc/ssh/ssh_config.d/*.conf"}));
+  EXPECT_EQ(ssh_includes("Host *\n\t include a  b\tc"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(ssh_includes("INCLUDE=a\nInclude = b\nInclude =c\r\n"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(ssh_includes("Include \"with blanks\" plain # the rest is not meant"),
+            (std::vector<std::string>{"with blanks", "plain"}));
+}
+
+TEST(SshIncludes, AreNotFoundElsewhere) {
+  EXPECT_EQ(ssh_includes(""), std::vector<std::string>());
+  EXPECT_EQ(ssh_includes("# Include a\n\n  #Include b\nHost Include\nIncluded c\nInclude\nInclude ="),
+            std::vector<std::string>());
 }
 
 }  // namespace
