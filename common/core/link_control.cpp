@@ -28,6 +28,12 @@ LinkControl::LinkControl(Self self) : self_(std::move(self)) {
   self_.max_flows = std::min<std::size_t>(self_.max_flows, std::numeric_limits<std::uint32_t>::max());
 }
 
+void LinkControl::begin_anew() {
+  LinkControl anew(std::move(self_));
+  anew.reach_ = reach_;
+  *this = std::move(anew);
+}
+
 void LinkControl::repeat_greeting() {
   if (!hello_due_) repeat_due_ = true;
 }

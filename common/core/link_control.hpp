@@ -34,6 +34,8 @@ class LinkControl {
 
   explicit LinkControl(Self self);
 
+  /// Another link, on which nothing was said yet.
+  void begin_anew();
   /// Hello once more, with the greeting in front, in a frame of its own. No effect before Hello went out.
   void repeat_greeting();
   void ping() { ping_due_ = true; }

@@ -223,6 +223,16 @@ void Mux::abandon() {
   }
 }
 
+void Mux::begin_anew() {
+  assert(payload_.left() == 0);
+  hello_received_ = false;
+  link_.begin_anew();
+  acknowledger_ = Acknowledger();
+  pacer_ = Pacer(settings_.link_rate);
+  paced_ = false;
+  paced_until_.reset();
+}
+
 void Mux::tell_reach(const Reach& reach) {
   if (link_.tell_reach(reach)) wake();
 }

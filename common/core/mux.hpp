@@ -118,6 +118,9 @@ class Mux {
   void on_output(std::function<void()> wake) { wake_ = std::move(wake); }
   /// The link is gone, and every flow with it.
   void abandon();
+  /// The link is gone, another will take its place, and flows stay: all that is told, counted and measured of a link
+  /// begins anew. REQUIRES: payload_left() == 0.
+  void begin_anew();
 
   /// Says greeting and Hello once more, before all else that is due, in a frame that a far end skips which has heard
   /// them, and in which one that still searches finds them. No effect before Hello went out.

@@ -1,53 +1,41 @@
-// The life of one link: greeting, Hello, keep-alive, GoAway, end.
+// What is multiplexed between two ends: flows, their memory, and the link that carries them now.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 
-#include "common/core/greeting.hpp"
-#include "common/core/keepalive.hpp"
 #include "common/core/mux.hpp"
-#include "common/io/channel.hpp"
+#include "common/io/attachment.hpp"
 #include "common/io/exit_status.hpp"
 #include "common/io/farewell.hpp"
 #include "common/io/idle_sweep.hpp"
-#include "common/io/link.hpp"
-#include "common/io/log.hpp"
 
 namespace tfunnel::io {
 
-/// Owns the mux and the link. Lives until the handlers that were due at its end have run.
+/// Owns the mux, which knows nothing of links, and an Attachment to one, which another may follow. Lives until the
+/// handlers that were due at its end have run.
 class Session final : private core::LinkListener {
  public:
-  struct Settings {
-    wire::Role role = wire::ROLE_CLIENT;
-    DataPathMode data_path = DataPathMode::automatic;
+  struct Settings : Attachment::Settings {
     std::size_t buffer_size = 128U << 20;
     std::size_t max_flows = 65'536;
     core::UdpTimeouts udp_timeouts;
-    double link_rate = 0;  // bytes a second that the link carries at most, if something tells
-    // A greeting that is said too early may be lost, spoilt or echoed (the far end's terminal is not raw yet): greet
-    // until heard.
-    bool repeats_greeting = false;
-    core::Keepalive::Limits keepalive;
-    core::Duration greeting_timeout = std::chrono::seconds(120);
-    core::Duration goodbye_timeout = std::chrono::seconds(1);
-    core::Duration probe_timeout = std::chrono::seconds(5);
     bool announces = true;  // a log line when the far end has greeted
-    // The far end's own warnings are seen where our lines are, so they need not be said again.
+    // What the far end warns of is seen where our own lines are, so it need not be said again.
     bool far_end_warns_here = false;
     std::optional<core::ResolverHints> resolver;  // how this host completes names: told to the far end
     /// See core::Mux::Settings::on_over.
     std::function<void(const core::Flow&, std::optional<core::Reason>)> on_flow_over = {};
   };
 
-  /// `channel`, `log` and `acceptor` (null on the client) must outlive the session.
+  /// `channel`, `log` and `acceptor` (null on the client) must outlive the session. It is attached to the channel, and
+  /// ends with it.
   Session(asio::io_context& context, Channel& channel, const Settings& settings, core::FlowAcceptor* acceptor,
           const Log& log);
   ~Session() override;
 
-  /// Called once: when the far end has greeted.
+  /// Called when the far end has greeted, on each link.
   std::function<void()> on_ready;
   /// Called once, last: the link is over. Flows have been ended. Of those that came whole, sockets may still have
   /// bytes to take (see Deliveries). `why` is for the log, empty if shut_down() was asked for. The session must not be
@@ -61,6 +49,11 @@ class Session final : private core::LinkListener {
   std::function<void()> on_reach_change;
 
   void start();
+  /// Lets go of its link, from outside of any callback; flows stay, and wait for attach() and start(). What was on the
+  /// way is lost: REQUIRES that nothing was, at both ends, and that the session has not ended.
+  void detach();
+  /// Takes another link. REQUIRES: there is none.
+  void attach(Channel& channel);
   /// The link is to end once all is delivered; prospects() tells how far that is. Without effect before on_ready, and
   /// when it has been called.
   void drain(core::LastCall::Terms terms);
@@ -86,8 +79,6 @@ class Session final : private core::LinkListener {
   [[nodiscard]] core::Mux& mux() { return mux_; }
 
  private:
-  using GoAwayCode = wire::GoAway::Code;
-
   void on_hello(const wire::Hello& hello) override;
   void on_go_away(const wire::GoAway& go_away) override;
   void on_no_memory(const core::FlowRequest& request) override;
@@ -95,42 +86,21 @@ class Session final : private core::LinkListener {
   void on_words(const core::FlowRequest& request, std::string words) override;
   void on_remaining(const wire::Remaining& remaining) override { farewell_.on_remaining(remaining); }
   void on_reach(const core::Reach& reach) override;
-  std::size_t on_bytes(core::ByteView bytes);
-  std::size_t search_greeting(core::ByteView bytes);
-  bool check_greeting();
-  void on_greeting();
-  std::size_t receive(core::ByteView bytes);
-  void on_link_error(error_code error);
-  void watch_greeting();
-  void repeat_greeting();
-  void watch_keepalive();
-  void check_keepalive();
-  void leave(ExitStatus status, GoAwayCode code, const std::string& message, const std::string& why);
+  [[nodiscard]] bool is_up() const { return !ended_ && attachment_ && attachment_->is_up(); }
   void end(ExitStatus status, const std::string& why);
 
   asio::io_context& context_;
   Settings settings_;
   const Log& log_;
   core::MemoryBudget budget_;
-  DataPath path_;
   core::Mux mux_;
   IdleSweep sweep_;
-  std::shared_ptr<Link> link_;
-  core::GreetingSearch greeting_;
-  core::Patience greeting_patience_;
-  core::Keepalive keepalive_;
-  asio::steady_timer timer_;
-  asio::steady_timer repeat_timer_;
   Farewell farewell_;
+  std::unique_ptr<Attachment> attachment_;
   core::Drain::Facts left_behind_;
-  std::optional<ExitStatus> leaving_;
-  std::string why_leaving_;
   std::string peer_software_;
   std::optional<core::ResolverHints> peer_resolver_;
   core::Reach reach_;
-  bool greeted_ = false;  // by the far end
-  bool echoed_ = false;   // our own greeting came back
-  bool hello_received_ = false;
   bool ended_ = false;
 };
 
