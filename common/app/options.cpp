@@ -42,7 +42,8 @@ std::vector<std::string> normalised(std::span<const char* const> words) {
 std::string proposal(const std::string& option, const po::options_description& description) {
   std::vector<std::string> known;
   for (const auto& one : description.options()) known.push_back(one->long_name());
-  const auto meant = core::nearest(option.substr(std::min(option.find_first_not_of('-'), option.size())), known);
+  const auto start = std::min(option.find_first_not_of('-'), option.size());
+  const auto meant = core::nearest(std::string_view(option).substr(start, option.find('=') - start), known);
   return meant ? ", did you mean --" + *meant + "?" : "";
 }
 
