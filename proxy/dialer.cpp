@@ -26,7 +26,7 @@ struct Attempt {
 
 }  // namespace
 
-Dialer::Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, DescriptorReserve& reserve,
+Dialer::Dialer(asio::io_context& context, Egress& egress, UdpFlows& datagrams, DescriptorReserve& reserve,
                const io::Log& log, Namer* namer)
     : context_(context), egress_(egress), datagrams_(datagrams), reserve_(reserve), log_(log), namer_(namer) {}
 

@@ -10,6 +10,7 @@
 #include "proxy/descriptor_reserve.hpp"
 #include "proxy/egress.hpp"
 #include "proxy/namer.hpp"
+#include "proxy/udp_flow.hpp"
 #include "proxy/virtual_names.hpp"
 
 namespace tfunnel::proxy {
@@ -18,8 +19,8 @@ class Dialer final : public core::FlowAcceptor {
  public:
   /// All that is referred to must outlive the io_context's last handler.
   /// `namer`, which may be null, finds the names that the egress wants.
-  Dialer(asio::io_context& context, Egress& egress, DatagramEgress& datagrams, DescriptorReserve& reserve,
-         const io::Log& log, Namer* namer = nullptr);
+  Dialer(asio::io_context& context, Egress& egress, UdpFlows& datagrams, DescriptorReserve& reserve, const io::Log& log,
+         Namer* namer = nullptr);
 
   /// The mux whose flows are answered; it must be set before the first flow, and outlive the io_context's last handler.
   void serve(core::Mux& mux);
@@ -40,7 +41,7 @@ class Dialer final : public core::FlowAcceptor {
 
   asio::io_context& context_;
   Egress& egress_;
-  DatagramEgress& datagrams_;
+  UdpFlows& datagrams_;
   DescriptorReserve& reserve_;
   const io::Log& log_;
   Namer* namer_;

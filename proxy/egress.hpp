@@ -1,4 +1,4 @@
-// How the proxy reaches a destination.
+// How the proxy reaches the destination of a TCP flow.
 #pragma once
 
 #include <boost/asio/error.hpp>
@@ -53,20 +53,6 @@ class Egress {
     static_cast<void>(target);
     return false;
   }
-};
-
-/// How UDP flows are served.
-class DatagramEgress {
- public:
-  DatagramEgress() = default;
-  DatagramEgress(const DatagramEgress&) = delete;
-  DatagramEgress& operator=(const DatagramEgress&) = delete;
-  virtual ~DatagramEgress() = default;
-
-  /// The mux whose flows are served; before the first add().
-  virtual void serve(core::Mux& mux) = 0;
-  /// The local end of a new flow.
-  virtual std::shared_ptr<core::FlowHandler> add(core::Flow& flow) = 0;
 };
 
 }  // namespace tfunnel::proxy

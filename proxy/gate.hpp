@@ -9,12 +9,16 @@
 
 namespace tfunnel::proxy {
 
-/// Every destination passes here before anything is done for it. Pure: decides, and touches no socket.
+/// Every destination passes here before anything is done for it. Pure: decides, and touches no socket. admit() is
+/// virtual so that a test can count the questions.
 class Gate {
  public:
   /// Lets everything pass that no rule is needed for.
   Gate() = default;
   Gate(AccessRules rules, const FarLoopback& loopback) : rules_(std::move(rules)), loopback_(loopback) {}
+  Gate(const Gate&) = default;
+  Gate& operator=(const Gate&) = default;
+  virtual ~Gate() = default;
 
   struct Admission {
     bool allowed = false;
@@ -23,7 +27,7 @@ class Gate {
     bool to_loopback = false;  // on this host itself, so never through an upstream proxy
   };
   /// `destination` is the one that the application asked for.
-  [[nodiscard]] Admission admit(const core::Endpoint& destination) const;
+  [[nodiscard]] virtual Admission admit(const core::Endpoint& destination) const;
 
   /// Decides whether an upstream may be asked for `name`, whose address was admitted: an upstream looks it up itself,
   /// and anybody chooses the names in a flow's first bytes or in a DNS answer.

@@ -9,16 +9,13 @@
 
 namespace tfunnel::proxy {
 
-/// Refuses TCP flows and datagrams that the gate does not admit, with the reason `denied` and one log line a flow. All
-/// ways out are behind it, so none can forget to ask.
+/// Refuses TCP flows that the gate does not admit, with the reason `denied` and a log line. All ways out are behind it,
+/// so none can forget to ask. A UDP flow has no one destination: UdpFlow asks about each datagram.
 class GuardedAcceptor final : public core::FlowAcceptor {
  public:
   /// All three must outlive the mux that calls this.
   GuardedAcceptor(core::FlowAcceptor& inner, const Gate& gate, const io::Log& log)
       : inner_(inner), gate_(gate), log_(log) {}
-
-  /// The mux whose flows are accepted; before the first flow.
-  void serve(core::Mux& mux) { mux_ = &mux; }
 
   std::shared_ptr<core::FlowHandler> accept(core::Flow& flow) override;
 
@@ -26,7 +23,6 @@ class GuardedAcceptor final : public core::FlowAcceptor {
   core::FlowAcceptor& inner_;
   const Gate& gate_;
   const io::Log& log_;
-  core::Mux* mux_ = nullptr;
 };
 
 }  // namespace tfunnel::proxy

@@ -14,7 +14,7 @@ NameServices::NameServices(asio::io_context& context, const WayOut& way_out, con
   egress_ = &resolver_egress_.emplace(options.resolver(), resolver_, front, others);
   if (learns_) egress_ = &learn_.emplace(context, *egress_, learner_, log);
   if (interceptors != nullptr) egress_ = &intercept_.emplace(context, *egress_, *interceptors, log);
-  ends_.emplace(routes(way_out, options));
+  add_ways(way_out, options);
 }
 
 void NameServices::give_names_addresses(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
@@ -30,14 +30,14 @@ void NameServices::give_names_addresses(asio::io_context& context, const WayOut&
   virtual_egress_.emplace(*virtual_names_, by_name, way_out.streams, log);
 }
 
-DnsRoutes NameServices::routes(const WayOut& way_out, const NameOptions& options) {
+void NameServices::add_ways(const WayOut& way_out, const NameOptions& options) {
+  datagrams_ = way_out.datagrams;
+  auto* names = learns_ ? &names_ : nullptr;
   DnsUpstream& own = resolver_;
-  return {.resolver_addresses = options.resolver(),
-          .resolver = virtual_resolver_ ? &*virtual_resolver_ : &own,
-          .stream = way_out.carries_datagrams ? nullptr : &stream_,
-          .others = &way_out.datagrams,
-          .names = learns_ ? &names_ : nullptr,
-          .virtual_names = virtual_names()};
+  datagrams_.resolver = &resolver_way_.emplace(options.resolver(), virtual_resolver_ ? *virtual_resolver_ : own, names);
+  if (virtual_names_) datagrams_.virtual_names = &virtual_names_way_.emplace(*virtual_names_);
+  if (!way_out.carries_datagrams) datagrams_.dns_over_stream = &stream_way_.emplace(stream_, names);
+  if (learns_) datagrams_.dns_watch = &watch_.emplace(names_);
 }
 
 }  // namespace tfunnel::proxy

@@ -5,9 +5,10 @@
 #include <set>
 
 #include "common/io/log.hpp"
-#include "proxy/dns_ends.hpp"
 #include "proxy/dns_learner.hpp"
 #include "proxy/dns_over_stream.hpp"
+#include "proxy/dns_watch.hpp"
+#include "proxy/dns_ways.hpp"
 #include "proxy/egress_intercept.hpp"
 #include "proxy/egress_resolver.hpp"
 #include "proxy/egress_virtual.hpp"
@@ -15,6 +16,7 @@
 #include "proxy/name_options.hpp"
 #include "proxy/namer.hpp"
 #include "proxy/no_proxy.hpp"
+#include "proxy/udp_ways.hpp"
 #include "proxy/virtual_resolver.hpp"
 
 namespace tfunnel::proxy {
@@ -22,7 +24,7 @@ namespace tfunnel::proxy {
 /// How traffic leaves this host.
 struct WayOut {
   Egress& streams;
-  DatagramEgress& datagrams;
+  UdpWays datagrams;
   bool carries_datagrams = true;        // false: DNS over UDP becomes DNS over TCP
   bool is_upstream = false;             // traffic goes to another proxy: --dns servers are reached through it
   Egress* by_name = nullptr;            // that proxy alone, for names that only it knows; null: `streams`
@@ -40,14 +42,15 @@ class NameServices {
 
   // The parts that a Dialer takes.
   [[nodiscard]] Egress& egress() { return *egress_; }
-  [[nodiscard]] DatagramEgress& datagrams() { return *ends_; }
+  /// The way out's, with ours among them: for UdpFlows.
+  [[nodiscard]] const UdpWays& datagrams() const { return datagrams_; }
   [[nodiscard]] Namer* namer() { return &namer_; }
   [[nodiscard]] VirtualNames* virtual_names() { return virtual_names_ ? &*virtual_names_ : nullptr; }
 
  private:
   void give_names_addresses(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
                             const io::Log& log);
-  [[nodiscard]] DnsRoutes routes(const WayOut& way_out, const NameOptions& options);
+  void add_ways(const WayOut& way_out, const NameOptions& options);
 
   bool learns_;  // only where somebody wants names
   NameTable names_;
@@ -62,7 +65,11 @@ class NameServices {
   std::optional<InterceptEgress> learn_;
   std::optional<InterceptEgress> intercept_;
   Egress* egress_;
-  std::optional<DnsEnds> ends_;
+  std::optional<ResolverWay> resolver_way_;
+  std::optional<VirtualNamesWay> virtual_names_way_;
+  std::optional<DnsOverStreamWay> stream_way_;
+  std::optional<DnsWatch> watch_;
+  UdpWays datagrams_;
 };
 
 }  // namespace tfunnel::proxy

@@ -49,12 +49,12 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   DescriptorReserve reserve;
   WaysOut ways_out(context, {options, upstream, gate, reserve, extensions.binding}, log);
   NameServices services(context, ways_out.way_out(), names_within(options), reserve, extensions.interceptors, log);
-  Dialer dialer(context, services.egress(), services.datagrams(), reserve, log, services.namer());
+  UdpFlows datagrams(gate, log, in_order(services.datagrams()));
+  Dialer dialer(context, services.egress(), datagrams, reserve, log, services.namer());
   dialer.keep_names_of_flows(services.virtual_names());
   GuardedAcceptor acceptor(dialer, gate, log);
   auto& session = program.connect(acceptor, own_resolver_hints());
   reserve.serve(session.mux());
-  acceptor.serve(session.mux());
   dialer.serve(session.mux());
   std::optional<ReachWatch> reach;
   // An upstream has routes of its own, which nobody tells.

@@ -42,34 +42,34 @@ error_code connect(udp::socket& socket, const udp::endpoint& relay) {
 
 }  // namespace
 
-void Socks5UdpEnd::deliver(const core::Endpoint& peer, core::ByteView payload) {
+void Socks5Association::send(const core::Endpoint& peer, core::ByteView payload) {
   last_peer_ = peer;
-  if (association_) return send_to_relay(peer, payload);
+  if (connected_) return send_to_relay(peer, payload);
   wait_for_association(peer, payload);
   if (!attempt_) associate();
 }
 
-void Socks5UdpEnd::wait_for_association(const core::Endpoint& peer, core::ByteView payload) {
+void Socks5Association::wait_for_association(const core::Endpoint& peer, core::ByteView payload) {
   if (waiting_.size() >= most_waiting) {
     waiting_.pop_front();
-    ++mux_.counters().datagrams_dropped;
+    ++flow_.mux().counters().datagrams_dropped;
   }
-  core::Charge charge(mux_.budget().services());
+  core::Charge charge(flow_.mux().budget().services());
   // A flow that has several gives up its own oldest first.
   while (!charge.resize(payload.size() + sizeof(Waiting))) {
-    ++mux_.counters().datagrams_dropped;
+    ++flow_.mux().counters().datagrams_dropped;
     if (waiting_.empty()) return;
     waiting_.pop_front();
   }
   waiting_.push_back({peer, {payload.begin(), payload.end()}, std::move(charge)});
 }
 
-void Socks5UdpEnd::associate() {
-  attempt_charge_ = core::Charge(mux_.budget().services());
+void Socks5Association::associate() {
+  attempt_charge_ = core::Charge(flow_.mux().budget().services());
   if (!attempt_charge_.resize(attempt_cost)) return lose(core::Reason::resource_limit);
   attempt_ = std::make_unique<asio::cancellation_signal>();
-  around_.reserve.refill(flow_);
-  mux_.holds_descriptor(*flow_);
+  around_.reserve.refill(flow_.flow());
+  flow_.mux().holds_descriptor(*flow_.flow());
   try {
     associate_in_coroutine();
   } catch (const std::bad_alloc&) {
@@ -77,53 +77,52 @@ void Socks5UdpEnd::associate() {
   }
 }
 
-void Socks5UdpEnd::associate_in_coroutine() {
-  const auto self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this());
+void Socks5Association::associate_in_coroutine() {
+  const auto flow = flow_.shared_from_this();
   asio::spawn(
       around_.context, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
-      [self](asio::yield_context yield) { self->associate_in(yield); },
-      asio::bind_cancellation_slot(attempt_->slot(), [self](const std::exception_ptr& failure) {
-        self->attempt_charge_.clear();
+      [this, flow](asio::yield_context yield) { associate_in(yield); },
+      asio::bind_cancellation_slot(attempt_->slot(), [this, flow](const std::exception_ptr& failure) {
+        attempt_charge_.clear();
         // A flow that was given up ends its coroutine wherever that is.
-        if (!failure || (self->over() && self->waiting_.empty())) return;
+        if (!failure || (flow->over() && waiting_.empty())) return;
         // The unforeseen ends this flow only.
         try {
           std::rethrow_exception(failure);
         } catch (const std::exception& exception) {
-          self->around_.log.about_flow(io::LogLevel::error,
-                                       std::string("a SOCKS5 association failed: ") + exception.what());
+          around_.log.about_flow(io::LogLevel::error, std::string("a SOCKS5 association failed: ") + exception.what());
         }
-        self->lose(core::Reason::unspecified);
+        lose(core::Reason::unspecified);
       }));
 }
 
-void Socks5UdpEnd::associate_in(const asio::yield_context& yield) {
-  if (over() && waiting_.empty()) return;
+void Socks5Association::associate_in(const asio::yield_context& yield) {
+  if (flow_.over() && waiting_.empty()) return;
   // All zeros: we do not know yet where our datagrams will seem to come from.
   const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
   dialling_ = true;
-  const auto flow = over() ? "udp" : flow_->request.text();
+  const auto text = flow_.over() ? "udp" : flow_.flow()->request.text();
   std::string words;
-  auto dialled = client_.dial(Socks5Command::udp_associate, anywhere, flow, yield, AskAgain::never, &words);
+  auto dialled = around_.client.dial(Socks5Command::udp_associate, anywhere, text, yield, AskAgain::never, &words);
   dialling_ = false;
-  if (over() && waiting_.empty()) return;
+  if (flow_.over() && waiting_.empty()) return;
   if (!dialled) return lose(io::reason_of(dialled.error()), words);
   if (const auto error = join(std::move(*dialled))) {
     around_.log.about_flow(io::LogLevel::warning, "no socket to the SOCKS5 proxy's relay: " + error.message());
     return lose(io::is_exhaustion(error) ? core::Reason::resource_limit : core::Reason::upstream_refused);
   }
-  const bool was_over = over();
+  const bool was_over = flow_.over();
   if (!was_over) {
     watch_control();
     wait_readable();
   }
   for (const auto& waiting : std::exchange(waiting_, {})) {
-    if (over() == was_over) send_to_relay(waiting.peer, waiting.payload);
+    if (flow_.over() == was_over) send_to_relay(waiting.peer, waiting.payload);
   }
-  if (was_over) close_association();
+  if (was_over) close();
 }
 
-error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
+error_code Socks5Association::join(Socks5Client::Dialled dialled) {
   error_code error;
   auto relay = dialled.bound.endpoint;
   const auto unspecified = io::to_asio(relay.address).is_unspecified();
@@ -131,67 +130,65 @@ error_code Socks5UdpEnd::join(Socks5Client::Dialled dialled) {
   if (error) return error;
   const auto endpoint = io::to_asio<udp>(relay);
   udp::socket socket(around_.context);
-  error = around_.reserve.make([&] { return connect(socket, endpoint); }, flow_);
+  error = around_.reserve.make([&] { return connect(socket, endpoint); }, flow_.flow());
   if (error) return error;
   error_code ignored;
   socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer), ignored);
-  association_ = std::make_unique<Association>(Association{std::move(dialled.socket), std::move(socket)});
+  connected_ = std::make_unique<Connected>(Connected{std::move(dialled.socket), std::move(socket)});
   return error;
 }
 
-void Socks5UdpEnd::send_to_relay(const core::Endpoint& peer, core::ByteView payload) {
+void Socks5Association::send_to_relay(const core::Endpoint& peer, core::ByteView payload) {
   const auto header = socks5_datagram_header(peer);
   sent_at_ = Clock::now();
   const std::array<asio::const_buffer, 2> parts{asio::buffer(header), asio::buffer(payload.data(), payload.size())};
   error_code error;
-  association_->relay.send(parts, 0, error);
+  connected_->relay.send(parts, 0, error);
   // The error of an earlier datagram is reported once by the next call, which then sent nothing.
-  if (error == asio::error::connection_refused) association_->relay.send(parts, 0, error);
-  if (!error || over()) return;
+  if (error == asio::error::connection_refused) connected_->relay.send(parts, 0, error);
+  if (!error || flow_.over()) return;
   if (io::is_transient(error) || error == asio::error::message_size) {
-    ++mux_.counters().datagrams_dropped;
+    ++flow_.mux().counters().datagrams_dropped;
   } else {
-    undeliverable(peer, core::Reason::upstream_refused);
+    flow_.undeliverable(peer, core::Reason::upstream_refused);
   }
 }
 
 // The proxy never sends anything here; whatever can be read is the end.
-void Socks5UdpEnd::watch_control() {
-  association_->control.async_wait(
-      tcp::socket::wait_read, [self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this())](error_code error) {
-        if (error || self->over()) return;
-        self->around_.log.about_flow(io::LogLevel::info, "the SOCKS5 proxy ended an association",
-                                     {{"flow", self->flow_->request.text()}});
-        self->lose(core::Reason::upstream_refused);
-      });
+void Socks5Association::watch_control() {
+  connected_->control.async_wait(tcp::socket::wait_read, [this, flow = flow_.shared_from_this()](error_code error) {
+    if (error || flow->over()) return;
+    around_.log.about_flow(io::LogLevel::info, "the SOCKS5 proxy ended an association",
+                           {{"flow", flow->flow()->request.text()}});
+    lose(core::Reason::upstream_refused);
+  });
 }
 
-void Socks5UdpEnd::wait_readable() {
-  association_->relay.async_wait(udp::socket::wait_read,
-                                 [self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this())](error_code error) {
-                                   if (!error && !self->over()) self->read();
-                                 });
+void Socks5Association::wait_readable() {
+  connected_->relay.async_wait(udp::socket::wait_read, [this, flow = flow_.shared_from_this()](error_code error) {
+    if (!error && !flow->over()) read();
+  });
 }
 
-void Socks5UdpEnd::read() {
+void Socks5Association::read() {
   std::array<std::uint8_t, largest_datagram> buffer;
   for (int i = 0; i < most_in_a_row; ++i) {
     error_code error;
-    const auto size = association_->relay.receive(asio::buffer(buffer), 0, error);
+    const auto size = connected_->relay.receive(asio::buffer(buffer), 0, error);
     if (io::is_transient(error)) break;
     // Any other error was an ICMP message about an earlier datagram.
     if (error) continue;
     if (const auto datagram = socks5_parse_datagram(core::ByteView(buffer).first(size))) {
-      received(datagram->peer, datagram->payload);
+      flow_.received(datagram->peer, datagram->payload);
     } else {
-      ++mux_.counters().datagrams_dropped;
+      ++flow_.mux().counters().datagrams_dropped;
     }
   }
   wait_readable();
 }
 
-void Socks5UdpEnd::lose(core::Reason reason, std::string_view words) {
-  if (over()) {
+void Socks5Association::lose(core::Reason reason, std::string_view words) {
+  if (flow_.over()) {
     const auto lost = std::exchange(waiting_, {}).size();
     if (lost > 0) {
       around_.log.about_flow(io::LogLevel::warning,
@@ -200,62 +197,38 @@ void Socks5UdpEnd::lose(core::Reason reason, std::string_view words) {
     return;
   }
   for (const auto& waiting : std::exchange(waiting_, {})) {
-    if (waiting.peer != last_peer_) undeliverable(waiting.peer, reason);
+    if (waiting.peer != last_peer_) flow_.undeliverable(waiting.peer, reason);
   }
-  undeliverable(last_peer_, reason);
-  auto& flow = *std::exchange(flow_, nullptr);
-  on_over();
-  // May release the last owner but the caller.
-  mux_.reset(flow, reason, words);
+  flow_.undeliverable(last_peer_, reason);
+  flow_.break_off(reason, words);
 }
 
-// A flow is ended after so long a silence that waiting datagrams are of no use.
-void Socks5UdpEnd::on_fin() {
-  waiting_.clear();
-  UdpEnd::on_fin();
-}
-
-void Socks5UdpEnd::on_reset(core::Reason reason) {
-  waiting_.clear();
-  UdpEnd::on_reset(reason);
-}
-
-void Socks5UdpEnd::on_link_end() { UdpEnd::on_reset(core::Reason::cancelled); }
-
-// Pending operations hold this object; closing lets it end. The signal must not be given when there is nothing left
-// to cancel: it still knows the last operation's socket, which is gone then.
-void Socks5UdpEnd::on_over() {
-  UdpEnd::on_over();
+// A flow is ended after so long a silence that waiting datagrams are of no use. Pending operations hold the flow;
+// closing lets them end. The signal must not be given when there is nothing left to cancel: it still knows the last
+// operation's socket, which is gone then.
+void Socks5Association::on_over(bool link_ended) {
+  if (!link_ended) waiting_.clear();
   if (dialling_ && waiting_.empty()) attempt_->emit(asio::cancellation_type::terminal);
-  if (association_) close_association();
+  if (connected_) close();
 }
 
-void Socks5UdpEnd::close_association() {
+void Socks5Association::close() {
   error_code ignored;
-  association_->relay.cancel(ignored);
-  association_->control.cancel(ignored);
+  connected_->relay.cancel(ignored);
+  connected_->control.cancel(ignored);
   const auto timer = std::make_shared<asio::steady_timer>(around_.context, sent_at_ + relay_reads_within);
-  timer->async_wait([self = std::static_pointer_cast<Socks5UdpEnd>(shared_from_this()), timer](error_code) {
-    self->association_.reset();
-  });
+  timer->async_wait([this, flow = flow_.shared_from_this(), timer](error_code) { connected_.reset(); });
 }
 
-io::Delivery::State Socks5UdpEnd::delivery() {
+io::Delivery::State Socks5Association::delivery() {
   State state;
-  state.left.datagrams = waiting_.size() + (over() && association_ ? 1 : 0);
+  state.left.datagrams = waiting_.size() + (flow_.over() && connected_ ? 1 : 0);
   if (!state.left.none()) state.left.destination = last_peer_;
   return state;
 }
 
-std::string Socks5UdpEnd::describe() const {
-  const auto words = UdpEnd::describe();
-  return (association_ ? "by SOCKS5" : "associating by SOCKS5") + (words.empty() ? "" : ", " + words);
-}
-
-std::shared_ptr<core::FlowHandler> Socks5Datagrams::add(core::Flow& flow) {
-  auto end = std::make_shared<Socks5UdpEnd>(around_, client_, *mux_);
-  end->bind(flow, Clock::now());
-  return end;
+std::string Socks5Association::describe(std::string words) const {
+  return (connected_ ? "by SOCKS5" : "associating by SOCKS5") + (words.empty() ? "" : ", " + words);
 }
 
 }  // namespace tfunnel::proxy

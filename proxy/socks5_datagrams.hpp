@@ -8,32 +8,41 @@
 #include <vector>
 
 #include "common/io/deliveries.hpp"
+#include "common/io/log.hpp"
+#include "proxy/descriptor_reserve.hpp"
 #include "proxy/socks5_client.hpp"
-#include "proxy/udp_ends.hpp"
+#include "proxy/udp_flow.hpp"
 
 namespace tfunnel::proxy {
 
 /// One flow's association (RFC 1928, 7): a TCP connection that keeps it alive, and a UDP socket towards the relay. It
-/// is made with the first datagram and serves all peers. A datagram for this host's own loopback still goes directly.
+/// is made with the first datagram and serves all peers.
 ///
 /// If the proxy refuses or ends it, the peers in question are reported as unreachable and the flow is reset; the
 /// application's next datagram makes a new flow, and so a new association. Datagrams that wait when the link ends still
 /// go out.
-class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
+class Socks5Association final : public UdpPart, public io::Delivery {
  public:
-  /// `client` must outlive the io_context's last handler.
-  Socks5UdpEnd(const Surroundings& surroundings, Socks5Client& client, core::Mux& mux)
-      : UdpEnd(surroundings, mux), Delivery(surroundings.context), client_(client) {}
+  /// Shared by all flows of a proxy; everything must outlive the io_context's last handler, and so must this.
+  struct Surroundings {
+    asio::io_context& context;
+    Socks5Client& client;
+    const io::Log& log;
+    DescriptorReserve& reserve;
+  };
+  Socks5Association(UdpFlow& flow, const Surroundings& surroundings)
+      : Delivery(surroundings.context), flow_(flow), around_(surroundings) {}
 
-  void on_fin() override;
-  void on_reset(core::Reason reason) override;
-  void on_link_end() override;
-  [[nodiscard]] std::string describe() const override;
+  /// REQUIRES: the flow is not over.
+  void send(const core::Endpoint& peer, core::ByteView payload);
+
+  void on_over(bool link_ended) override;
+  [[nodiscard]] std::string describe(std::string words) const override;
   [[nodiscard]] State delivery() override;
-  [[nodiscard]] const core::Mux* link() const override { return &mux_; }
+  [[nodiscard]] const core::Mux* link() const override { return &flow_.mux(); }
 
  private:
-  struct Association {
+  struct Connected {
     tcp::socket control;
     udp::socket relay;
   };
@@ -43,8 +52,6 @@ class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
     core::Charge charge;
   };
 
-  void deliver(const core::Endpoint& peer, core::ByteView payload) override;
-  void on_over() override;
   void wait_for_association(const core::Endpoint& peer, core::ByteView payload);
   void associate();
   void associate_in_coroutine();
@@ -54,33 +61,34 @@ class Socks5UdpEnd final : public UdpEnd, public io::Delivery {
   void watch_control();
   void wait_readable();
   void read();
-  void close_association();
+  void close();
   /// The association cannot be made, or is gone: tells the peers, and ends the flow.
   void lose(core::Reason reason, std::string_view words = {});
 
-  Socks5Client& client_;
+  UdpFlow& flow_;
+  const Surroundings& around_;
   // Made with the attempt to associate, and kept, for it must outlive that.
   std::unique_ptr<asio::cancellation_signal> attempt_;
   core::Charge attempt_charge_;
   bool dialling_ = false;
   std::deque<Waiting> waiting_;
-  std::unique_ptr<Association> association_;
+  std::unique_ptr<Connected> connected_;
   core::Endpoint last_peer_;
   core::Time sent_at_{};
 };
 
-class Socks5Datagrams final : public DatagramEgress {
+/// Takes whatever comes.
+class Socks5Datagrams final : public UdpWay {
  public:
-  Socks5Datagrams(const UdpEnd::Surroundings& surroundings, Socks5Client& client)
-      : around_(surroundings), client_(client) {}
+  explicit Socks5Datagrams(const Socks5Association::Surroundings& surroundings) : around_(surroundings) {}
 
-  void serve(core::Mux& mux) override { mux_ = &mux; }
-  std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override;
+  bool take(UdpFlow& flow, const core::Endpoint& peer, core::ByteView payload) override {
+    part_of<Socks5Association>(flow, *this, around_).send(peer, payload);
+    return true;
+  }
 
  private:
-  UdpEnd::Surroundings around_;
-  Socks5Client& client_;
-  core::Mux* mux_ = nullptr;
+  Socks5Association::Surroundings around_;
 };
 
 }  // namespace tfunnel::proxy

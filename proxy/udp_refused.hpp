@@ -3,19 +3,19 @@
 
 #include "common/io/log.hpp"
 #include "proxy/no_proxy.hpp"
-#include "proxy/udp_ends.hpp"
+#include "proxy/udp_way.hpp"
 
 namespace tfunnel::proxy {
 
 /// Answers each datagram at once with an error, which becomes ICMP port unreachable at the program: so QUIC
 /// falls back to TCP in milliseconds and not after its time-out. Peers that `exceptions` names are left alone.
 /// The first refusal is worth a log line; the flow table counts them all.
-class UdpRefused final : public DatagramDetour {
+class UdpRefused final : public UdpWay {
  public:
   /// Both must outlive this.
   UdpRefused(const NoProxy& exceptions, const io::Log& log) : exceptions_(exceptions), log_(log) {}
 
-  bool take(UdpEnd& end, const core::Endpoint& peer) override;
+  bool take(UdpFlow& flow, const core::Endpoint& peer, core::ByteView payload) override;
 
  private:
   const NoProxy& exceptions_;

@@ -4,7 +4,6 @@
 #include "proxy/egress_http_connect.hpp"
 #include "proxy/egress_socks5.hpp"
 #include "proxy/gssapi.hpp"
-#include "proxy/socks5_datagrams.hpp"
 
 namespace tfunnel::proxy {
 
@@ -15,12 +14,13 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
       dialler_(std::make_shared<HostDialler>(context)),
       to_loopback_(context, timeout_),
       direct_(context, timeout_, wishes.binding),
-      refused_(exceptions_, log),
       taken_{wishes.options.access.loopback.v4, wishes.options.access.loopback.v6},
-      around_{context, batches_, wishes.gate, log, wishes.reserve, wishes.binding} {
+      udp_direct_({context, batches_, log, wishes.reserve, wishes.binding}),
+      udp_to_loopback_(wishes.options.access.loopback, udp_direct_),
+      udp_refused_(exceptions_, log),
+      datagrams_{.far_loopback = &udp_to_loopback_, .direct = &udp_direct_} {
   if (!wishes.upstream.http.proxies.empty()) go_through_http_proxy(context, wishes.upstream, log);
   if (wishes.upstream.socks5) go_through_socks5(context, wishes, log);
-  if (!datagrams_) datagrams_ = std::make_unique<UdpEnds>(around_);
   Egress& others = choice_ ? *choice_ : upstream_ ? *upstream_ : direct_;
   streams_.emplace(wishes.gate, to_loopback_, others, log);
   if (upstream_) by_name_.emplace(wishes.gate, to_loopback_, *upstream_, log);
@@ -31,19 +31,20 @@ void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& u
                                              dialler_};
   upstream_ = std::make_unique<HttpConnectEgress>(context, settings, log);
   choice_ = std::make_unique<EgressChoice>(exceptions_, direct_, *upstream_);
-  around_.detour = &refused_;
+  datagrams_.refusal = &udp_refused_;
 }
 
 void WaysOut::go_through_socks5(asio::io_context& context, const Wishes& wishes, const io::Log& log) {
   socks5_client_ = std::make_unique<Socks5Client>(context, *wishes.upstream.socks5, timeout_, log, dialler_);
   upstream_ = std::make_unique<Socks5Egress>(*socks5_client_);
-  datagrams_ = std::make_unique<Socks5Datagrams>(around_, *socks5_client_);
+  datagrams_.upstream =
+      &socks5_datagrams_.emplace(Socks5Association::Surroundings{context, *socks5_client_, log, wishes.reserve});
 }
 
 WayOut WaysOut::way_out() {
   return {.streams = *streams_,
-          .datagrams = *datagrams_,
-          .carries_datagrams = around_.detour == nullptr,
+          .datagrams = datagrams_,
+          .carries_datagrams = datagrams_.refusal == nullptr,
           .is_upstream = upstream_ != nullptr,
           .by_name = by_name_ ? &*by_name_ : nullptr,
           .exceptions = &exceptions_,

@@ -11,7 +11,8 @@
 #include "proxy/name_services.hpp"
 #include "proxy/proxy_options.hpp"
 #include "proxy/socks5_client.hpp"
-#include "proxy/udp_ends.hpp"
+#include "proxy/socks5_datagrams.hpp"
+#include "proxy/udp_direct.hpp"
 #include "proxy/udp_refused.hpp"
 #include "proxy/upstream.hpp"
 
@@ -44,13 +45,15 @@ class WaysOut {
   std::shared_ptr<HostDialler> dialler_;
   DirectEgress to_loopback_;
   DirectEgress direct_;
-  UdpRefused refused_;
   std::set<core::Address> taken_;  // that mean this host
-  UdpEnd::Surroundings around_;
+  UdpDirect udp_direct_;
+  UdpToLoopback udp_to_loopback_;
+  UdpRefused udp_refused_;
   std::unique_ptr<Socks5Client> socks5_client_;
   std::unique_ptr<Egress> upstream_;
   std::unique_ptr<Egress> choice_;
-  std::unique_ptr<DatagramEgress> datagrams_;
+  std::optional<Socks5Datagrams> socks5_datagrams_;
+  UdpWays datagrams_;
   std::optional<LoopbackEgress> streams_;
   std::optional<LoopbackEgress> by_name_;  // if there is an upstream: to it alone, past the gate
 };

@@ -12,7 +12,9 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 // A refused packet is an error of sendto() and the like (EPERM); nothing waits for an answer that cannot come. All that
 // passes goes over the loopback device, also what is for the address of another one or from a socket bound to it. So
-// nothing is sent by another device, and what somebody with the right to make frames sends there is not received.
+// nothing is sent by another device, and what somebody with the right to make frames sends there is not received. To a
+// socket that is bound to a device the kernel hands no ICMP errors that come over the loopback device, but a reset it
+// does.
 constexpr const char* rules = R"(
 table inet tfunnel {
   chain output {
@@ -24,11 +26,15 @@ table inet tfunnel {
     meta l4proto != { tcp, udp } reject with icmpx type admin-prohibited
     fib daddr type { broadcast, anycast, multicast } reject with icmpx type admin-prohibited
     ip6 daddr ff00::/8 reject with icmpx type admin-prohibited
-    ip6 daddr fe80::/10 reject with icmpx type no-route
+    ip6 daddr fe80::/10 goto unreachable
     meta mark set CAPTURE_MARK
   }
   chain own_addresses {
     oif "lo" accept
+    goto unreachable
+  }
+  chain unreachable {
+    meta l4proto tcp reject with tcp reset
     reject with icmpx type no-route
   }
   chain prerouting {

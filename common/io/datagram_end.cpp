@@ -10,31 +10,30 @@ void DatagramEnd::bind(core::Flow& flow, core::Time now) {
   mux_.watch(flow, now);
 }
 
+// Somebody may still hold this object, a handler that waits perhaps, and outlive the mux and its budget.
+core::Flow* DatagramEnd::let_go() {
+  auto* flow = std::exchange(flow_, nullptr);
+  queue_.clear();
+  on_over();
+  return flow;
+}
+
 // Either side may end a UDP flow; the answer to the end is the end.
 void DatagramEnd::on_fin() {
-  if (flow_ == nullptr) return;
-  auto& flow = *std::exchange(flow_, nullptr);
-  queue_.clear();
-  on_over();
-  mux_.close(flow);
+  if (!over()) mux_.close(*let_go());
 }
 
-// Somebody may still hold this object, a handler that waits perhaps, and outlive the mux and its budget.
-void DatagramEnd::on_reset(core::Reason) {
-  flow_ = nullptr;
-  queue_.clear();
-  on_over();
-}
+void DatagramEnd::on_reset(core::Reason) { let_go(); }
 
-void DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload) {
+bool DatagramEnd::enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload) {
   if (payload.size() > mux_.largest_datagram(peer)) {
     ++mux_.counters().datagrams_dropped;
-    return;
+    return false;
   }
-  if (on_enqueued_) on_enqueued_(peer, payload);
   mux_.used(*flow_, core::UdpIdle::Way::sent, now);
   queue_.push(now, peer, payload);
   mux_.ready(*flow_);
+  return true;
 }
 
 core::Pulled DatagramEnd::pull(core::Batch& batch, std::size_t allowance, core::Time now) {

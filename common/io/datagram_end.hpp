@@ -1,7 +1,6 @@
 // The local end of a UDP flow: what client and proxy share.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "common/core/datagram_queue.hpp"
@@ -19,20 +18,18 @@ class DatagramEnd : public core::FlowHandler {
   /// The flow begins, or began before in another end's hands.
   void bind(core::Flow& flow, core::Time now);
 
-  /// Called with each datagram for the far end, before it is queued.
-  using Observer = std::function<void(const core::Endpoint& peer, core::ByteView payload)>;
-  void on_enqueued(Observer observer) { on_enqueued_ = std::move(observer); }
-
   void on_fin() override;
   void on_reset(core::Reason reason) override;
   [[nodiscard]] core::Undelivered unsent(core::Time) override { return {.datagrams = queue_.size()}; }
   core::Pulled pull(core::Batch& batch, std::size_t allowance, core::Time now) override;
 
  protected:
-  /// A datagram for the far end, from or to `peer`.
-  void enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload);
+  /// A datagram for the far end, from or to `peer`. False: it is too large to be sent there, and dropped.
+  bool enqueue(core::Time now, const core::Endpoint& peer, core::ByteView payload);
   /// A datagram came from the far end.
   void heard(core::Time now) { mux_.used(*flow_, core::UdpIdle::Way::received, now); }
+  /// Nothing comes or goes from here on. Returns the flow, for the mux to be told; null: it was over already.
+  core::Flow* let_go();
   /// The flow ended; the last call to the object.
   virtual void on_over() {}
   [[nodiscard]] bool over() const { return flow_ == nullptr; }
@@ -42,7 +39,6 @@ class DatagramEnd : public core::FlowHandler {
 
  private:
   core::DatagramQueue queue_;
-  Observer on_enqueued_;
 };
 
 }  // namespace tfunnel::io

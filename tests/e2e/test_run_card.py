@@ -82,8 +82,9 @@ for device in (None, "eth0"):
     say(f"icmp {device}", lambda: datagram_icmp(device))
 for family, to in ((V4, (sys.argv[1], 80)), (V6, (sys.argv[2], 80))):
     say(f"udp {family} far side", lambda: datagram(family, to, "veth0"))
-    say(f"tcp {family} far side", lambda: stream(family, to, "veth0"))
-say("own localhost by the card", lambda: stream(V4, ("127.0.0.1", 80), "eth0"))
+say("tcp 6 far side", lambda: stream(V6, (sys.argv[2], 80), "veth0"))
+for family, to in ((V4, "127.0.0.1"), (V6, "::1")):
+    say(f"own localhost by the card {family}", lambda: stream(family, (to, 80), "eth0"))
 """
 TO_NOBODY = TO_NOBODY.replace(
     "V4, V6 =",

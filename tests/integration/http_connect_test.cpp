@@ -190,7 +190,7 @@ TEST(HttpConnect, ResetOfEitherSideIsAReset) {
 TEST(UdpRefused, DatagramIsAnsweredWithAnErrorAtOnceAndCounted) {
   CapturedLog log;
   {
-    Tunnel tunnel(over_pipes, {.detour =
+    Tunnel tunnel(over_pipes, {.refusal =
                                    [](const io::Log& lines) {
                                      static const proxy::NoProxy none;
                                      return std::make_unique<proxy::UdpRefused>(none, lines);
@@ -213,7 +213,7 @@ TEST(UdpRefused, ExceptedPeerIsReachedDirectly) {
   static proxy::NoProxy local;
   local.add("127.0.0.1:" + std::to_string(server.local().port));
   Tunnel tunnel(over_pipes,
-                {.detour = [](const io::Log& lines) { return std::make_unique<proxy::UdpRefused>(local, lines); }});
+                {.refusal = [](const io::Log& lines) { return std::make_unique<proxy::UdpRefused>(local, lines); }});
   const auto application = tunnel.udp_application();
   tunnel.call([&] {
     application->send(endpoint("127.0.0.2", 9), bytes_of("refused"));

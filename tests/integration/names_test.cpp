@@ -176,27 +176,15 @@ TEST_F(Names, FlowThatIsGivenUpWhileANameIsAwaitedLeavesNothing) {
 
 /// An upstream's datagrams (as SOCKS5 has them): each query is answered by the server that `answers` names, with one
 /// address.
-class EchoingNameserver final : public proxy::DatagramEgress {
+class EchoingNameserver final : public proxy::UdpWay {
  public:
-  struct End final : io::DatagramEnd {
-    End(core::Mux& mux, const EchoingNameserver& owner_) : DatagramEnd(mux), owner(owner_) {}
-    void on_datagram(const core::Endpoint& /*peer*/, core::ByteView query) override {
-      const std::vector<DnsRecord> records{{owner.name, type_a, 9, {203, 0, 113, 5}}};
-      enqueue(std::chrono::steady_clock::now(), owner.answers, dns_answer(Bytes(query.begin(), query.end()), records));
-    }
-    const EchoingNameserver& owner;
-  };
-  void serve(core::Mux& mux) override { mux_ = &mux; }
-  std::shared_ptr<core::FlowHandler> add(core::Flow& flow) override {
-    auto end = std::make_shared<End>(*mux_, *this);
-    end->bind(flow, std::chrono::steady_clock::now());
-    return end;
+  bool take(proxy::UdpFlow& flow, const core::Endpoint& /*peer*/, core::ByteView query) override {
+    const std::vector<DnsRecord> records{{name, type_a, 9, {203, 0, 113, 5}}};
+    flow.received(answers, dns_answer(Bytes(query.begin(), query.end()), records));
+    return true;
   }
   core::Endpoint answers = endpoint("192.0.2.53", 53);
   std::string name;  // that is asked for next
-
- private:
-  core::Mux* mux_ = nullptr;
 };
 
 class NamesFromDatagrams : public Names {

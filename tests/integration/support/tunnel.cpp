@@ -59,16 +59,19 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       gate_(terms.access.gate()),
       batches_(context_),
       own_upstream_(terms.egress ? terms.egress(context_, log_) : nullptr),
-      detour_(terms.detour ? terms.detour(log_) : nullptr),
+      udp_refusal_(terms.refusal ? terms.refusal(log_) : nullptr),
       direct_(context_, terms.connect_timeout),
       socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_,
                      terms.dialler ? terms.dialler(context_) : nullptr),
       socks5_(socks5_client_),
       egress_(gate_, direct_, chosen(terms), log_),
-      datagrams_(std::in_place, around(detour_.get())),
-      socks5_datagrams_(std::in_place, around(nullptr), socks5_client_),
+      udp_direct_(std::in_place, proxy::UdpSockets::Surroundings{context_, batches_, log_, reserve_}),
+      udp_to_loopback_(std::in_place, terms.access.loopback, *udp_direct_),
+      socks5_datagrams_(std::in_place,
+                        proxy::Socks5Association::Surroundings{context_, socks5_client_, log_, reserve_}),
       services_(std::in_place, context_, way_out(terms), terms.names, reserve_, terms.interceptors, log_),
-      dialer_(std::in_place, context_, services_->egress(), services_->datagrams(), reserve_, log_, services_->namer()),
+      datagrams_(std::in_place, gate_, log_, proxy::in_order(services_->datagrams())),
+      dialer_(std::in_place, context_, services_->egress(), *datagrams_, reserve_, log_, services_->namer()),
       acceptor_(*dialer_, gate_, log_),
       client_(std::make_unique<io::Session>(context_, client_channel_, settings(wire::ROLE_CLIENT, kind, terms),
                                             nullptr, log_)),
@@ -76,7 +79,6 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
                                            &acceptor_, log_)),
       door_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
   reserve_.serve(proxy_->mux());
-  acceptor_.serve(proxy_->mux());
   dialer_->serve(proxy_->mux());
   dialer_->keep_names_of_flows(services_->virtual_names());
   client_->on_ready = [this] { ready_.set_value(); };
@@ -92,10 +94,6 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
   EXPECT_EQ(ready_.get_future().wait_for(patience), std::future_status::ready);
 }
 
-proxy::UdpEnd::Surroundings Tunnel::around(proxy::DatagramDetour* detour) {
-  return {context_, batches_, gate_, log_, reserve_, nullptr, detour};
-}
-
 proxy::Egress& Tunnel::chosen(const Terms& terms) {
   if (terms.socks5) return socks5_;
   if (own_upstream_) return *own_upstream_;
@@ -103,13 +101,16 @@ proxy::Egress& Tunnel::chosen(const Terms& terms) {
   return direct_;
 }
 
+proxy::UdpWays Tunnel::datagrams(const Terms& terms) {
+  proxy::UdpWay* upstream = terms.upstream_datagrams;
+  if (terms.socks5) upstream = &*socks5_datagrams_;
+  return {
+      .far_loopback = &*udp_to_loopback_, .refusal = udp_refusal_.get(), .upstream = upstream, .direct = &*udp_direct_};
+}
+
 proxy::WayOut Tunnel::way_out(const Terms& terms) {
-  if (terms.socks5) return {egress_, *socks5_datagrams_, true, true};
-  if (own_upstream_) return {egress_, *datagrams_, true, true};
-  if (terms.upstream == nullptr) return {egress_, *datagrams_};
-  proxy::DatagramEgress& own = *datagrams_;
-  auto& datagrams = terms.upstream_datagrams != nullptr ? *terms.upstream_datagrams : own;
-  return {egress_, datagrams, terms.carries_datagrams, true};
+  const bool is_upstream = terms.socks5 || own_upstream_ || terms.upstream != nullptr;
+  return {egress_, datagrams(terms), terms.carries_datagrams, is_upstream};
 }
 
 // The loop first runs dry, since the ends of flows refer to their mux until they are gone; the ways out hold some.
@@ -124,9 +125,8 @@ Tunnel::~Tunnel() {
   // Memory that they still hold is charged to sessions.
   context_.destroy_handlers();
   dialer_.reset();
-  services_.reset();
-  socks5_datagrams_.reset();
   datagrams_.reset();
+  services_.reset();
 }
 
 std::array<io::ExitStatus, 2> Tunnel::shut_down() {

@@ -22,7 +22,7 @@
 #include "proxy/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
 #include "proxy/socks5_datagrams.hpp"
-#include "proxy/udp_ends.hpp"
+#include "proxy/udp_direct.hpp"
 #include "tests/integration/support/sockets.hpp"
 
 namespace tfunnel::test {
@@ -70,7 +70,7 @@ class Tunnel {
     proxy::NameOptions names = {};
     /// Not null: flows leave through this upstream instead of directly.
     proxy::Egress* upstream = nullptr;
-    proxy::DatagramEgress* upstream_datagrams = nullptr;
+    proxy::UdpWay* upstream_datagrams = nullptr;
     bool carries_datagrams = true;
     proxy::InterceptorFactory* interceptors = nullptr;
     proxy::AccessOptions access = allow_loopback();
@@ -79,7 +79,7 @@ class Tunnel {
     std::function<std::shared_ptr<proxy::HostDialler>(asio::io_context&)> dialler = {};
     /// The same as `upstream`, made and owned by the tunnel.
     std::function<std::unique_ptr<proxy::Egress>(asio::io_context&, const io::Log&)> egress = {};
-    std::function<std::unique_ptr<proxy::DatagramDetour>(const io::Log&)> detour = {};
+    std::function<std::unique_ptr<proxy::UdpWay>(const io::Log&)> refusal = {};
     io::LogLevel log_level = io::LogLevel::error;
   };
 
@@ -111,8 +111,8 @@ class Tunnel {
   std::array<io::ExitStatus, 2> shut_down();
 
  private:
-  proxy::UdpEnd::Surroundings around(proxy::DatagramDetour* detour);
   proxy::Egress& chosen(const Terms& terms);
+  proxy::UdpWays datagrams(const Terms& terms);
   proxy::WayOut way_out(const Terms& terms);
   void accept();
   void add(tcp::socket socket);
@@ -127,14 +127,16 @@ class Tunnel {
   proxy::UdpBatches batches_;
   proxy::DescriptorReserve reserve_;
   std::unique_ptr<proxy::Egress> own_upstream_;
-  std::unique_ptr<proxy::DatagramDetour> detour_;
+  std::unique_ptr<proxy::UdpWay> udp_refusal_;
   proxy::DirectEgress direct_;
   proxy::Socks5Client socks5_client_;
   proxy::Socks5Egress socks5_;
   proxy::LoopbackEgress egress_;
-  std::optional<proxy::UdpEnds> datagrams_;
+  std::optional<proxy::UdpDirect> udp_direct_;
+  std::optional<proxy::UdpToLoopback> udp_to_loopback_;
   std::optional<proxy::Socks5Datagrams> socks5_datagrams_;
   std::optional<proxy::NameServices> services_;
+  std::optional<proxy::UdpFlows> datagrams_;
   std::optional<proxy::Dialer> dialer_;
   proxy::GuardedAcceptor acceptor_;
   std::unique_ptr<io::Session> client_;

@@ -1,4 +1,4 @@
-#include "proxy/udp_ends.hpp"
+#include "proxy/udp_sockets.hpp"
 
 #include <boost/asio/ip/v6_only.hpp>
 
@@ -9,8 +9,6 @@ namespace tfunnel::proxy {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // Enough for a burst of video; the system may cut it to its own limit.
 constexpr int receive_buffer = 1 << 20;
 // Datagrams in a row before others get their turn in the event loop.
@@ -18,20 +16,14 @@ constexpr std::size_t most_in_a_row = 64;
 
 }  // namespace
 
-void UdpEnd::refuse(const core::Endpoint& peer, core::Reason reason) {
-  if (over()) return;
-  ++mux_.counters().datagrams_refused;
-  undeliverable(peer, reason);
-}
-
-error_code UdpEnd::open(udp::socket& socket, udp protocol, bool as_application) {
+error_code UdpSockets::open(udp::socket& socket, udp protocol, bool as_application) {
   error_code error;
   socket.close(error);
   socket.open(protocol, error);
   if (!error && protocol == udp::v6()) socket.set_option(asio::ip::v6_only(true), error);
   if (error) return error;
   if (as_application) {
-    error = around_.binding->bind(socket.native_handle(), flow_->request.source);
+    error = around_.binding->bind(socket.native_handle(), flow_.flow()->request.source);
   } else {
     socket.bind({protocol, 0}, error);
     error = io::any_port_error(error);
@@ -40,14 +32,14 @@ error_code UdpEnd::open(udp::socket& socket, udp protocol, bool as_application) 
   return error;
 }
 
-udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application) {
+udp::socket* UdpSockets::socket_for(const core::Endpoint& peer, bool as_application) {
   const bool v4 = peer.address.is_v4();
-  if (around_.binding == nullptr || flow_->request.source.address.is_v4() != v4) as_application = false;
+  if (around_.binding == nullptr || flow_.flow()->request.source.address.is_v4() != v4) as_application = false;
   auto& socket = sockets_[(v4 ? 0U : 1U) + (as_application ? 2U : 0U)];
   if (socket) return &*socket;
   udp::socket made(around_.context);
   const auto attempt = [&] { return open(made, v4 ? udp::v4() : udp::v6(), as_application); };
-  auto error = around_.reserve.make(attempt, flow_);
+  auto error = around_.reserve.make(attempt, flow_.flow());
   if (error) {
     no_socket(peer, error);
     return nullptr;
@@ -58,39 +50,29 @@ udp::socket* UdpEnd::socket_for(const core::Endpoint& peer, bool as_application)
   around_.batches.reader.keep_prepared();
   io::DatagramReader::prepare(made.native_handle());
   socket = std::move(made);
-  mux_.holds_descriptor(*flow_);
+  flow_.mux().holds_descriptor(*flow_.flow());
   wait_readable(*socket);
   return &*socket;
 }
 
 // That the application's port is taken on this host says nothing about the peer.
-void UdpEnd::no_socket(const core::Endpoint& peer, error_code error) {
+void UdpSockets::no_socket(const core::Endpoint& peer, error_code error) {
   around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
   if (error == asio::error::address_in_use) {
-    ++mux_.counters().datagrams_dropped;
+    ++flow_.mux().counters().datagrams_dropped;
   } else {
-    undeliverable(peer, io::reason_of(error));
+    flow_.undeliverable(peer, io::reason_of(error));
   }
 }
 
-void UdpEnd::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
-  if (over()) return;
-  heard(Clock::now());
-  const auto admission = around_.gate.admit(peer);
-  if (!admission.allowed) return mux_.datagram_error(*flow_, peer, core::Reason::denied);
-  if (admission.to_loopback) return send_directly(admission.endpoint, payload, false);
-  if (around_.detour != nullptr && around_.detour->take(*this, admission.endpoint)) return;
-  deliver(admission.endpoint, payload);
-}
-
-void UdpEnd::send_directly(const core::Endpoint& peer, core::ByteView payload, bool as_application) {
+void UdpSockets::send(const core::Endpoint& peer, core::ByteView payload, bool as_application) {
   auto* socket = socket_for(peer, as_application);
   if (socket == nullptr) return;
-  around_.batches.outbox->add(shared_from_this(), *socket, io::to_asio<udp>(peer), payload);
+  around_.batches.outbox->add({flow_.shared_from_this(), this}, *socket, io::to_asio<udp>(peer), payload);
 }
 
-void UdpEnd::on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteView payload, error_code error) {
-  if (over()) return;
+void UdpSockets::on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteView payload, error_code error) {
+  if (flow_.over()) return;
   if (!io::is_transient(error)) {
     // An earlier datagram's ICMP error is reported once by the next call, which then sent nothing.
     report_errors(socket);
@@ -98,29 +80,21 @@ void UdpEnd::on_unsent(udp::socket& socket, const udp::endpoint& to, core::ByteV
   }
   if (!error) return;
   if (io::is_transient(error)) {
-    ++mux_.counters().datagrams_dropped;
+    ++flow_.mux().counters().datagrams_dropped;
   } else {
-    undeliverable(io::from_asio(to), io::reason_of(error));
+    flow_.undeliverable(io::from_asio(to), io::reason_of(error));
   }
 }
 
-void UdpEnd::received(const core::Endpoint& peer, core::ByteView payload) {
-  if (const auto shown = around_.gate.shown(peer)) enqueue(Clock::now(), *shown, payload);
-}
-
-void UdpEnd::undeliverable(const core::Endpoint& peer, core::Reason reason) {
-  if (const auto shown = around_.gate.shown(peer)) mux_.datagram_error(*flow_, *shown, reason);
-}
-
-void UdpEnd::wait_readable(udp::socket& socket) {
-  socket.async_wait(udp::socket::wait_read, [self = shared_from_this(), &socket](error_code error) {
-    if (!error && !self->over()) self->read(socket);
+void UdpSockets::wait_readable(udp::socket& socket) {
+  socket.async_wait(udp::socket::wait_read, [this, flow = flow_.shared_from_this(), &socket](error_code error) {
+    if (!error && !flow->over()) read(socket);
   });
 }
 
-void UdpEnd::read(udp::socket& socket) {
+void UdpSockets::read(udp::socket& socket) {
   report_errors(socket);
-  const auto take = [&](const auto& peer, const auto&, auto payload) { received(peer, payload); };
+  const auto take = [&](const auto& peer, const auto&, auto payload) { flow_.received(peer, payload); };
   for (std::size_t done = 0; done < most_in_a_row;) {
     const auto count = around_.batches.reader.read(socket.native_handle(), take);
     // Any other error was an ICMP message about an earlier datagram; the queue told already.
@@ -130,15 +104,15 @@ void UdpEnd::read(udp::socket& socket) {
   wait_readable(socket);
 }
 
-void UdpEnd::report_errors(udp::socket& socket) {
+void UdpSockets::report_errors(udp::socket& socket) {
   for (const auto& error : read_udp_errors(socket)) {
     around_.log.debug("datagram undeliverable",
                       {{"peer", error.peer.text()}, {"reason", std::string(name(error.reason))}});
-    undeliverable(error.peer, error.reason);
+    flow_.undeliverable(error.peer, error.reason);
   }
 }
 
-void UdpEnd::on_over() {
+void UdpSockets::on_over(bool /*link_ended*/) {
   // The flow's end comes behind its datagrams.
   around_.batches.outbox->flush();
   error_code ignored;
@@ -147,8 +121,7 @@ void UdpEnd::on_over() {
   }
 }
 
-std::string UdpEnd::describe() const {
-  std::string words;
+std::string UdpSockets::describe(std::string words) const {
   for (const auto& socket : sockets_) {
     error_code error;
     if (!socket) continue;
@@ -156,12 +129,6 @@ std::string UdpEnd::describe() const {
     if (!error) words += (words.empty() ? "from port " : " and ") + std::to_string(local.port());
   }
   return words;
-}
-
-std::shared_ptr<core::FlowHandler> UdpEnds::add(core::Flow& flow) {
-  auto end = std::make_shared<UdpEnd>(around_, *mux_);
-  end->bind(flow, Clock::now());
-  return end;
 }
 
 }  // namespace tfunnel::proxy
