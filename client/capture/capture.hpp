@@ -10,8 +10,7 @@ namespace tfunnel::client {
 
 class Capture {
  public:
-  /// `log` must outlive it, and it and `summary` (null: nobody wants one) the io_context's last handler. Begins in
-  /// CaptureMode::wait.
+  /// `log` and `summary` (null: nobody wants one) must outlive it. Begins in CaptureMode::wait.
   Capture(asio::io_context& context, CaptureSockets sockets, const ChooseLink& choose, const LocalAddressTest& is_local,
           const io::Log& log, Summary* summary = nullptr)
       : tcp_(context, sockets, choose, loop_test(sockets.ports, is_local), log, summary),
@@ -25,6 +24,11 @@ class Capture {
   void last_call() {
     tcp_.last_call();
     udp_.last_call();
+  }
+  /// Takes nothing more, and closes its sockets. Their handlers still refer to it until the event loop has run dry.
+  void close() {
+    tcp_.close();
+    udp_.close();
   }
   /// Connections, or datagrams, wait to be taken.
   [[nodiscard]] bool something_waits() { return tcp_.something_waits() || udp_.something_waits(); }

@@ -41,6 +41,15 @@ void TcpCapture::last_call() {
   for (auto& listener : listeners_) accept(listener);
 }
 
+void TcpCapture::close() {
+  last_call_ = true;
+  for (auto& listener : listeners_) {
+    error_code ignored;
+    listener.acceptor.close(ignored);
+    listener.pause.cancel();
+  }
+}
+
 bool TcpCapture::something_waits() {
   return std::ranges::any_of(listeners_, [](auto& listener) {
     return listener.acceptor.is_open() && io::is_readable(listener.acceptor.native_handle());

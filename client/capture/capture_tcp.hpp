@@ -20,10 +20,11 @@ class TcpCapture {
   TcpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
              const io::Log& log, Summary* summary);
 
-  /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
   /// Takes the connections that wait, then closes the sockets: later ones are refused.
   void last_call();
+  /// See Capture.
+  void close();
   [[nodiscard]] bool something_waits();
 
  private:

@@ -64,6 +64,15 @@ void UdpCapture::last_call() {
   for (auto& receiver : receivers_) read(receiver);
 }
 
+void UdpCapture::close() {
+  last_call_ = true;
+  for (auto& receiver : receivers_) {
+    error_code ignored;
+    receiver.socket.close(ignored);
+  }
+  too_big_.close();
+}
+
 bool UdpCapture::something_waits() {
   return std::ranges::any_of(receivers_,
                              [](auto& receiver) { return io::is_readable(receiver.socket.native_handle()); });

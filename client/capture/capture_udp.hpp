@@ -25,8 +25,7 @@ using UdpSources = std::unordered_map<core::Endpoint, UdpSource*>;
 /// All that one application socket sends and gets, whatever the peers.
 class UdpSource final : public io::DatagramEnd {
  public:
-  /// `sources`, where it stands from now on, `sender` and `summary` (may be null) must outlive the io_context's last
-  /// handler.
+  /// `sources`, where it stands from now on, `sender` and `summary` (may be null) must outlive its flow.
   UdpSource(std::shared_ptr<io::Session> link, const core::Endpoint& source, UdpSources& sources, RawSender& sender,
             Summary* summary);
 
@@ -55,10 +54,11 @@ class UdpCapture {
   UdpCapture(asio::io_context& context, CaptureSockets& sockets, ChooseLink choose, LoopTest comes_back,
              const io::Log& log, Summary* summary);
 
-  /// It must outlive the io_context's last handler.
   void set_mode(CaptureMode mode);
   /// Reads the datagrams that wait, and then no more.
   void last_call();
+  /// See Capture.
+  void close();
   [[nodiscard]] bool something_waits();
 
  private:

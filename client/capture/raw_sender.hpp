@@ -17,7 +17,8 @@ namespace tfunnel::client {
 /// port, and take datagrams that are meant for that daemon.
 class RawSender {
  public:
-  /// Two raw sockets; a closed one: the system lacks the family. It must outlive the last handler of `context`.
+  /// Two raw sockets; a closed one: the system lacks the family. It must outlive what deliver() leaves for the end of
+  /// the event loop's round.
   RawSender(asio::io_context& context, io::Descriptor v4, io::Descriptor v6, const io::Log& log);
 
   /// A datagram from `peer` to the application at `application`. It goes out before the event loop waits again. False:

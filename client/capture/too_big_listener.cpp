@@ -25,6 +25,11 @@ TooBigListener::TooBigListener(asio::io_context& context, io::Descriptor socket,
   read_later();
 }
 
+void TooBigListener::close() {
+  error_code ignored;
+  socket_.close(ignored);
+}
+
 void TooBigListener::read_later() {
   socket_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
     if (!error) read();

@@ -17,8 +17,10 @@ class TooBigListener {
  public:
   /// `program` is the receiver of the datagram, whether or not we sent it.
   using Heard = std::function<void(const core::Endpoint& program)>;
-  /// `socket` is from open_too_big(); a closed one hears nothing. It must outlive the last handler of `context`.
+  /// `socket` is from open_too_big(); a closed one hears nothing.
   TooBigListener(asio::io_context& context, io::Descriptor socket, Heard heard);
+  /// Hears no more.
+  void close();
 
  private:
   void read_later();

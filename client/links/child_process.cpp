@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,12 +130,6 @@ ChildProcess ChildProcess::start(const Command& command) {
   // Here as well, so that the group exists whoever is first.
   ::setpgid(pid, pid);
   return {pid, std::move(input.write), std::move(output.read), std::move(errors.read)};
-}
-
-std::string describe_end(int status) {
-  if (!WIFSIGNALED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
-  const int number = WTERMSIG(status);
-  return "was ended by signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
 }
 
 }  // namespace tfunnel::client

@@ -38,7 +38,4 @@ struct ChildProcess {
   static ChildProcess start(const Command& command);
 };
 
-/// "ended with status 3", "was ended by signal 9 (Killed)", of a status from waitpid(2).
-std::string describe_end(int status);
-
 }  // namespace tfunnel::client

@@ -41,6 +41,7 @@ core::Drain::Facts LinkGroup::prospects() {
 }
 
 void LinkGroup::stop(const std::string& why) {
+  ending_ = true;
   patience_.cancel();
   for (auto& member : members_) member.link->stop(why);
 }
@@ -96,6 +97,7 @@ void LinkGroup::on_down() {
   if (any_up()) return;
   if (settings_.link_wait <= core::Duration::zero()) return events_.on_mode(CaptureMode::refuse);
   events_.on_mode(CaptureMode::wait);
+  if (ending_) return;
   patience_.expires_after(settings_.link_wait);
   patience_.async_wait([this](error_code error) {
     if (error || any_up()) return;
@@ -115,12 +117,19 @@ void LinkGroup::on_failed(Member& member, const SupervisedLink::Failure& failure
   member.failed = true;
   if (!std::ranges::all_of(members_, &Member::failed)) return;
   log_.error(failure.why);
-  events_.on_end(failure.status);
+  end(failure.status);
 }
 
 void LinkGroup::on_stopped(Member& member) {
   member.stopped = true;
-  if (std::ranges::all_of(members_, &Member::stopped)) events_.on_end(io::ExitStatus::ok);
+  if (std::ranges::all_of(members_, &Member::stopped)) end(io::ExitStatus::ok);
+}
+
+void LinkGroup::end(io::ExitStatus status) {
+  ending_ = true;
+  patience_.cancel();
+  for (auto& member : members_) member.link->close();
+  events_.on_end(status);
 }
 
 void LinkGroup::note_groups() {

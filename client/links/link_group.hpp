@@ -21,7 +21,7 @@ class LinkGroup final : public Links {
     std::span<std::atomic<pid_t>> groups = {};  // kept up to date with the commands' process groups, as many as fit
   };
 
-  /// `log` must outlive it, and it the io_context's last handler.
+  /// `log` must outlive it.
   LinkGroup(asio::io_context& context, const Settings& settings, Events events, const io::Log& log);
 
   void start() override;
@@ -49,6 +49,7 @@ class LinkGroup final : public Links {
   void on_down();
   void on_failed(Member& member, const SupervisedLink::Failure& failure);
   void on_stopped(Member& member);
+  void end(io::ExitStatus status);
   void note_groups();
   [[nodiscard]] bool any_up() const;
 
@@ -60,6 +61,7 @@ class LinkGroup final : public Links {
   std::deque<Member> members_;   // never move: links refer to their logs
   std::size_t last_chosen_ = 0;
   bool was_up_ = false;
+  bool ending_ = false;  // nobody waits for a link any more
 };
 
 }  // namespace tfunnel::client

@@ -21,17 +21,17 @@ class Links {
     /// The mode for new connections. Possibly the same once more, when another link came up or failed.
     std::function<void(CaptureMode)> on_mode;
     /// Once, last: there is no link, and none will come: none could be started at first, or it was stop()ped, or the
-    /// only one has ended.
+    /// only one has ended. Once the event loop has run dry, nothing in it refers to the links any more.
     std::function<void(io::ExitStatus)> on_end;
     /// prospects() may have changed for the better.
-    std::function<void()> on_progress;
+    std::function<void()> on_progress = [] {};
     /// A link was lost that was to end anyway, and with it this much.
-    std::function<void(const core::Drain::Facts&)> on_cut;
+    std::function<void(const core::Drain::Facts&)> on_cut = [](const auto&) {};
     /// The destinations within reach over one link or the other, whenever one has come up (before on_mode) or told
     /// something new.
-    std::function<void(const core::Reach&)> on_reach;
+    std::function<void(const core::Reach&)> on_reach = [](const auto&) {};
     /// See core::Mux::Settings::on_over. Empty: nobody wants to know.
-    std::function<void(const core::Flow&, std::optional<core::Reason>)> on_flow_over;
+    std::function<void(const core::Flow&, std::optional<core::Reason>)> on_flow_over = {};
   };
 
   Links() = default;
@@ -61,7 +61,7 @@ class Links {
   virtual void silence() {}
 };
 
-/// `log` must outlive what it makes, and that the io_context's last handler.
+/// `log` must outlive what it makes.
 using MakeLinks =
     std::function<std::unique_ptr<Links>(asio::io_context& context, Links::Events events, const io::Log& log)>;
 

@@ -49,6 +49,11 @@ void PassedLines::finish() {
   end_line();
 }
 
+void PassedLines::close() {
+  error_code ignored;
+  pipe_.close(ignored);
+}
+
 void PassedLines::take(std::string_view bytes) {
   for (const char byte : bytes) {
     if (byte == '\n') {

@@ -13,15 +13,17 @@
 
 namespace tfunnel::client {
 
-/// Lives until the pipe ends. Reads everything, so that the command is never held up; bytes that would disturb a
-/// terminal are escaped, and a flood is thinned.
+/// Lives until the pipe ends, or close(). Reads everything, so that the command is never held up; bytes that would
+/// disturb a terminal are escaped, and a flood is thinned.
 class PassedLines : public std::enable_shared_from_this<PassedLines> {
  public:
-  /// `log` must outlive the io_context's last handler.
+  /// `log` must outlive it.
   PassedLines(asio::io_context& context, io::Descriptor pipe, const io::Log& log);
   void start() { read_later(); }
   /// Passes on what is there by now, an unfinished line too: the command has ended.
   void finish();
+  /// Nobody passes anything on any more.
+  void close();
 
  private:
   void read_later();

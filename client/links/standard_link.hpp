@@ -10,7 +10,7 @@ namespace tfunnel::client {
 class StandardLink final : public Links {
  public:
   /// Throws app::UsageError or boost::system::system_error if standard input and output cannot be a link. `log` must
-  /// outlive it, and it the io_context's last handler.
+  /// outlive it.
   StandardLink(asio::io_context& context, const app::CommonOptions& options, Events events, const io::Log& log);
 
   void start() override { session_.start(); }

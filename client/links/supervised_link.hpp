@@ -3,35 +3,31 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
+#include "client/links/child_group.hpp"
 #include "client/links/child_process.hpp"
+#include "client/links/link_supervision.hpp"
 #include "client/links/terminal_loan.hpp"
-#include "common/core/back_off.hpp"
 #include "common/io/session.hpp"
 
 namespace tfunnel::client {
 
 class PassedLines;
 
-/// The command runs, or is waited for to end, or its next start is waited for. Its flows end with the link; who opens
-/// new ones asks session() anew.
+/// Does what LinkSupervision decides: it owns the command's processes and the session. Its flows end with the link; who
+/// opens new ones asks session() anew.
 class SupervisedLink {
  public:
   struct Settings {
     Command command;
     io::Session::Settings session;
-    /// How long a restart may take until the far end greets, if no start took half as long: nobody types a password,
-    /// and what a dead connection holds up (an ssh ControlMaster's) is better tried again.
+    /// See LinkSupervision::Settings.
     core::Duration restart_patience = std::chrono::seconds(15);
   };
 
-  /// How the first start failed.
-  struct Failure {
-    io::ExitStatus status;
-    std::string why;
-  };
+  using Failure = LinkSupervision::Failure;
 
   struct Events {
     /// group() has changed.
@@ -40,7 +36,7 @@ class SupervisedLink {
     std::function<void()> on_down;
     /// It has never been up. It rests until retry().
     std::function<void(const Failure&)> on_failed;
-    /// After stop(): the command has ended.
+    /// After stop(), and not from within: the command has ended.
     std::function<void()> on_stopped;
     /// See io::Session::on_progress.
     std::function<void()> on_progress;
@@ -50,8 +46,7 @@ class SupervisedLink {
     std::function<void()> on_reach;
   };
 
-  /// `log` (of our own lines), `errors` (of the command's) and `loan` must outlive it, and it the io_context's last
-  /// handler.
+  /// `log` (of our own lines), `errors` (of the command's) and `loan` must outlive it.
   SupervisedLink(asio::io_context& context, Settings settings, Events events, const io::Log& log, const io::Log& errors,
                  TerminalLoan& loan);
 
@@ -61,9 +56,11 @@ class SupervisedLink {
   void retry();
   /// It is to end; see io::Session. A link that comes up later is treated alike.
   void drain(core::LastCall::Terms terms);
-  [[nodiscard]] core::Drain::Facts prospects() const { return up_ ? session_->prospects() : core::Drain::Facts(); }
+  [[nodiscard]] core::Drain::Facts prospects() const { return is_up_ ? session_->prospects() : core::Drain::Facts(); }
   /// Says goodbye, and ends the command.
   void stop(const std::string& why);
+  /// It has failed or stopped for good: nothing is left that waits for anything.
+  void close();
   /// SIGCHLD came.
   void check_child();
   /// The network changed, or the machine slept: a link that is up is probed, one that is down tried at once.
@@ -71,23 +68,32 @@ class SupervisedLink {
 
   /// The session that new flows may use, or null.
   [[nodiscard]] std::shared_ptr<io::Session> session() const {
-    return up_ && !session_->asked_to_drain() ? session_ : nullptr;
+    return is_up_ && !session_->asked_to_drain() ? session_ : nullptr;
   }
   /// The command's process group; 0: it does not run.
-  [[nodiscard]] pid_t group() const { return child_.pid > 0 ? child_.pid : 0; }
+  [[nodiscard]] pid_t group() const { return group_.led(); }
 
  private:
-  void open_session();
-  [[nodiscard]] core::Duration greeting_timeout() const;
-  void on_ready();
+  void act(const LinkSupervision::Actions& actions);
+  void carry_out(const LinkSupervision::Start& start);
+  void carry_out(const LinkSupervision::Signal& signal) { group_.signal(signal.number); }
+  void carry_out(const LinkSupervision::LendTerminal&);
+  void carry_out(const LinkSupervision::TakeTerminalBack&) { loan_.take_back(group_.number()); }
+  void carry_out(const LinkSupervision::Drain& drain) { session_->drain(drain.terms); }
+  void carry_out(const LinkSupervision::ShutDown& end) { session_->shut_down(end.why); }
+  void carry_out(const LinkSupervision::Probe&) { session_->probe(); }
+  void carry_out(const LinkSupervision::Close&);
+  void carry_out(const LinkSupervision::Say& say);
+  void carry_out(const LinkSupervision::TellUp&) { events_.on_up(); }
+  void carry_out(const LinkSupervision::TellDown&) { events_.on_down(); }
+  void carry_out(const LinkSupervision::TellFailed& failed) { events_.on_failed(failed.failure); }
+  void carry_out(const LinkSupervision::TellStopped&);
+  void carry_out(const LinkSupervision::TellCut& cut) { events_.on_cut(cut.left); }
+  void begin(const LinkSupervision::Start& start);
+  void open_session(ChildProcess& process, core::Duration greeting_timeout);
   void on_session_end(io::ExitStatus status, const std::string& why);
-  void child_stopped(int signal);
-  void child_ended(int status);
-  void end_child(core::Duration patience, int signal);
-  void end_rest(pid_t group, core::Time until);
-  void finish();
-  void try_again_later(const std::string& why);
-  void try_again();
+  void wait();
+  void look_at_group();
 
   asio::io_context& context_;
   Settings settings_;
@@ -95,28 +101,13 @@ class SupervisedLink {
   const io::Log& log_;
   const io::Log& errors_;
   TerminalLoan& loan_;
-  asio::steady_timer timer_;  // the next start, or the next signal for a command that does not end
-  core::BackOff back_off_;
-  ChildProcess child_;
+  LinkSupervision supervision_;
+  asio::steady_timer timer_;  // until supervision_.due()
+  ChildGroup group_;
   std::shared_ptr<io::Session> session_;
-  std::weak_ptr<PassedLines> lines_;  // of the command's standard error
-  bool up_ = false;
-  bool was_up_ = false;  // ever
-  bool stopping_ = false;
-  std::optional<core::LastCall::Terms> draining_;
-  bool resting_ = false;  // the next start is waited for
-  bool lent_ = false;     // the terminal: the start waited for a person
-  bool hung_ = false;     // the last restart was given up because nobody greeted
-  bool apart_ = false;    // ssh shall not use a ControlMaster's connection
-  core::Time started_at_{};
-  core::Duration greeted_in_{};  // of the last start that was greeted
-  core::Time up_since_{};
-  core::Time down_since_{};
-  std::optional<core::Duration> lived_;  // how long the lost link had been up
-  std::optional<Failure> ended_;         // how the session ended
-  std::optional<int> child_status_;      // how the command ended
-  bool rest_ended_ = false;              // the rest of its process group, too
-  bool ended_by_us_ = false;
+  bool is_up_ = false;  // the session
+  // Of the commands' standard errors: a process that one has left behind, as ssh does, may hold its pipe for long.
+  std::vector<std::weak_ptr<PassedLines>> lines_;
 };
 
 }  // namespace tfunnel::client

@@ -9,7 +9,6 @@
 #include "client/links/network_watch.hpp"
 #include "client/summary.hpp"
 #include "common/app/ending.hpp"
-#include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
 #include "common/app/session_settings.hpp"
 #include "common/io/deliveries.hpp"
@@ -44,10 +43,7 @@ class ClientProgram {
     signals_.add(SIGCHLD);
     app::ignore_sigpipe();
   }
-  ~ClientProgram() {
-    app::hear_no_more_signals();
-    context_.destroy_handlers();
-  }
+  ~ClientProgram() { app::hear_no_more_signals(); }
   ClientProgram(const ClientProgram&) = delete;
   ClientProgram& operator=(const ClientProgram&) = delete;
 
@@ -99,8 +95,8 @@ class ClientProgram {
   void wait_for_signal() {
     signals_.async_wait([this](error_code error, int number) {
       if (error) return;
-      on_signal(number);
       wait_for_signal();
+      on_signal(number);
     });
   }
 
@@ -156,15 +152,18 @@ class ClientProgram {
     if (status_ == io::ExitStatus::ok) status_ = status;
   }
 
+  // From here on nothing is waited for, so that the event loop runs dry, and everything can be destroyed in turn.
   void finish() {
     io::Deliveries::of(context_).let_go();
-    context_.stop();
+    capture_->close();
+    network_.stop();
+    log_timer_.stop();
+    signals_.cancel();
   }
 
   const std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
   const bool json_;
-  // Before all that has timers in it: see EventLoop.
-  app::EventLoop context_{1};
+  asio::io_context context_{1};  // before all that has timers in it
   ClientHooks hooks_;
   io::Log log_;
   // Before the links: a signal that kills must not leave a terminal raw.

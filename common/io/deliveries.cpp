@@ -20,9 +20,16 @@ Delivery::State Deliveries::look(const core::Mux* link) {
   return sum;
 }
 
-// Each may go by it.
+// Each may go by it, and take others with it: these leave whichever list they are in.
 void Deliveries::let_go() {
-  for (auto at = all_.begin(); at != all_.end();) (at++)->let_go();
+  List left;
+  left.swap(all_);
+  while (!left.empty()) {
+    auto& one = left.front();
+    left.pop_front();
+    all_.push_back(one);
+    one.let_go();
+  }
 }
 
 }  // namespace tfunnel::io

@@ -36,7 +36,8 @@ class Delivery : public DeliveryHook {
   [[nodiscard]] virtual State delivery() = 0;
   /// The link that it serves; null: not known.
   [[nodiscard]] virtual const core::Mux* link() const { return nullptr; }
-  /// The process is about to end: bytes that were handed over whole must not be taken back, as a reset does.
+  /// The process is about to end: nothing is waited for any more, but bytes that were handed over whole must not be
+  /// taken back, as a reset does.
   virtual void let_go() {}
 };
 
@@ -58,9 +59,9 @@ class Deliveries final : public asio::execution_context::service {
  private:
   void shutdown() override {}
 
-  boost::intrusive::list<Delivery, boost::intrusive::base_hook<DeliveryHook>,
-                         boost::intrusive::constant_time_size<false>>
-      all_;
+  using List = boost::intrusive::list<Delivery, boost::intrusive::base_hook<DeliveryHook>,
+                                      boost::intrusive::constant_time_size<false>>;
+  List all_;
 };
 
 }  // namespace tfunnel::io

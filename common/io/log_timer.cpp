@@ -7,6 +7,11 @@ LogTimer::LogTimer(asio::io_context& context, const Log& log) : log_(log), timer
   wait();
 }
 
+void LogTimer::stop() {
+  log_.on_due({});
+  timer_.cancel();
+}
+
 void LogTimer::wait() {
   const auto due = log_.due();
   if (!due) {

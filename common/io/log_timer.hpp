@@ -10,11 +10,14 @@ namespace tfunnel::io {
 /// Sleeps while there are neither.
 class LogTimer {
  public:
-  /// `log` must outlive this, and this the io_context's last handler.
+  /// `log` must outlive this, and this the io_context's last handler, or stop() and one more round.
   LogTimer(asio::io_context& context, const Log& log);
-  ~LogTimer() { log_.on_due({}); }
+  ~LogTimer() { stop(); }
   LogTimer(const LogTimer&) = delete;
   LogTimer& operator=(const LogTimer&) = delete;
+
+  /// From here on the log does what it can by itself.
+  void stop();
 
  private:
   void wait();

@@ -312,6 +312,11 @@ void Relay::break_off(error_code error) {
   drop();
 }
 
+// Something is left that was not delivered, so the connection is reset. A flow ends with its link, not with this.
+void Relay::let_go() {
+  if (!over_ && flow_ == nullptr) drop();
+}
+
 // Closing resets the connection, since prepare() asked for that.
 void Relay::drop() {
   over_ = true;

@@ -65,6 +65,7 @@ class Relay final : public core::FlowHandler, public Delivery, public std::enabl
 
   [[nodiscard]] State delivery() override;
   [[nodiscard]] const core::Mux* link() const override { return mux_.get(); }
+  void let_go() override;
 
  private:
   core::Pulled pull_copying(core::Batch& batch, std::size_t allowance);

@@ -12,7 +12,6 @@
 #include <map>
 #include <set>
 
-#include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
 #include "tests/integration/support/sockets.hpp"
 
@@ -48,7 +47,7 @@ class Links {
   }
   ~Links() {
     if (!ended) stop();
-    context_.destroy_handlers();
+    EXPECT_TRUE(runs_dry()) << "something still waits when all is over";
   }
 
   template <class Condition>
@@ -63,6 +62,13 @@ class Links {
   void stop() {
     group_.stop("test");
     until([&] { return ended.has_value(); });
+  }
+  /// REQUIRES: it has ended.
+  bool runs_dry() {
+    children_.cancel();
+    context_.restart();
+    context_.run_for(patience);
+    return context_.stopped();
   }
   [[nodiscard]] pid_t process(std::size_t link = 0) const { return groups_[link]; }
   LinkGroup& group() { return group_; }
@@ -88,7 +94,7 @@ class Links {
     });
   }
 
-  app::EventLoop context_{1};
+  asio::io_context context_{1};
   io::Log log_{io::LogLevel::error, io::LogFormat::text, "test"};
   std::array<std::atomic<pid_t>, 8> groups_{};
   LinkGroup group_;
@@ -228,6 +234,20 @@ TEST(LinkGroup, RestartThatHangsOnAControlMasterIsTriedWithoutIt) {
   ::kill(-links.process(), SIGKILL);
   ASSERT_TRUE(links.until([&] { return links.group().choose() == nullptr; }));
   EXPECT_TRUE(links.until_up());
+}
+
+TEST(LinkGroup, WhoHoldsStandardErrorForEverDoesNotHoldUpTheEnd) {
+  const Folder folder;
+  const auto number = folder / "number";
+  Links links("setsid sh -c 'echo $$ >" + number + "; exec sleep 1000' >/dev/null & " + far_end);
+  ASSERT_TRUE(links.until_up());
+  pid_t holder = 0;
+  ASSERT_TRUE(links.until([&] { return static_cast<bool>(std::ifstream(number) >> holder); }));
+  links.stop();
+  EXPECT_EQ(links.ended, io::ExitStatus::ok);
+  EXPECT_TRUE(links.runs_dry());
+  EXPECT_TRUE(runs(holder)) << "it holds nothing up";
+  ::kill(holder, SIGKILL);
 }
 
 TEST(LinkGroup, FloodOnStandardErrorDoesNotHoldUpTheLink) {
