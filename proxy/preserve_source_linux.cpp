@@ -5,7 +5,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/local_address_linux.hpp"
-#include "proxy/access_rules.hpp"
+#include "proxy/access/access_rules.hpp"
 #include "proxy/connection_takeover_linux.hpp"
 
 namespace tfunnel::proxy {

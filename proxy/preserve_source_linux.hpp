@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/app/options.hpp"
-#include "proxy/source_binding.hpp"
+#include "proxy/egress/source_binding.hpp"
 
 namespace tfunnel::proxy {
 

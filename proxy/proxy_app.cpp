@@ -4,11 +4,11 @@
 #include <optional>
 
 #include "proxy/dialer.hpp"
-#include "proxy/guarded_acceptor.hpp"
+#include "proxy/access/guarded_acceptor.hpp"
 #include "proxy/name_services.hpp"
-#include "proxy/own_resolver_hints.hpp"
+#include "proxy/dns/own_resolver_hints.hpp"
 #include "proxy/proxy_program.hpp"
-#include "proxy/reach_by_addresses.hpp"
+#include "proxy/lookup/reach_by_addresses.hpp"
 #include "proxy/ways_out.hpp"
 
 namespace tfunnel::proxy {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "common/app/options.hpp"
-#include "proxy/interceptor.hpp"
+#include "proxy/intercept/interceptor.hpp"
 #include "proxy/proxy_options.hpp"
-#include "proxy/reach_watch.hpp"
-#include "proxy/source_binding.hpp"
+#include "proxy/egress/reach_watch.hpp"
+#include "proxy/egress/source_binding.hpp"
 
 namespace tfunnel::proxy {
 

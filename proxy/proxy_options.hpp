@@ -4,10 +4,10 @@
 #include <chrono>
 
 #include "common/app/options.hpp"
-#include "proxy/access_options.hpp"
-#include "proxy/http_proxy_options.hpp"
-#include "proxy/name_options.hpp"
-#include "proxy/socks5_options.hpp"
+#include "proxy/access/access_options.hpp"
+#include "proxy/http/http_proxy_options.hpp"
+#include "proxy/names/name_options.hpp"
+#include "proxy/socks5/socks5_options.hpp"
 
 namespace tfunnel::proxy {
 

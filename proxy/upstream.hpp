@@ -4,9 +4,9 @@
 #include <memory>
 #include <optional>
 
-#include "proxy/http_proxy_options.hpp"
-#include "proxy/socks5_client.hpp"
-#include "proxy/tls_client.hpp"
+#include "proxy/http/http_proxy_options.hpp"
+#include "proxy/socks5/socks5_client.hpp"
+#include "proxy/http/tls_client.hpp"
 
 namespace tfunnel::proxy {
 

@@ -5,15 +5,15 @@
 #include <optional>
 #include <set>
 
-#include "proxy/egress_direct.hpp"
-#include "proxy/egress_loopback.hpp"
-#include "proxy/host_dialler.hpp"
+#include "proxy/egress/egress_direct.hpp"
+#include "proxy/egress/egress_loopback.hpp"
+#include "proxy/lookup/host_dialler.hpp"
 #include "proxy/name_services.hpp"
 #include "proxy/proxy_options.hpp"
-#include "proxy/socks5_client.hpp"
-#include "proxy/socks5_datagrams.hpp"
-#include "proxy/udp_direct.hpp"
-#include "proxy/udp_refused.hpp"
+#include "proxy/socks5/socks5_client.hpp"
+#include "proxy/socks5/socks5_datagrams.hpp"
+#include "proxy/udp/udp_direct.hpp"
+#include "proxy/udp/udp_refused.hpp"
 #include "proxy/upstream.hpp"
 
 namespace tfunnel::proxy {

@@ -4,7 +4,7 @@
 #include <new>
 
 #include "client/capture/adopt.hpp"
-#include "client/routed_networks.hpp"
+#include "client/capture/routed_networks.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/readiness.hpp"
 #include "common/io/relay.hpp"

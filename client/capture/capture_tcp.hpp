@@ -6,7 +6,7 @@
 
 #include "client/capture/capture_sockets.hpp"
 #include "client/capture/link_choice.hpp"
-#include "client/summary.hpp"
+#include "client/capture/summary.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
 #include "common/io/spare_memory.hpp"

@@ -10,8 +10,8 @@
 #include "client/capture/link_choice.hpp"
 #include "client/capture/raw_sender.hpp"
 #include "client/capture/too_big_listener.hpp"
-#include "client/routed_networks.hpp"
-#include "client/summary.hpp"
+#include "client/capture/routed_networks.hpp"
+#include "client/capture/summary.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 

@@ -7,7 +7,7 @@
 #include "client/links/link_guard.hpp"
 #include "client/links/make_links.hpp"
 #include "client/program/client_program.hpp"
-#include "client/routed_sets.hpp"
+#include "client/rules/routed_sets.hpp"
 #include "common/app/option_values.hpp"
 #include "common/io/local_address_linux.hpp"
 

@@ -7,8 +7,8 @@
 #include <csignal>
 #include <new>
 
-#include "client/close_descriptors.hpp"
-#include "client/pipe.hpp"
+#include "client/process/close_descriptors.hpp"
+#include "client/process/pipe.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "common/core/back_off.hpp"
+#include "client/links/back_off.hpp"
 #include "common/core/drain.hpp"
 #include "common/core/last_call.hpp"
 #include "common/core/time.hpp"

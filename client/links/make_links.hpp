@@ -6,7 +6,7 @@
 #include <atomic>
 #include <span>
 
-#include "client/links/child_process.hpp"
+#include "client/process/child_process.hpp"
 #include "client/links/link_options.hpp"
 #include "client/links/links.hpp"
 

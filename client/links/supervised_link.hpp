@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "client/links/child_group.hpp"
-#include "client/links/child_process.hpp"
+#include "client/process/child_group.hpp"
+#include "client/process/child_process.hpp"
 #include "client/links/link_supervision.hpp"
-#include "client/links/terminal_loan.hpp"
+#include "client/process/terminal_loan.hpp"
 #include "common/io/session.hpp"
 
 namespace tfunnel::client {

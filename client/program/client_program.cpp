@@ -7,7 +7,7 @@
 
 #include "client/capture/capture.hpp"
 #include "client/links/network_watch.hpp"
-#include "client/summary.hpp"
+#include "client/capture/summary.hpp"
 #include "common/app/ending.hpp"
 #include "common/app/process.hpp"
 #include "common/app/session_settings.hpp"

@@ -9,7 +9,7 @@
 
 #include "client/links/make_links.hpp"
 #include "client/program/client_program.hpp"
-#include "client/run/capabilities.hpp"
+#include "client/process/capabilities.hpp"
 #include "client/run/namespace_facts.hpp"
 #include "client/run/namespace_routes.hpp"
 #include "client/run/network.hpp"

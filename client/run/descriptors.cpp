@@ -8,7 +8,7 @@
 #include <array>
 #include <cstring>
 
-#include "client/close_descriptors.hpp"
+#include "client/process/close_descriptors.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "client/capture/capture_sockets.hpp"
-#include "client/pipe.hpp"
+#include "client/process/pipe.hpp"
 
 namespace tfunnel::client {
 

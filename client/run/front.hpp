@@ -9,7 +9,7 @@
 #include "client/run/front_signals.hpp"
 #include "client/run/init_process.hpp"
 #include "client/run/run_plan.hpp"
-#include "client/run/terminal.hpp"
+#include "client/process/terminal.hpp"
 #include "common/core/absence.hpp"
 #include "common/io/log.hpp"
 

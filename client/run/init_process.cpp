@@ -9,10 +9,10 @@
 
 #include <csignal>
 
-#include "client/run/capabilities.hpp"
+#include "client/process/capabilities.hpp"
 #include "client/run/covers.hpp"
 #include "client/run/namespace_facts.hpp"
-#include "client/run/netlink.hpp"
+#include "client/rules/netlink.hpp"
 #include "client/run/network.hpp"
 #include "client/run/reaper.hpp"
 #include "common/app/options.hpp"

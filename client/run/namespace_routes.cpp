@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "client/routed_networks.hpp"
+#include "client/capture/routed_networks.hpp"
 #include "client/run/network.hpp"
 
 namespace tfunnel::client {

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "client/run/netlink.hpp"
+#include "client/rules/netlink.hpp"
 #include "common/core/reach.hpp"
 #include "common/io/log.hpp"
 

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "client/run/firewall_rules.hpp"
-#include "client/run/netlink.hpp"
+#include "client/rules/firewall_rules.hpp"
+#include "client/rules/netlink.hpp"
 #include "common/app/options.hpp"
 
 namespace tfunnel::client {

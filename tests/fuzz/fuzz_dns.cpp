@@ -1,9 +1,9 @@
 // A stream of DNS messages gives the same messages in any pieces, and none of them harms whoever forwards it.
 #include <cstdlib>
 
-#include "proxy/dns_framing.hpp"
-#include "proxy/dns_names.hpp"
-#include "proxy/dns_records.hpp"
+#include "proxy/dns/dns_framing.hpp"
+#include "proxy/names/dns_names.hpp"
+#include "proxy/dns/dns_records.hpp"
 
 using namespace tfunnel;
 using namespace tfunnel::proxy;

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "common/core/wire.hpp"
-#include "proxy/http_response.hpp"
+#include "proxy/http/http_response.hpp"
 
 using namespace tfunnel;
 using namespace tfunnel::proxy;

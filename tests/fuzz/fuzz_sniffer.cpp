@@ -1,7 +1,7 @@
 // The name in a flow's first bytes is the same in any pieces, and always a host name.
 #include <cstdlib>
 
-#include "common/core/flow_sniffer.hpp"
+#include "proxy/names/flow_sniffer.hpp"
 #include "common/core/host_name.hpp"
 
 using namespace tfunnel::core;

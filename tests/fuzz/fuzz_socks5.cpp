@@ -1,8 +1,8 @@
 // The handshake ends the same whether a proxy's bytes come at once or one by one, and takes none too many.
 #include <cstdlib>
 
-#include "proxy/socks5_address.hpp"
-#include "proxy/socks5_handshake.hpp"
+#include "proxy/socks5/socks5_address.hpp"
+#include "proxy/socks5/socks5_handshake.hpp"
 
 using namespace tfunnel;
 using namespace tfunnel::proxy;

@@ -1,5 +1,5 @@
 // What is seen of a command and of what it has started.
-#include "client/links/child_group.hpp"
+#include "client/process/child_group.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -7,7 +7,7 @@
 #include <csignal>
 #include <thread>
 
-#include "client/links/child_process.hpp"
+#include "client/process/child_process.hpp"
 #include "tests/integration/support/sockets.hpp"
 
 namespace tfunnel::test {

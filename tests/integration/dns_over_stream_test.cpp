@@ -1,7 +1,7 @@
 // DNS over UDP through an upstream that carries only TCP.
 #include <gtest/gtest.h>
 
-#include "proxy/dns_over_stream.hpp"
+#include "proxy/dns/dns_over_stream.hpp"
 #include "tests/integration/support/datagrams.hpp"
 #include "tests/integration/support/tunnel.hpp"
 #include "tests/integration/support/upstream.hpp"

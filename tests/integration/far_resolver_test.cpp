@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <future>
 
-#include "proxy/dns_message.hpp"
+#include "proxy/dns/dns_message.hpp"
 #include "tests/integration/support/datagrams.hpp"
 #include "tests/integration/support/tunnel.hpp"
 #include "tests/unit/support/dns.hpp"

@@ -4,7 +4,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
-#include "proxy/deadline.hpp"
+#include "proxy/io/deadline.hpp"
 #include "tests/integration/support/names.hpp"
 #include "tests/integration/support/sockets.hpp"
 

@@ -1,7 +1,7 @@
 // The way out through an HTTP proxy that behaves.
 #include <gtest/gtest.h>
 
-#include "proxy/udp_refused.hpp"
+#include "proxy/udp/udp_refused.hpp"
 #include "tests/integration/support/http_proxy.hpp"
 
 namespace tfunnel::test {

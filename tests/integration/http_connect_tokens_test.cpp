@@ -4,7 +4,7 @@
 #include <future>
 #include <optional>
 
-#include "proxy/base64.hpp"
+#include "proxy/auth/base64.hpp"
 #include "tests/integration/support/http_proxy.hpp"
 #include "tests/unit/support/fake_contexts.hpp"
 

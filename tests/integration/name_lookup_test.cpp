@@ -12,9 +12,9 @@
 #include <set>
 #include <thread>
 
-#include "proxy/library_names.hpp"
-#include "proxy/name_lookup.hpp"
-#include "proxy/system_names.hpp"
+#include "proxy/lookup/library_names.hpp"
+#include "proxy/lookup/name_lookup.hpp"
+#include "proxy/lookup/system_names.hpp"
 #include "tests/integration/support/datagrams.hpp"
 #include "tests/unit/support/dns.hpp"
 

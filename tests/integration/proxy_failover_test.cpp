@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "common/app/options.hpp"
-#include "proxy/socks5_address.hpp"
+#include "proxy/socks5/socks5_address.hpp"
 #include "tests/integration/support/http_proxy.hpp"
 #include "tests/integration/support/names.hpp"
 

@@ -2,7 +2,7 @@
 // (tests/e2e).
 #include <gtest/gtest.h>
 
-#include "proxy/socks5_address.hpp"
+#include "proxy/socks5/socks5_address.hpp"
 #include "tests/integration/support/tunnel.hpp"
 
 namespace tfunnel::test {

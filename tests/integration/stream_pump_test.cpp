@@ -1,5 +1,5 @@
 // The pump between two streams, here of sockets: ends stay what they are, and slow readers slow writers down.
-#include "proxy/stream_pump.hpp"
+#include "proxy/io/stream_pump.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <csignal>
 #include <thread>
 
-#include "proxy/local_pair.hpp"
+#include "proxy/io/local_pair.hpp"
 #include "tests/integration/support/sockets.hpp"
 
 namespace tfunnel::test {

@@ -1,7 +1,7 @@
 // Names that only the upstream can resolve: an address is given for them, and the upstream is given the name.
 #include <gtest/gtest.h>
 
-#include "proxy/dns_records.hpp"
+#include "proxy/dns/dns_records.hpp"
 #include "tests/integration/support/datagrams.hpp"
 #include "tests/integration/support/tunnel.hpp"
 #include "tests/integration/support/upstream.hpp"

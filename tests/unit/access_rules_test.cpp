@@ -1,11 +1,11 @@
 // Destinations that may be reached: the first rule that matches decides, and nothing slips past it under another name.
-#include "proxy/access_rules.hpp"
+#include "proxy/access/access_rules.hpp"
 
 #include <gtest/gtest.h>
 
 #include <stdexcept>
 
-#include "proxy/access_options.hpp"
+#include "proxy/access/access_options.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {

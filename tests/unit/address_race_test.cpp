@@ -3,8 +3,8 @@
 
 #include <boost/asio/error.hpp>
 
-#include "proxy/address_memory.hpp"
-#include "proxy/address_race.hpp"
+#include "proxy/lookup/address_memory.hpp"
+#include "proxy/lookup/address_race.hpp"
 
 namespace tfunnel::test {
 namespace {

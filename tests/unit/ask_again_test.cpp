@@ -1,10 +1,10 @@
 // After which refusals a destination is asked for by its address instead of its name, or the other way round.
-#include "proxy/ask_again.hpp"
+#include "proxy/egress/ask_again.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/connect_dialogue.hpp"
-#include "proxy/socks5_error.hpp"
+#include "proxy/http/connect_dialogue.hpp"
+#include "proxy/socks5/socks5_error.hpp"
 
 namespace tfunnel::test {
 namespace {

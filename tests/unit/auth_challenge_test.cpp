@@ -1,5 +1,5 @@
 // Proxy-Authenticate fields as proxies write them, well or badly.
-#include "proxy/auth_challenge.hpp"
+#include "proxy/auth/auth_challenge.hpp"
 
 #include <gtest/gtest.h>
 

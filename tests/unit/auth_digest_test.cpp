@@ -1,6 +1,6 @@
 // Digest answers against the examples of RFC 7616, 3.9. Its SHA-512-256 example is wrong (erratum 4897): there, and
 // where it has none, the expected values are its formulas worked out with Python's hashlib.
-#include "proxy/auth_digest.hpp"
+#include "proxy/auth/auth_digest.hpp"
 
 #include <gtest/gtest.h>
 

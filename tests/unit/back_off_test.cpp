@@ -1,5 +1,5 @@
 // When a lost link is tried again.
-#include "common/core/back_off.hpp"
+#include "client/links/back_off.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // RFC 4648, 10.
-#include "proxy/base64.hpp"
+#include "proxy/auth/base64.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@ FOLDERS = ["proxy", "client/capture"]
 FILES = ["common/io/relay.cpp", "common/io/datagram_end.cpp"]
 UNTHINNED = re.compile(r"\blog_?\.(?:info|warning|error|write)\(")
 # file -> how many lines there are written at most once.
-ONCE = {"proxy/proxy_app.cpp": 1, "proxy/proxy_program.cpp": 1, "proxy/udp_refused.cpp": 1}
+ONCE = {"proxy/proxy_app.cpp": 1, "proxy/proxy_program.cpp": 1, "proxy/udp/udp_refused.cpp": 1}
 
 
 def main():

@@ -1,5 +1,5 @@
 // A process that we start must hold none of our descriptors, on old kernels too.
-#include "client/close_descriptors.hpp"
+#include "client/process/close_descriptors.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,11 +1,11 @@
 // The requests to a proxy, and the effects of its answers.
-#include "proxy/connect_dialogue.hpp"
+#include "proxy/http/connect_dialogue.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/auth_basic.hpp"
-#include "proxy/auth_digest.hpp"
-#include "proxy/proxy_rest.hpp"
+#include "proxy/auth/auth_basic.hpp"
+#include "proxy/auth/auth_digest.hpp"
+#include "proxy/http/proxy_rest.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {

@@ -1,9 +1,9 @@
 // Negotiate and NTLM in the dialogue with a proxy: which scheme is used, how tokens travel, what comes after a failure.
 #include <gtest/gtest.h>
 
-#include "proxy/base64.hpp"
-#include "proxy/connect_dialogue.hpp"
-#include "proxy/digest_hash.hpp"
+#include "proxy/auth/base64.hpp"
+#include "proxy/http/connect_dialogue.hpp"
+#include "proxy/auth/digest_hash.hpp"
 #include "tests/unit/support/fake_contexts.hpp"
 
 namespace tfunnel::test {

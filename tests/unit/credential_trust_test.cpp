@@ -1,5 +1,5 @@
 // A wrong password is not sent again and again, and a right one held up nowhere.
-#include "proxy/credential_trust.hpp"
+#include "proxy/auth/credential_trust.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Messages come out of a stream whole, in any pieces.
-#include "proxy/dns_framing.hpp"
+#include "proxy/dns/dns_framing.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // DNS over TCP passes unchanged, and its answers are learnt from in whatever pieces they come.
-#include "proxy/dns_learner.hpp"
+#include "proxy/names/dns_learner.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/dns_framing.hpp"
+#include "proxy/dns/dns_framing.hpp"
 #include "tests/unit/support/dns.hpp"
 
 namespace tfunnel::test {

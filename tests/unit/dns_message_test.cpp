@@ -1,5 +1,5 @@
 // DNS messages: who answers whom, how large, and nothing read beyond the end.
-#include "proxy/dns_message.hpp"
+#include "proxy/dns/dns_message.hpp"
 
 #include <gtest/gtest.h>
 

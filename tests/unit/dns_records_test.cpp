@@ -1,5 +1,5 @@
 // Answers that are made here, and what others' answers tell.
-#include "proxy/dns_records.hpp"
+#include "proxy/dns/dns_records.hpp"
 
 #include <gtest/gtest.h>
 

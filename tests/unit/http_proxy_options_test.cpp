@@ -1,5 +1,5 @@
 // From options and environment to a list of proxies with credentials.
-#include "proxy/http_proxy_options.hpp"
+#include "proxy/http/http_proxy_options.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Response heads: not one byte behind them may be taken, and none that is huge or broken be believed.
-#include "proxy/http_response.hpp"
+#include "proxy/http/http_response.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The far resolver asks the right server at the right time, and the right answer counts.
-#include "proxy/inquiry.hpp"
+#include "proxy/dns/inquiry.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // DNS and names on the command line, and the origin of nameservers.
-#include "proxy/name_options.hpp"
+#include "proxy/names/name_options.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "proxy/nameservers.hpp"
+#include "proxy/dns/nameservers.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {

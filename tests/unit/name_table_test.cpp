@@ -1,10 +1,10 @@
 // Names are remembered while they are true, in bounded memory, and only from real answers.
-#include "proxy/name_table.hpp"
+#include "proxy/names/name_table.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/dns_names.hpp"
-#include "proxy/server_order.hpp"
+#include "proxy/names/dns_names.hpp"
+#include "proxy/dns/server_order.hpp"
 #include "tests/unit/support/dns.hpp"
 
 namespace tfunnel::test {

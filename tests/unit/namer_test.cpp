@@ -1,9 +1,9 @@
 // The name that an upstream is asked for: the flow's own before a learnt one, and never a doubtful one.
-#include "proxy/namer.hpp"
+#include "proxy/names/namer.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/metadata_names.hpp"
+#include "proxy/access/metadata_names.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {

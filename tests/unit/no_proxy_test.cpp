@@ -1,5 +1,5 @@
 // Which destinations go past the upstream proxy: an entry too wide leaks, one too narrow breaks.
-#include "proxy/no_proxy.hpp"
+#include "proxy/access/no_proxy.hpp"
 
 #include <gtest/gtest.h>
 

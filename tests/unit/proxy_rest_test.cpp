@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "proxy/proxy_rest.hpp"
+#include "proxy/http/proxy_rest.hpp"
 
 namespace tfunnel::test {
 namespace {

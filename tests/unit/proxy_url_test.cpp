@@ -1,5 +1,5 @@
 // URLs of upstream proxies: what users write, and that no message shows a password.
-#include "proxy/proxy_url.hpp"
+#include "proxy/http/proxy_url.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The far end's nameservers are asked as long and as often as its resolv.conf says.
-#include "proxy/resolv_options.hpp"
+#include "proxy/dns/resolv_options.hpp"
 
 #include <gtest/gtest.h>
 

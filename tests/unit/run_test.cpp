@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "client/run/checked_files.hpp"
-#include "client/run/firewall_rules.hpp"
+#include "client/rules/firewall_rules.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/id_map.hpp"
 #include "client/run/mounts.hpp"

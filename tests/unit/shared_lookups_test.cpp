@@ -1,7 +1,7 @@
 // Look-ups that are shared, and answers that are kept.
 #include <gtest/gtest.h>
 
-#include "proxy/shared_lookups.hpp"
+#include "proxy/lookup/shared_lookups.hpp"
 
 namespace tfunnel::test {
 namespace {

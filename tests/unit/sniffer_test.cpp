@@ -1,7 +1,7 @@
 // The name in a flow's first bytes is found in any pieces, and nothing else is taken for one.
 #include <gtest/gtest.h>
 
-#include "common/core/flow_sniffer.hpp"
+#include "proxy/names/flow_sniffer.hpp"
 #include "common/core/host_name.hpp"
 #include "tests/unit/support/first_bytes.hpp"
 

@@ -1,5 +1,5 @@
 // How an upstream SOCKS5 proxy is named, and that its password is not told to bystanders.
-#include "proxy/socks5_options.hpp"
+#include "proxy/socks5/socks5_options.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // The SOCKS5 handshake byte by byte: what is said, how little is read, and what every answer means.
 #include <gtest/gtest.h>
 
-#include "proxy/socks5_address.hpp"
-#include "proxy/socks5_handshake.hpp"
+#include "proxy/socks5/socks5_address.hpp"
+#include "proxy/socks5/socks5_handshake.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {

@@ -1,5 +1,5 @@
 // The table of --summary, from the flows that it was told.
-#include "client/summary.hpp"
+#include "client/capture/summary.hpp"
 
 #include <gtest/gtest.h>
 

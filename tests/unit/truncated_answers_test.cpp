@@ -1,5 +1,5 @@
 // A server that truncates an answer is asked for the rest of it.
-#include "proxy/truncated_answers.hpp"
+#include "proxy/dns/truncated_answers.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // A UDP flow at the proxy: who is asked about a datagram, and in which order.
-#include "proxy/udp_flow.hpp"
+#include "proxy/udp/udp_flow.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/udp_ways.hpp"
+#include "proxy/udp/udp_ways.hpp"
 #include "tests/unit/support/mux_pair.hpp"
 
 namespace tfunnel::test {

@@ -1,5 +1,5 @@
 // Addresses that stand for names.
-#include "proxy/virtual_names.hpp"
+#include "proxy/names/virtual_names.hpp"
 
 #include <gtest/gtest.h>
 

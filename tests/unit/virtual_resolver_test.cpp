@@ -1,10 +1,10 @@
 // Which names get virtual addresses, and which have an answer of their own.
-#include "proxy/virtual_resolver.hpp"
+#include "proxy/names/virtual_resolver.hpp"
 
 #include <gtest/gtest.h>
 
-#include "proxy/dns_records.hpp"
-#include "proxy/special_names.hpp"
+#include "proxy/dns/dns_records.hpp"
+#include "proxy/names/special_names.hpp"
 #include "tests/unit/support/dns.hpp"
 
 namespace tfunnel::test {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "proxy/egress_http_connect.hpp"
+#include "proxy/http/egress_http_connect.hpp"
 #include "tests/integration/support/tunnel.hpp"
 
 namespace tfunnel::test {

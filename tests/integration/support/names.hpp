@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/host_dialler.hpp"
+#include "proxy/lookup/host_dialler.hpp"
 #include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::test {

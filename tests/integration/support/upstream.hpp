@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "proxy/egress_direct.hpp"
+#include "proxy/egress/egress_direct.hpp"
 #include "tests/integration/support/sockets.hpp"
 
 namespace tfunnel::test {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/security_context.hpp"
+#include "proxy/auth/security_context.hpp"
 
 namespace tfunnel::test {
 

@@ -1,0 +1,27 @@
+// Where look-ups go.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "proxy/lookup/name_answer.hpp"
+
+namespace tfunnel::proxy {
+
+class NameSource {
+ public:
+  using Done = std::function<void(NameAnswer)>;
+
+  NameSource() = default;
+  NameSource(const NameSource&) = delete;
+  NameSource& operator=(const NameSource&) = delete;
+  virtual ~NameSource() = default;
+
+  /// `done` is called once, out of the event loop and never before this has returned; not at all after the source's
+  /// end.
+  virtual void ask(const std::string& name, Done done) = 0;
+  /// Have the files changed that say who is asked? True once for each change; they may be looked at now and then only.
+  virtual bool has_changed(core::Time /*now*/) { return false; }
+};
+
+}  // namespace tfunnel::proxy

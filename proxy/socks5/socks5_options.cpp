@@ -1,0 +1,91 @@
+#include "proxy/socks5/socks5_options.hpp"
+
+#include <charconv>
+
+#include "proxy/auth/password_file.hpp"
+
+namespace tfunnel::proxy {
+
+namespace {
+
+constexpr std::size_t longest = 255;  // RFC 1929, 2: the length is one byte
+
+std::uint16_t port_of(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, port);
+  if (error != std::errc() || stop != end || port == 0) throw app::UsageError("--socks5: the port is 1 to 65535");
+  return port;
+}
+
+void take_host_and_port(Socks5Proxy& proxy, std::string_view text) {
+  const bool bracketed = text.starts_with('[');
+  const auto host_end = bracketed ? text.find(']') : text.find(':');
+  if (bracketed && host_end == std::string_view::npos) throw app::UsageError("--socks5: the bracket is not closed");
+  proxy.host = text.substr(bracketed ? 1 : 0, bracketed ? host_end - 1 : host_end);
+  auto rest = host_end == std::string_view::npos ? std::string_view() : text.substr(host_end + (bracketed ? 1 : 0));
+  if (proxy.host.empty()) throw app::UsageError("--socks5 is [USER[:PASSWORD]@]HOST[:PORT], and the host is missing");
+  if (rest.empty()) return;
+  if (rest[0] != ':') throw app::UsageError("--socks5: after the bracket comes :PORT");
+  rest.remove_prefix(1);
+  if (rest.find(':') != std::string_view::npos) {
+    throw app::UsageError("--socks5: an IPv6 address is written in brackets: [ADDRESS]:PORT");
+  }
+  proxy.port = port_of(rest);
+}
+
+std::string read_password(const std::string& path) {
+  const auto password = first_line_of(path);
+  if (!password) throw app::UsageError("--socks5-password-file: cannot read " + path);
+  return *password;
+}
+
+Socks5Credentials credentials_of(std::string_view text) {
+  const auto colon = text.find(':');
+  return {std::string(text.substr(0, colon)),
+          colon == std::string_view::npos ? std::string() : std::string(text.substr(colon + 1))};
+}
+
+}  // namespace
+
+std::optional<Socks5Proxy> Socks5Options::proxy() const {
+  if (server.empty()) {
+    if (user.empty() && password_file.empty()) return std::nullopt;
+    throw app::UsageError("--socks5-user and --socks5-password-file need --socks5");
+  }
+  Socks5Proxy proxy;
+  std::string_view rest = server;
+  for (const std::string_view scheme : {"socks5://", "socks5h://"}) {
+    if (rest.starts_with(scheme)) rest.remove_prefix(scheme.size());
+  }
+  // A password may hold an @, a host may not.
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    proxy.credentials = credentials_of(rest.substr(0, at));
+    rest.remove_prefix(at + 1);
+  }
+  take_host_and_port(proxy, rest);
+  if (!user.empty()) proxy.credentials = {user, proxy.credentials ? proxy.credentials->password : ""};
+  if (!password_file.empty()) {
+    if (!proxy.credentials) throw app::UsageError("--socks5-password-file needs a user: --socks5-user");
+    proxy.credentials->password = read_password(password_file);
+    proxy.password_file = password_file;
+  }
+  if (proxy.credentials && (proxy.credentials->user.empty() || proxy.credentials->user.size() > longest ||
+                            proxy.credentials->password.size() > longest)) {
+    throw app::UsageError("--socks5: a user name has 1 to 255 bytes, a password at most 255");
+  }
+  return proxy;
+}
+
+app::po::options_description socks5_description(Socks5Options& options) {
+  app::po::options_description description("Proxy: upstream SOCKS5 proxy");
+  auto add = description.add_options();
+  add("socks5", app::po::value(&options.server)->value_name("[USER[:PASSWORD]@]HOST[:PORT]"),
+      "go through this SOCKS5 proxy, UDP too (port 1080)");
+  add("socks5-user", app::po::value(&options.user)->value_name("USER"), "the user name for it");
+  add("socks5-password-file", app::po::value(&options.password_file)->value_name("FILE"),
+      "its first line is the password");
+  return description;
+}
+
+}  // namespace tfunnel::proxy
