@@ -1,4 +1,4 @@
-// What passed through the tunnel, by destination: what --summary prints.
+// The traffic through the tunnel, by destination, as --summary prints it.
 #pragma once
 
 #include <array>

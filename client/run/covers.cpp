@@ -58,7 +58,7 @@ dev_t device_of(const fs::path& path) {
 
 io::Descriptor make_file(const char* name, const std::string& text) {
   io::Descriptor file(::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  // Whatever the umask.
+  // Independent of the umask.
   if (!file.is_open() || ::fchmod(file.get(), 0444) != 0 ||
       ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     fail(name);
@@ -82,7 +82,7 @@ int open_copy(const char* path) {
 std::vector<std::string> mount_proc(const io::Descriptor& old) {
   if (::mount("proc", workshop, "proc", harmless_mount(), nullptr) == 0) return {};
   if (!old.is_open() || ::syscall(SYS_move_mount, old.get(), "", AT_FDCWD, workshop, source_is_descriptor) != 0) {
-    // Our files go with it. What is a directory can still be covered anew.
+    // Our files go with it. A directory can still be covered anew.
     if (::umount2(workshop, MNT_DETACH) != 0) fail("unmounting our files");
   }
   return {"/proc stays that of the system: this looks like a container that masks parts of it"};

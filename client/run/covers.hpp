@@ -1,4 +1,4 @@
-// What stands in the way of the program of `tfunnel run` in the file system, and stays there.
+// Covers over paths that the program of `tfunnel run` must not reach, and that stay covered.
 #pragma once
 
 #include <sys/types.h>
@@ -38,8 +38,8 @@ class Covers {
   [[nodiscard]] bool hears_all() const { return watch_.is_complete(); }
   /// POLLPRI when mounts have changed.
   [[nodiscard]] int mounts() const { return mounts_.get(); }
-  /// Something happened to the mounts, or some time has gone by. Covers what is bare; needs CAP_SYS_ADMIN. What cannot
-  /// be covered (it has just gone again) is left to the next time.
+  /// Something happened to the mounts, or some time has gone by. Covers what is bare; needs CAP_SYS_ADMIN. A path
+  /// that cannot be covered (it has just gone again) is left to the next time.
   void look();
   /// paths() is readable: the same, if it concerns us.
   void look_at_paths();

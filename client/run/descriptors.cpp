@@ -18,7 +18,7 @@ namespace {
 // Two families, TCP and UDP and raw, on a few ports.
 constexpr std::size_t most_sockets = 64;
 
-/// What stands beside the descriptors: how many there are of each kind, in this order.
+/// Sent beside the descriptors: how many there are of each kind, in this order.
 struct Counts {
   std::uint16_t port;
   std::uint8_t tcp;

@@ -15,7 +15,7 @@ namespace tfunnel::client {
 
 namespace {
 
-// What a goodbye takes is about a second; only a fault takes longer.
+// A goodbye takes about a second; only a fault takes longer.
 constexpr auto most_goodbye = std::chrono::seconds(5);
 // In a row: who sends them for ever must not keep us from all else.
 constexpr int most_signals = 64;
@@ -61,7 +61,7 @@ void Front::run_program() {
         "into this terminal");
   }
   program_ = start_program({init_, plan_.program, plan_.filter, signals_, log_});
-  // Who reads what the program writes shall see its end, not ours.
+  // A reader of the program's output shall see its end, not ours.
   close_standard_stream(STDIN_FILENO);
   close_standard_stream(STDOUT_FILENO);
   while (!outcome_) {
@@ -120,7 +120,7 @@ void Front::end_all() {
   ending_since_ = Clock::now();
   init_.ask_to_end();
   end_init();
-  // Who waits with us may want to press Ctrl-C.
+  // A user who waits with us may want to press Ctrl-C.
   terminal_.give_back();
   end_client();
 }
@@ -172,7 +172,7 @@ void Front::handle(const ReceivedSignal& signal) {
   } else if (program_ > 0) {
     if (is_for_program(signal, program_)) ::kill(program_, signal.number);
   } else if (ending_) {
-    // Who asks twice at once (timeout(1)) means it once.
+    // Two requests at once (timeout(1)) mean one.
     hurried_ = hurried_ || (ends && Clock::now() - ending_since_ >= core::Drain::Limits().same_request);
   } else if (signal.number == SIGTSTP) {
     stop_by(SIGTSTP);

@@ -45,7 +45,7 @@ FrontSignals::FrontSignals() {
   sigemptyset(&set);
   for (const int number : heard) sigaddset(&set, number);
   sigprocmask(SIG_BLOCK, &set, &before_);
-  // Who ignores SIGCHLD is not told how its children ended.
+  // A process that ignores SIGCHLD is not told how its children ended.
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &action, &child_before_);

@@ -16,8 +16,8 @@ struct ReceivedSignal {
   pid_t sender = 0;  // 0: the kernel, or a process that we cannot see
 };
 
-/// Is the signal for the program? What the terminal sends by its keys reaches the program anyway, which is in the same
-/// process group; and what the program itself sent must not come back to it.
+/// Is the signal for the program? A signal of the terminal's keys reaches the program anyway, which is in the same
+/// process group; and one that the program itself sent must not come back to it.
 bool is_for_program(const ReceivedSignal& signal, pid_t program);
 
 /// Blocks what it wants to hear of, and reads it from a descriptor. Children must call restore() before they become

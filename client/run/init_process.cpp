@@ -10,9 +10,9 @@
 #include <csignal>
 
 #include "client/process/capabilities.hpp"
+#include "client/rules/netlink.hpp"
 #include "client/run/covers.hpp"
 #include "client/run/namespace_facts.hpp"
-#include "client/rules/netlink.hpp"
 #include "client/run/network.hpp"
 #include "client/run/reaper.hpp"
 #include "common/app/options.hpp"
@@ -84,8 +84,8 @@ InitReport decode(const std::string& text) {
 io::Descriptor open_own_process() { return io::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))); }
 
 // From here on nobody may trace it, or reach its memory and descriptors, but who could before it made its namespaces:
-// the program is the same user, and would change what makes this process end, and everything with it. Who enters
-// namespaces by our pidfd must have done it by now.
+// the program is the same user, and would change what makes this process end, and everything with it. A process that
+// enters namespaces by our pidfd must have done it by now.
 void become_unreachable(int seal) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   const char done = 1;

@@ -16,7 +16,7 @@
 
 namespace tfunnel::client {
 
-/// What became of the setting up.
+/// The result of the setting up.
 struct InitReport {
   io::ExitStatus status = io::ExitStatus::ok;
   std::string text;  // an error, or warnings, a line each

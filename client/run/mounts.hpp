@@ -1,4 +1,4 @@
-// What the program of `tfunnel run` sees of the file system: all of it, but for what leads around the tunnel.
+// The file system as the program of `tfunnel run` sees it: all of it, but for paths that lead around the tunnel.
 #pragma once
 
 #include <string>

@@ -5,8 +5,8 @@
 
 namespace tfunnel::client {
 
-/// What may explain that the system has refused something with `error`, an errno. `made`: the namespace exists, and
-/// this process is in it.
+/// Facts that may explain why the system has refused something with `error`, an errno. `made`: the namespace exists,
+/// and this process is in it.
 NamespaceFacts look_at_facts(int error, bool made);
 
 /// Throws app::UsageError, which explains that the system has refused `what`, such as "a user namespace", with `error`.

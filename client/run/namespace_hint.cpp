@@ -90,7 +90,7 @@ std::string too_many(const NamespaceFacts& facts) {
   return setting("There may be no more " + kind + " namespaces (" + name + " is " + now + ")", name + "=10000");
 }
 
-/// EPERM or EACCES, by which the kernel and its security modules answer alike. What is certain comes first.
+/// EPERM or EACCES, by which the kernel and its security modules answer alike. Certain causes come first.
 std::string forbidden(int error, const NamespaceFacts& facts) {
   const bool by_kernel = !facts.made && error == EPERM;
   if (facts.in_chroot && by_kernel) return chroot(facts);

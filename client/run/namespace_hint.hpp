@@ -6,7 +6,7 @@
 
 namespace tfunnel::client {
 
-/// What the system says about namespaces and processes; none: it has no such setting, or does not tell.
+/// The system's settings about namespaces and processes; none: it has no such setting, or does not tell.
 struct NamespaceFacts {
   std::optional<long> unprivileged_userns_clone;              // kernel.unprivileged_userns_clone: Debian
   std::optional<long> apparmor_restrict_unprivileged_userns;  // Ubuntu

@@ -24,11 +24,11 @@ void NamespaceRoutes::apply(const core::Reach& reach) {
     apply(v4_, routed_networks(reach, true));
     apply(v6_, routed_networks(reach, false));
   } catch (const boost::system::system_error& error) {
-    log_.info(std::string("what the far end cannot reach is not refused at once: ") + error.what());
+    log_.info(std::string("destinations that the far end cannot reach are not refused at once: ") + error.what());
   }
 }
 
-// What is new first: if that fails, nothing is lost.
+// New routes first: if that fails, nothing is lost.
 void NamespaceRoutes::apply(Networks& present, const Networks& all) {
   const bool is_v4 = all.front().first.is_v4();
   for (const auto& network : all) {

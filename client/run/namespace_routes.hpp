@@ -13,7 +13,7 @@ namespace tfunnel::client {
 /// the next address of a name, and getaddrinfo(3) puts such addresses last. tfunnel's own ranges always have a route.
 class NamespaceRoutes {
  public:
-  /// `socket` speaks rtnetlink(7) in the namespace, and was opened there. Whoever uses it needs CAP_NET_ADMIN over it,
+  /// `socket` speaks rtnetlink(7) in the namespace, and was opened there. Its user needs CAP_NET_ADMIN over it,
   /// which the owner of a user namespace has from outside. `log` must outlive it.
   NamespaceRoutes(io::Descriptor socket, const io::Log& log) : netlink_(std::move(socket)), log_(log) {}
 
@@ -26,7 +26,7 @@ class NamespaceRoutes {
   Netlink netlink_;
   const io::Log& log_;
   std::optional<int> device_;  // of all routes, once it has been asked for
-  // What set_up_network() has left.
+  // The state that set_up_network() has left.
   core::Reach::Networks v4_{core::Network::of(core::Address::v4({}), 0)};
   core::Reach::Networks v6_{core::Network::of(core::Address(), 0)};
 };

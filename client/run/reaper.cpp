@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto patience = std::chrono::milliseconds(500);
-// Who is not our child ends without a word to us.
+// A process that is not our child ends without a word to us.
 constexpr int look_again = 2;
 // How often covers are looked at, in milliseconds, where the system tells nothing.
 constexpr int unwatched_period = 200;

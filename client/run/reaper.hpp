@@ -1,4 +1,4 @@
-// What process 1 of a pid namespace has to do (pid_namespaces(7)).
+// The duties of process 1 of a pid namespace (pid_namespaces(7)).
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace tfunnel::client {
 
-/// What else process 1 waits for.
+/// Other events that process 1 waits for.
 struct ReaperEvents {
   int lifeline;  // its end of file ends us
   int owner;     // so does a pidfd that is readable; -1: there is none

@@ -25,7 +25,7 @@ struct RunOptions {
   bool no_seccomp = false;
 };
 
-/// What the proxy's options say of names.
+/// The proxy's options about names.
 struct RunNames {
   std::vector<std::string> resolvers;  // --resolver-address: what our far end answers at; empty: nowhere
   std::vector<std::string> servers;    // --dns
@@ -45,7 +45,7 @@ void check(const RunOptions& options, const RunWords& words, const app::CommonOp
 std::vector<std::string> local_far_end(const RunWords& words, const app::po::options_description& all,
                                        const app::po::options_description& of_far_end);
 
-/// What stands in the program's /etc/resolv.conf. REQUIRES: check() has passed.
+/// The nameservers in the program's /etc/resolv.conf. REQUIRES: check() has passed.
 std::vector<std::string> nameservers(const RunOptions& options, const RunNames& names);
 
 /// Runs the program. The exit status is the program's, or that of our own failure; it may end by a signal as the

@@ -1,4 +1,4 @@
-// What `tfunnel run` shall do.
+// The task of `tfunnel run`.
 #pragma once
 
 #include <string>

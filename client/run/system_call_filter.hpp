@@ -1,4 +1,4 @@
-// What the program of `tfunnel run` may not ask the kernel for: seccomp(2).
+// System calls that are refused to the program of `tfunnel run`: seccomp(2).
 #pragma once
 
 #include <memory>

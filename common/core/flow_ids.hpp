@@ -7,7 +7,7 @@
 
 namespace tfunnel::core {
 
-/// They go up by two, and begin anew when they have come to an end. What was used is needed to tell a late frame from
+/// They go up by two, and begin anew when they have come to an end. The used ones are needed to tell a late frame from
 /// nonsense.
 class FlowIds {
  public:

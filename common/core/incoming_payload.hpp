@@ -27,7 +27,7 @@ class IncomingPayload {
   }
   void begin_to_measure() { largest_ = 0; }
 
-  /// What has not come yet; 0 between frames.
+  /// Bytes that have not come yet; 0 between frames.
   [[nodiscard]] std::size_t left() const { return left_; }
   /// Null: nobody takes it, or there is none.
   [[nodiscard]] FlowHandler* handler() const { return left_ > 0 ? flow_->handler.get() : nullptr; }

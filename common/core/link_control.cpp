@@ -85,8 +85,8 @@ bool LinkControl::fill_repeated_greeting(const Emit& emit) {
   return true;
 }
 
-// Whoever missed our first greeting counts from a later one on, so until he has been heard nothing but Hello may be
-// counted here either.
+// A far end that missed our first greeting counts from a later one on, so until it has been heard nothing but Hello may
+// be counted here either.
 bool LinkControl::fill(const Emit& emit, const Situation& now) {
   if (hello_due_ && !fill_hello(emit, now.initial_credit)) return false;
   if (now.accepts_flows && differs(now.initial_credit, told_initial_credit_) && !fill_credit(emit, now.initial_credit))

@@ -1,4 +1,4 @@
-// What one end has to say about the link itself.
+// One end's frames about the link itself.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ namespace tfunnel::core {
 /// twice. Pure.
 class LinkControl {
  public:
-  /// What Hello says of this end.
+  /// Facts about this end for its Hello.
   struct Self {
     wire::Role role = wire::ROLE_CLIENT;
     std::string software;  // printable; cut to what a log line may have
     std::size_t max_flows = 0;
     std::optional<ResolverHints> resolver;
   };
-  /// What the far end has been heard to be, and what this end grants now.
+  /// Facts that the far end has told, and the credit that this end grants now.
   struct Situation {
     bool hello_received = false;
     bool accepts_flows = false;  // only then is a change of `initial_credit` of use to the far end

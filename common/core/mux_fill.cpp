@@ -53,8 +53,8 @@ void Mux::fill_ack(Batch& batch, Time now) {
   emit(batch, frame);
 }
 
-// Whoever hears it has not counted what came before, and the pacer must not wait for it: nothing but Hello was counted
-// until now.
+// A far end that hears it has not counted the bytes before, and the pacer must not wait for them: nothing but Hello was
+// counted until now.
 void Mux::fill_repeated_greeting(Batch& batch) {
   if (!link_.repeats()) return;
   const auto before = batch.size();

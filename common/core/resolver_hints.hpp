@@ -22,8 +22,8 @@ struct ResolverHints {
   bool operator==(const ResolverHints&) const = default;
 };
 
-/// What the text of a resolv.conf says; without `search` and `domain` the domain is that of `host_name`, as in the C
-/// library. What makes no sense counts as not said.
+/// The settings in the text of a resolv.conf; without `search` and `domain` the domain is that of `host_name`, as in
+/// the C library. A setting that makes no sense counts as not said.
 ResolverHints parse_resolver_hints(std::string_view resolv_conf, std::string_view host_name);
 
 /// The lines for a resolv.conf. `search .` stands for no completion, so that nobody takes his own host's domain.

@@ -24,7 +24,7 @@ class CredentialGate {
   CredentialGate(const CredentialGate&) = delete;
   CredentialGate& operator=(const CredentialGate&) = delete;
 
-  /// Who waits, and what ends that: `over` becomes true, and the timer, which serves nothing else meanwhile, is
+  /// A waiter, and the end of its wait: `over` becomes true, and the timer, which serves nothing else meanwhile, is
   /// cancelled.
   struct Patience {
     asio::steady_timer& timer;

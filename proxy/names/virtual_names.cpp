@@ -60,7 +60,7 @@ std::optional<std::uint32_t> VirtualNames::number_of(const core::Address& addres
   const auto& bytes = address.bytes();
   if (bytes[15] == 0) return std::nullopt;
   const auto number = bytes[14] * block + bytes[15] - 1;
-  // What else may stand in the middle of an IPv6 address is nobody's.
+  // An IPv6 address with anything else in the middle is nobody's.
   if (address != v4_of(number) && address != v6_of(number)) return std::nullopt;
   return number;
 }

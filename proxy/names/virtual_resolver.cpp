@@ -18,7 +18,7 @@ struct Subject {
   std::uint16_t type;
 };
 
-/// What an ordinary query is about; nothing if it is of another kind.
+/// The subject of an ordinary query; nothing if it is of another kind.
 std::optional<Subject> subject_of(const dns::Message& query) {
   constexpr std::uint16_t internet = 1;
   constexpr std::uint8_t opcode_bits = 0x78;
@@ -93,7 +93,7 @@ void VirtualResolver::inquire(const AskReal& real, const std::string& name, std:
   ask_nameservers(question);
 }
 
-// Either may call back from within, and answer the question. Who asked forgets what there is no memory for.
+// Either may call back from within, and answer the question. The asker forgets a question that there is no memory for.
 void VirtualResolver::ask_nameservers(const Asked& question) {
   if (unheard_ >= settings_.unheard) {
     question->heard = true;

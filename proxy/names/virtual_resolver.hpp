@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "common/io/log.hpp"
+#include "proxy/access/no_proxy.hpp"
 #include "proxy/dns/answer_patience.hpp"
 #include "proxy/dns/dns_upstream.hpp"
-#include "proxy/access/no_proxy.hpp"
 #include "proxy/names/top_level_domains.hpp"
 #include "proxy/names/virtual_names.hpp"
 
 namespace tfunnel::proxy {
 
-/// Stands in front of nameservers. What they answer counts, if they answer. A name for which they have nothing (a
+/// Stands in front of nameservers. Their answer counts, if they give one. A name for which they have nothing (a
 /// refusal, trouble, silence, or that there is no such name) gets virtual addresses: A and AAAA of VirtualNames, whose
 /// addresses have a PTR, and no records of any other type, so that browsers, which ask for HTTPS records, go on to A.
 ///
@@ -72,7 +72,7 @@ class VirtualResolver final : public DnsUpstream {
     asio::steady_timer timer;
     core::Time asked;
     bool heard = false;  // the nameservers have answered, or failed
-    /// What they said, if that is no real answer, or that they had their time; nothing before.
+    /// Their answer, if it is no real one, or that they had their time; nothing before.
     std::optional<result<dns::Message>> poor;
   };
   using Asked = std::shared_ptr<Question>;

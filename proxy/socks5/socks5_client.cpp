@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
-#include "proxy/io/deadline.hpp"
 #include "proxy/egress/egress.hpp"
+#include "proxy/io/deadline.hpp"
 
 namespace tfunnel::proxy {
 
@@ -199,7 +199,7 @@ error_code Socks5Client::converse(const std::shared_ptr<Attempt>& attempt_, Sock
     if (error && !ended) return error;
     handshake.feed(core::ByteView(buffer).first(count));
     if (ended && handshake.running()) handshake.end();
-    // How long its destination takes is nothing to those who wait for the verdict.
+    // Those who wait for the verdict need not wait for its destination.
     if (handshake.authenticated() && proxy_.credentials && !attempt.withheld) gate_.trust().accepted({}, Clock::now());
     if (handshake.authenticated()) attempt.trial = {};
   }

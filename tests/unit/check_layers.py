@@ -1,4 +1,4 @@
-"""Who may include whom: the layers downwards only, and no circle between folders of one level or between file pairs."""
+"""Includes go through the layers downwards only, and no circle between folders of one level or between file pairs."""
 
 import pathlib
 import re
@@ -46,7 +46,7 @@ def pair(path):
 
 
 def graph(sources, node):
-    """Who includes whom, as far as `node` tells them apart."""
+    """The includes between files, as far as `node` tells them apart."""
     edges = {}
     for name, text in sources.items():
         targets = edges.setdefault(node(name), set())
