@@ -7,11 +7,11 @@
 #include "common/io/log.hpp"
 #include "common/io/relay.hpp"
 #include "common/io/spare_memory.hpp"
-#include "proxy/io/descriptor_reserve.hpp"
 #include "proxy/egress/egress.hpp"
+#include "proxy/io/descriptor_reserve.hpp"
 #include "proxy/names/namer.hpp"
-#include "proxy/udp/udp_flow.hpp"
 #include "proxy/names/virtual_names.hpp"
+#include "proxy/udp/udp_flow.hpp"
 
 namespace tfunnel::proxy {
 

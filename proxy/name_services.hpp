@@ -5,19 +5,19 @@
 #include <set>
 
 #include "common/io/log.hpp"
-#include "proxy/names/dns_learner.hpp"
+#include "proxy/access/no_proxy.hpp"
 #include "proxy/dns/dns_over_stream.hpp"
+#include "proxy/dns/far_resolver.hpp"
+#include "proxy/intercept/egress_intercept.hpp"
+#include "proxy/names/dns_learner.hpp"
 #include "proxy/names/dns_watch.hpp"
 #include "proxy/names/dns_ways.hpp"
-#include "proxy/intercept/egress_intercept.hpp"
 #include "proxy/names/egress_resolver.hpp"
 #include "proxy/names/egress_virtual.hpp"
-#include "proxy/dns/far_resolver.hpp"
 #include "proxy/names/name_options.hpp"
 #include "proxy/names/namer.hpp"
-#include "proxy/access/no_proxy.hpp"
-#include "proxy/udp/udp_ways.hpp"
 #include "proxy/names/virtual_resolver.hpp"
+#include "proxy/udp/udp_ways.hpp"
 
 namespace tfunnel::proxy {
 

@@ -3,12 +3,12 @@
 #include <cstdlib>
 #include <optional>
 
-#include "proxy/dialer.hpp"
 #include "proxy/access/guarded_acceptor.hpp"
-#include "proxy/name_services.hpp"
+#include "proxy/dialer.hpp"
 #include "proxy/dns/own_resolver_hints.hpp"
-#include "proxy/proxy_program.hpp"
 #include "proxy/lookup/reach_by_addresses.hpp"
+#include "proxy/name_services.hpp"
+#include "proxy/proxy_program.hpp"
 #include "proxy/ways_out.hpp"
 
 namespace tfunnel::proxy {

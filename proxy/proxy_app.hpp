@@ -2,10 +2,10 @@
 #pragma once
 
 #include "common/app/options.hpp"
-#include "proxy/intercept/interceptor.hpp"
-#include "proxy/proxy_options.hpp"
 #include "proxy/egress/reach_watch.hpp"
 #include "proxy/egress/source_binding.hpp"
+#include "proxy/intercept/interceptor.hpp"
+#include "proxy/proxy_options.hpp"
 
 namespace tfunnel::proxy {
 

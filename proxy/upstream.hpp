@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "proxy/http/http_proxy_options.hpp"
-#include "proxy/socks5/socks5_client.hpp"
 #include "proxy/http/tls_client.hpp"
+#include "proxy/socks5/socks5_client.hpp"
 
 namespace tfunnel::proxy {
 

@@ -1,9 +1,9 @@
 #include "proxy/ways_out.hpp"
 
+#include "proxy/auth/gssapi.hpp"
 #include "proxy/egress/egress_choice.hpp"
 #include "proxy/http/egress_http_connect.hpp"
 #include "proxy/socks5/egress_socks5.hpp"
-#include "proxy/auth/gssapi.hpp"
 
 namespace tfunnel::proxy {
 

@@ -9,9 +9,9 @@
 #include "client/capture/capture_sockets.hpp"
 #include "client/capture/link_choice.hpp"
 #include "client/capture/raw_sender.hpp"
-#include "client/capture/too_big_listener.hpp"
 #include "client/capture/routed_networks.hpp"
 #include "client/capture/summary.hpp"
+#include "client/capture/too_big_listener.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/datagram_reader.hpp"
 

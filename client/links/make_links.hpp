@@ -6,9 +6,9 @@
 #include <atomic>
 #include <span>
 
-#include "client/process/child_process.hpp"
 #include "client/links/link_options.hpp"
 #include "client/links/links.hpp"
+#include "client/process/child_process.hpp"
 
 namespace tfunnel::client {
 

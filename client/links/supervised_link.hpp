@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "client/links/link_supervision.hpp"
 #include "client/process/child_group.hpp"
 #include "client/process/child_process.hpp"
-#include "client/links/link_supervision.hpp"
 #include "client/process/terminal_loan.hpp"
 #include "common/io/session.hpp"
 

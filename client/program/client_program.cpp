@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "client/capture/capture.hpp"
-#include "client/links/network_watch.hpp"
 #include "client/capture/summary.hpp"
+#include "client/links/network_watch.hpp"
 #include "common/app/ending.hpp"
 #include "common/app/process.hpp"
 #include "common/app/session_settings.hpp"

@@ -8,8 +8,8 @@
 #include <cstdlib>
 
 #include "client/links/make_links.hpp"
-#include "client/program/client_program.hpp"
 #include "client/process/capabilities.hpp"
+#include "client/program/client_program.hpp"
 #include "client/run/namespace_facts.hpp"
 #include "client/run/namespace_routes.hpp"
 #include "client/run/network.hpp"

@@ -5,11 +5,11 @@
 #include <chrono>
 #include <optional>
 
+#include "client/process/terminal.hpp"
 #include "client/run/client_process.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/init_process.hpp"
 #include "client/run/run_plan.hpp"
-#include "client/process/terminal.hpp"
 #include "common/core/absence.hpp"
 #include "common/io/log.hpp"
 

@@ -10,10 +10,10 @@
 #include <filesystem>
 #include <optional>
 
+#include "client/process/removed_directory.hpp"
 #include "client/run/descriptors.hpp"
 #include "client/run/locked_namespace.hpp"
 #include "client/run/namespace_facts.hpp"
-#include "client/process/removed_directory.hpp"
 #include "client/run/system_call_filter.hpp"
 #include "common/app/options.hpp"
 #include "common/io/errors.hpp"

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/io/asio.hpp"
-#include "proxy/io/descriptor_reserve.hpp"
 #include "proxy/dns/dns_message.hpp"
+#include "proxy/io/descriptor_reserve.hpp"
 
 namespace tfunnel::proxy {
 

@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "common/io/log.hpp"
-#include "proxy/io/descriptor_reserve.hpp"
 #include "proxy/dns/dns_over_stream.hpp"
 #include "proxy/dns/dns_ports.hpp"
 #include "proxy/dns/dns_stream_session.hpp"
 #include "proxy/dns/dns_upstream.hpp"
-#include "proxy/egress/egress_direct.hpp"
 #include "proxy/dns/far_question.hpp"
 #include "proxy/dns/nameservers.hpp"
 #include "proxy/dns/server_order.hpp"
 #include "proxy/dns/truncated_answers.hpp"
+#include "proxy/egress/egress_direct.hpp"
+#include "proxy/io/descriptor_reserve.hpp"
 
 namespace tfunnel::proxy {
 

@@ -1,8 +1,8 @@
 // Straight to the destinations that the upstream proxy is not for, and through it to all others.
 #pragma once
 
-#include "proxy/egress/egress.hpp"
 #include "proxy/access/no_proxy.hpp"
+#include "proxy/egress/egress.hpp"
 
 namespace tfunnel::proxy {
 

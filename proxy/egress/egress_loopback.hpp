@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/io/log.hpp"
-#include "proxy/egress/egress.hpp"
 #include "proxy/access/gate.hpp"
+#include "proxy/egress/egress.hpp"
 
 namespace tfunnel::proxy {
 

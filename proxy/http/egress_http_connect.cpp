@@ -7,8 +7,8 @@
 
 #include "common/io/errors.hpp"
 #include "proxy/http/connect_dialogue.hpp"
-#include "proxy/io/deadline.hpp"
 #include "proxy/http/http_connect_attempt.hpp"
+#include "proxy/io/deadline.hpp"
 
 namespace tfunnel::proxy {
 

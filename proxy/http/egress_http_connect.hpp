@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "common/io/log.hpp"
-#include "proxy/io/blocking_calls.hpp"
+#include "proxy/auth/security_context.hpp"
 #include "proxy/egress/egress.hpp"
-#include "proxy/lookup/host_dialler.hpp"
 #include "proxy/http/http_connect_handshake.hpp"
 #include "proxy/http/http_proxy_connector.hpp"
 #include "proxy/http/http_proxy_server.hpp"
 #include "proxy/http/proxy_rest.hpp"
 #include "proxy/http/proxy_url.hpp"
-#include "proxy/auth/security_context.hpp"
 #include "proxy/http/tls_client.hpp"
+#include "proxy/io/blocking_calls.hpp"
+#include "proxy/lookup/host_dialler.hpp"
 
 namespace tfunnel::proxy {
 

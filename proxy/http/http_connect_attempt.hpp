@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "proxy/egress/egress.hpp"
-#include "proxy/lookup/host_dialler.hpp"
 #include "proxy/http/proxy_connection.hpp"
+#include "proxy/lookup/host_dialler.hpp"
 
 namespace tfunnel::proxy {
 

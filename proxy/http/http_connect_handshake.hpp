@@ -6,16 +6,16 @@
 #include <string>
 
 #include "common/io/log.hpp"
-#include "proxy/io/blocking_calls.hpp"
+#include "proxy/auth/security_context.hpp"
 #include "proxy/http/connect_dialogue.hpp"
-#include "proxy/io/deadline.hpp"
 #include "proxy/http/http_connect_attempt.hpp"
 #include "proxy/http/http_connect_failure.hpp"
 #include "proxy/http/http_proxy_connector.hpp"
 #include "proxy/http/http_proxy_server.hpp"
 #include "proxy/http/http_response.hpp"
 #include "proxy/http/password_turn.hpp"
-#include "proxy/auth/security_context.hpp"
+#include "proxy/io/blocking_calls.hpp"
+#include "proxy/io/deadline.hpp"
 
 namespace tfunnel::proxy {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "proxy/auth/authenticator.hpp"
-#include "proxy/http/connect_dialogue.hpp"
 #include "proxy/auth/credential_gate.hpp"
+#include "proxy/http/connect_dialogue.hpp"
 
 namespace tfunnel::proxy {
 

@@ -4,9 +4,9 @@
 #include "common/app/options.hpp"
 #include "common/core/address.hpp"
 #include "common/io/errors.hpp"
-#include "proxy/io/local_pair.hpp"
 #include "proxy/http/tls_client.hpp"
 #include "proxy/http/tls_session.hpp"
+#include "proxy/io/local_pair.hpp"
 
 namespace tfunnel::proxy {
 

@@ -3,8 +3,8 @@
 
 #include <set>
 
-#include "proxy/egress/egress.hpp"
 #include "proxy/dns/far_resolver.hpp"
+#include "proxy/egress/egress.hpp"
 #include "proxy/names/virtual_resolver.hpp"
 
 namespace tfunnel::proxy {

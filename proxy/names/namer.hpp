@@ -6,9 +6,9 @@
 
 #include <optional>
 
-#include "proxy/names/name_sniffer.hpp"
 #include "common/io/relay.hpp"
 #include "proxy/egress/egress.hpp"
+#include "proxy/names/name_sniffer.hpp"
 #include "proxy/names/name_table.hpp"
 #include "proxy/names/naming_memory.hpp"
 

@@ -8,8 +8,8 @@
 #include "common/io/asio.hpp"
 #include "common/io/datagram_reader.hpp"
 #include "common/io/log.hpp"
-#include "proxy/io/descriptor_reserve.hpp"
 #include "proxy/egress/source_binding.hpp"
+#include "proxy/io/descriptor_reserve.hpp"
 #include "proxy/udp/udp_flow.hpp"
 #include "proxy/udp/udp_outbox.hpp"
 

@@ -2,8 +2,8 @@
 #include <cstdlib>
 
 #include "proxy/dns/dns_framing.hpp"
-#include "proxy/names/dns_names.hpp"
 #include "proxy/dns/dns_records.hpp"
+#include "proxy/names/dns_names.hpp"
 
 using namespace tfunnel;
 using namespace tfunnel::proxy;

@@ -1,8 +1,8 @@
 // The name in a flow's first bytes is the same in any pieces, and always a host name.
 #include <cstdlib>
 
-#include "proxy/names/flow_sniffer.hpp"
 #include "common/core/host_name.hpp"
+#include "proxy/names/flow_sniffer.hpp"
 
 using namespace tfunnel::core;
 

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "proxy/auth/base64.hpp"
-#include "proxy/http/connect_dialogue.hpp"
 #include "proxy/auth/digest_hash.hpp"
+#include "proxy/http/connect_dialogue.hpp"
 #include "tests/unit/support/fake_contexts.hpp"
 
 namespace tfunnel::test {

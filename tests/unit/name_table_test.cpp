@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "proxy/names/dns_names.hpp"
 #include "proxy/dns/server_order.hpp"
+#include "proxy/names/dns_names.hpp"
 #include "tests/unit/support/dns.hpp"
 
 namespace tfunnel::test {

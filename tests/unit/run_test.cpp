@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "client/run/checked_files.hpp"
 #include "client/rules/firewall_rules.hpp"
+#include "client/run/checked_files.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/id_map.hpp"
 #include "client/run/mounts.hpp"

@@ -1,8 +1,8 @@
 // The name in a flow's first bytes is found in any pieces, and nothing else is taken for one.
 #include <gtest/gtest.h>
 
-#include "proxy/names/flow_sniffer.hpp"
 #include "common/core/host_name.hpp"
+#include "proxy/names/flow_sniffer.hpp"
 #include "tests/unit/support/first_bytes.hpp"
 
 namespace tfunnel::test {
