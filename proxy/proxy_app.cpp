@@ -7,21 +7,12 @@
 #include "proxy/dialer.hpp"
 #include "proxy/dns/own_resolver_hints.hpp"
 #include "proxy/lookup/reach_by_addresses.hpp"
-#include "proxy/name_services.hpp"
 #include "proxy/proxy_program.hpp"
-#include "proxy/ways_out.hpp"
+#include "proxy/routes.hpp"
 
 namespace tfunnel::proxy {
 
 namespace {
-
-// Rules look at addresses. An upstream that is given a name looks it up itself, and a client chooses what
-// stands in its first bytes: with rules, only addresses that passed them may go out.
-NameOptions names_within(const ProxyOptions& options) {
-  auto names = options.names;
-  if (!options.access.rules.empty()) names.proxy_names = NameMode::never;
-  return names;
-}
 
 io::Log log_for(const app::CommonOptions& common, const ProxyExtensions& extensions) {
   const std::string name = "tfunnel proxy";
@@ -47,18 +38,16 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   auto& context = program.context();
   const Gate gate = options.access.gate();
   DescriptorReserve reserve;
-  WaysOut ways_out(context, {options, upstream, gate, reserve, extensions.binding}, log);
-  NameServices services(context, ways_out.way_out(), names_within(options), reserve, extensions.interceptors, log);
-  UdpFlows datagrams(gate, log, in_order(services.datagrams()));
-  Dialer dialer(context, services.egress(), datagrams, reserve, log, services.namer());
-  dialer.keep_names_of_flows(services.virtual_names());
+  Routes routes(context, {options, upstream, gate, reserve, extensions.binding, extensions.interceptors}, log);
+  Dialer dialer(context, routes.streams(), routes.datagrams(), reserve, log, routes.namer());
+  dialer.keep_names_of_flows(routes.virtual_names());
   GuardedAcceptor acceptor(dialer, gate, log);
   auto& session = program.connect(acceptor, own_resolver_hints());
   reserve.serve(session.mux());
   dialer.serve(session.mux());
   std::optional<ReachWatch> reach;
   // An upstream has routes of its own, which nobody tells.
-  if (!ways_out.way_out().is_upstream) {
+  if (!routes.lead_to_upstream()) {
     reach.emplace(context, extensions.reach ? extensions.reach : reach_by_addresses, virtual_addresses(options),
                   session.mux());
   }
