@@ -100,7 +100,7 @@ void LinkGroup::on_down() {
   if (ending_) return;
   patience_.expires_after(settings_.link_wait);
   patience_.async_wait([this](error_code error) {
-    if (error || any_up()) return;
+    if (error || ending_ || any_up()) return;
     log_.warning("no link for " +
                  std::to_string(std::chrono::duration_cast<std::chrono::seconds>(settings_.link_wait).count()) +
                  " s: new connections are refused until there is one (--link-wait)");

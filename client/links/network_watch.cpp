@@ -49,6 +49,7 @@ void NetworkWatch::start() {
 }
 
 void NetworkWatch::stop() {
+  stopped_ = true;
   error_code ignored;
   netlink_.close(ignored);
   settling_.cancel();
@@ -57,7 +58,7 @@ void NetworkWatch::stop() {
 
 void NetworkWatch::listen() {
   netlink_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
-    if (error) return;
+    if (error || stopped_) return;
     drain();
     listen();
   });
@@ -75,7 +76,7 @@ void NetworkWatch::drain() {
 void NetworkWatch::settle() {
   settling_.expires_after(settling_time);
   settling_.async_wait([this](error_code error) {
-    if (error) return;
+    if (error || stopped_) return;
     changed_ = false;
     on_change_("the network changed");
   });
@@ -85,7 +86,7 @@ void NetworkWatch::look_at_clocks() {
   if (sleep_.slept(clock_value(CLOCK_BOOTTIME), clock_value(CLOCK_MONOTONIC))) on_change_("this machine slept");
   clocks_.expires_after(clock_period);
   clocks_.async_wait([this](error_code error) {
-    if (!error) look_at_clocks();
+    if (!error && !stopped_) look_at_clocks();
   });
 }
 

@@ -31,6 +31,7 @@ class NetworkWatch {
   std::function<void(const char* what)> on_change_;
   SleepDetector sleep_;
   bool changed_ = false;
+  bool stopped_ = false;  // handlers that were due before may still come
 };
 
 }  // namespace tfunnel::client

@@ -94,7 +94,8 @@ class ClientProgram {
 
   void wait_for_signal() {
     signals_.async_wait([this](error_code error, int number) {
-      if (error) return;
+      // One that came with the end may be told after the waiting was cancelled.
+      if (error || finished_) return;
       wait_for_signal();
       on_signal(number);
     });
@@ -154,6 +155,7 @@ class ClientProgram {
 
   // From here on nothing is waited for, so that the event loop runs dry, and everything can be destroyed in turn.
   void finish() {
+    finished_ = true;
     io::Deliveries::of(context_).let_go();
     capture_->close();
     network_.stop();
@@ -176,8 +178,9 @@ class ClientProgram {
   app::Ending ending_;
   std::string why_;  // the signal
   bool was_ready_ = false;
-  bool linked_ = true;    // there is a link, or one may come
-  bool is_over_ = false;  // nothing is left to wait for but the goodbyes
+  bool linked_ = true;     // there is a link, or one may come
+  bool is_over_ = false;   // nothing is left to wait for but the goodbyes
+  bool finished_ = false;  // nor for these
   io::ExitStatus status_ = io::ExitStatus::ok;
 };
 

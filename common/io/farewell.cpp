@@ -140,7 +140,7 @@ void Farewell::answer_later() {
   timer_.expires_after(period_);
   period_ = std::clamp(period_ * 2, least_period, longest_period);
   timer_.async_wait([this](error_code error) {
-    if (!error) answer();
+    if (!error && !ended_) answer();
   });
 }
 

@@ -35,7 +35,10 @@ class Farewell {
   [[nodiscard]] bool asked() const { return asked_.has_value(); }
 
   /// The link is over.
-  void end() { timer_.cancel(); }
+  void end() {
+    ended_ = true;
+    timer_.cancel();
+  }
 
  private:
   core::Undelivered unsent(core::Time now, core::LastCall::Terms terms, std::uint64_t least_bytes = 0);
@@ -48,6 +51,8 @@ class Farewell {
   wire::Role role_;
   asio::steady_timer timer_;
   std::function<void()> on_news_;
+
+  bool ended_ = false;
 
   // We ask.
   bool begun_ = false;
