@@ -9,6 +9,7 @@
 #include "client/capture/summary.hpp"
 #include "client/links/network_watch.hpp"
 #include "common/app/ending.hpp"
+#include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
 #include "common/app/session_settings.hpp"
 #include "common/io/deliveries.hpp"
@@ -17,6 +18,9 @@
 namespace tfunnel::client {
 
 namespace {
+
+// More than an event loop takes in which all was cancelled.
+constexpr auto goodbye_time = std::chrono::seconds(1);
 
 // Of the applications' signals only those meant for us come here: nothing is asked for twice by accident.
 app::Ending::Terms ending_terms(const app::CommonOptions& common, const ClientHooks& hooks) {
@@ -43,7 +47,11 @@ class ClientProgram {
     signals_.add(SIGCHLD);
     app::ignore_sigpipe();
   }
-  ~ClientProgram() { app::hear_no_more_signals(); }
+  ~ClientProgram() {
+    app::hear_no_more_signals();
+    // Should a handler be left after all.
+    context_.destroy_handlers();
+  }
   ClientProgram(const ClientProgram&) = delete;
   ClientProgram& operator=(const ClientProgram&) = delete;
 
@@ -57,6 +65,9 @@ class ClientProgram {
     if (!hooks_.sockets_come_late) links_->start();
     network_.start();
     context_.run();
+    // What finish() has cancelled is heard of, and lets go of what it owns.
+    context_.restart();
+    context_.run_for(goodbye_time);
     if (summary_) log_.print(summary_->text(json_));
     return status_;
   }
@@ -153,7 +164,7 @@ class ClientProgram {
     if (status_ == io::ExitStatus::ok) status_ = status;
   }
 
-  // From here on nothing is waited for, so that the event loop runs dry, and everything can be destroyed in turn.
+  // From here on nothing is waited for. The event loop runs dry, then everything is destroyed in turn.
   void finish() {
     finished_ = true;
     io::Deliveries::of(context_).let_go();
@@ -161,11 +172,12 @@ class ClientProgram {
     network_.stop();
     log_timer_.stop();
     signals_.cancel();
+    context_.stop();
   }
 
   const std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
   const bool json_;
-  asio::io_context context_{1};  // before all that has timers in it
+  app::EventLoop context_{1};  // before all that has timers in it
   ClientHooks hooks_;
   io::Log log_;
   // Before the links: a signal that kills must not leave a terminal raw.
