@@ -65,6 +65,7 @@ class Links {
   }
   /// REQUIRES: it has ended.
   bool runs_dry() {
+    over_ = true;
     children_.cancel();
     context_.restart();
     context_.run_for(patience);
@@ -88,7 +89,8 @@ class Links {
   }
   void watch() {
     children_.async_wait([this](error_code error, int) {
-      if (error) return;
+      // One may be due already when all is cancelled.
+      if (error || over_) return;
       group_.check_children();
       watch();
     });
@@ -99,6 +101,7 @@ class Links {
   std::array<std::atomic<pid_t>, 8> groups_{};
   LinkGroup group_;
   asio::signal_set children_;
+  bool over_ = false;
 };
 
 TEST(LinkGroup, LostLinkComesBack) {
