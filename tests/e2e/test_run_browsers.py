@@ -139,5 +139,6 @@ def test_quic_server_behind_a_proxy_without_udp_is_refused_at_once(lab, runs):
         return []
 
     netlab.wait_until(ends, netlab.patient(PATIENCE), "the end of a QUIC connection")
-    assert ends()[0] == "net::ERR_CONNECTION_REFUSED"
+    # By its name if Chromium hears of it while it reads, by its number (net_error_list.h) if it writes.
+    assert re.search(r"ERR_CONNECTION_REFUSED|error: -102\b", ends()[0]), ends()
     run.terminate(netlab.patient(20))
