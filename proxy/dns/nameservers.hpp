@@ -20,6 +20,8 @@ class Nameservers {
   /// In the file's order. Costs two system calls while the file stays as it is. When it has changed to servers that
   /// this host has no route to (a network that comes names them before it is there), the former ones stay for as long.
   const std::vector<core::Endpoint>& current();
+  /// The file has changed to servers without a route, so those of the last current() are of an older file.
+  [[nodiscard]] bool are_older() const { return !next_.empty(); }
   /// How those of the last current() want to be asked: the file's options and those of RES_OPTIONS.
   [[nodiscard]] const ResolvOptions& options() const { return options_; }
 

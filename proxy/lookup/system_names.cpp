@@ -39,19 +39,27 @@ bool SystemNames::has_changed(core::Time now) {
   looked_at_ = now;
   const bool same =
       resolv_conf_ == io::FileVersion(settings_.resolv_conf) && nsswitch_ == io::FileVersion(settings_.nsswitch);
-  if (same) return false;
+  if (same && servers_ == servers()) return false;
   if (channel_->pending() > 0) retired_.push_back(channel_);
   read_files();
   return true;
 }
 
+// Those of the file are best read by c-ares, which knows more of them than an address.
+std::vector<core::Endpoint> SystemNames::servers() {
+  if (!settings_.servers.empty()) return settings_.servers;
+  const auto& current = nameservers_.current();
+  return nameservers_.are_older() ? current : std::vector<core::Endpoint>();
+}
+
 void SystemNames::read_files() {
+  servers_ = servers();
   resolv_conf_ = io::FileVersion(settings_.resolv_conf);
   nsswitch_ = io::FileVersion(settings_.nsswitch);
   const auto services = core::host_services(io::file_contents(settings_.nsswitch));
   has_mdns_ = has_library_names && std::ranges::any_of(services, is_mdns);
   has_others_ = has_library_names && !std::ranges::all_of(services, is_of_cares);
-  channel_ = std::make_shared<CaresChannel>(context_, CaresChannel::Settings{settings_.resolv_conf, settings_.servers});
+  channel_ = std::make_shared<CaresChannel>(context_, CaresChannel::Settings{settings_.resolv_conf, servers_});
 }
 
 bool SystemNames::is_of_mdns(const std::string& name) const { return has_mdns_ && ends_in_local(name); }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/io/text_file.hpp"
+#include "proxy/dns/nameservers.hpp"
 #include "proxy/io/blocking_calls.hpp"
 #include "proxy/lookup/cares_channel.hpp"
 #include "proxy/lookup/name_source.hpp"
@@ -15,7 +16,8 @@ namespace tfunnel::proxy {
 /// c-ares looks up, without blocking, in /etc/hosts and at the nameservers. Only what it does not find, and only where
 /// nsswitch.conf(5) names other services (mdns, myhostname, mymachines, sss, ldap, wins, ...), goes on to the C
 /// library, one name at a time in a thread of its own; names under .local (RFC 6762) at once, if there is an mdns.
-/// resolv.conf and nsswitch.conf are read again when they have changed, which is looked at once a second.
+/// resolv.conf and nsswitch.conf are read again when they have changed, which is looked at once a second. Servers that
+/// this host has no route to do not replace others.
 class SystemNames final : public NameSource {
  public:
   struct Settings {
@@ -33,13 +35,16 @@ class SystemNames final : public NameSource {
 
  private:
   void read_files();
+  std::vector<core::Endpoint> servers();
   void answered(const std::string& name, NameAnswer answer, const Done& done);
   void ask_library(const std::string& name, Done done);
   [[nodiscard]] bool is_of_mdns(const std::string& name) const;
 
   asio::io_context& context_;
   Settings settings_;
-  io::FileVersion resolv_conf_;  // as they were read
+  Nameservers nameservers_{settings_.resolv_conf};
+  std::vector<core::Endpoint> servers_;  // that the channel asks, if not those of the file
+  io::FileVersion resolv_conf_;          // as they were read
   io::FileVersion nsswitch_;
   core::Time looked_at_{};
   bool has_mdns_ = false;

@@ -1,11 +1,13 @@
 """Names are looked up where the far end is: a real dnsmasq there, a real dig here."""
 
 import subprocess
+import time
 
 import isolation
 import netlab
 import pytest
 import topology
+import upstreams
 
 RESOLVER = {4: "198.18.0.53", 6: "fd00:7466::53"}
 # dnsmasq listens on another address than the far end's own, as nameservers do.
@@ -90,6 +92,21 @@ def test_servers_that_there_is_no_route_to_do_not_replace_others(lab, resolv_con
     assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
     resolv_conf(topology.UNREACHABLE_HOST[4])
     assert short(lab.client, RESOLVER[4], NAME) == [topology.FAR[4]]
+
+
+def test_servers_that_there_is_no_route_to_do_not_take_the_upstream_proxys_name_away(
+    lab, resolv_conf, server, start_tunnel
+):
+    """The far end's own look-ups are of the same kind. The files are looked at once a second."""
+    del server
+    start_dnsmasq(lab, NAMESERVER[4])
+    upstreams.tinyproxy(lab, listen=topology.FAR[4])
+    start_tunnel(proxy_args=f"--http-proxy http://{NAME}:{upstreams.TINYPROXY_PORT}")
+    lab.traffic(lab.client, "short", "--count", 2)
+    resolv_conf(topology.UNREACHABLE_HOST[4])
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        lab.traffic(lab.client, "short", "--count", 2)
 
 
 @FAMILIES
