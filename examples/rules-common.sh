@@ -56,7 +56,7 @@ read_options() {
 
 add_link() {
   local addresses
-  addresses=$(getent ahosts "$1" | awk '{ print $1 }' | sort -u)
+  addresses=$(getent ahosts "$1" | awk '{ print $1 }' | sort -u) || true
   [[ $addresses ]] || fail "--link: $1 has no address"
   mapfile -t -O "${#direct[@]}" direct <<<"$addresses"
 }

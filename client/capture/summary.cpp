@@ -38,7 +38,11 @@ void Summary::flow_over(const core::Flow& flow, std::optional<core::Reason> reas
   row.received += flow.bytes_received;
   const bool broken = reason && *reason != core::Reason::cancelled;
   if (broken) ++row.why[static_cast<std::size_t>(*reason)];
-  ++(broken && !flow.far_connected ? row.refused : row.count);
+  if (flow.far_connected) {
+    ++row.count;
+  } else if (broken) {
+    ++row.refused;
+  }
 }
 
 void Summary::refused(const core::Endpoint& destination, core::Reason reason) {

@@ -1,6 +1,9 @@
 #include "client/commands/far_end.hpp"
 
+#include <cstdlib>
+
 #include "common/io/reach_linux.hpp"
+#include "proxy/upstream.hpp"
 
 namespace tfunnel::client {
 
@@ -8,6 +11,11 @@ app::po::options_description far_end_description(FarEndOptions& options) {
   auto description = proxy::proxy_description(options.proxy);
   description.add(proxy::preserve_source_description(options.source));
   return description;
+}
+
+void check_far_end(const FarEndOptions& options) {
+  proxy::understand_upstream(
+      options.proxy, [](const char* name) { return std::getenv(name); }, options.source.preserve);
 }
 
 io::ExitStatus run_far_end(const app::CommonOptions& common, const FarEndOptions& options) {

@@ -14,6 +14,9 @@ struct FarEndOptions {
 /// `options` must outlive the parse.
 app::po::options_description far_end_description(FarEndOptions& options);
 
+/// Throws app::UsageError for what run_far_end() would not begin with: it reads the files that the options name.
+void check_far_end(const FarEndOptions& options);
+
 /// Serves the link on standard input and output until it ends.
 io::ExitStatus run_far_end(const app::CommonOptions& common, const FarEndOptions& options);
 

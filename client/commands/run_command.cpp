@@ -75,7 +75,11 @@ io::ExitStatus run(const Invocation& invocation) {
   if (options.far_end.source.preserve) {
     throw app::UsageError("run has no address of its own that servers could answer to: no --preserve-source");
   }
-  if (!options.run.link.via.empty()) refuse_for_near_end(given);
+  if (options.run.link.via.empty()) {
+    check_far_end(options.far_end);
+  } else {
+    refuse_for_near_end(given);
+  }
   return run_program({options.common,
                       options.run.link,
                       {options.run.hide, nameservers(options.run, names), options.run.show},

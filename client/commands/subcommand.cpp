@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/app/options.hpp"
+#include "common/core/greeting.hpp"
 #include "common/core/nearest.hpp"
 
 namespace tfunnel::client {
@@ -25,8 +26,9 @@ const Subcommand* find(std::string_view word, std::span<const Subcommand> all) {
     list += (list.empty() ? "" : ", ") + names.back();
   }
   const auto meant = core::nearest(word, names);
-  throw app::UsageError("no such command: " + word + (meant ? " (did you mean '" + *meant + "'?)" : "") +
-                        "; there are " + list + ", see tfunnel --help");
+  throw app::UsageError("no such command: " + core::printable(word, 100) +
+                        (meant ? " (did you mean '" + *meant + "'?)" : "") + "; there are " + list +
+                        ", see tfunnel --help");
 }
 
 }  // namespace

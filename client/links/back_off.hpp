@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::core {
 

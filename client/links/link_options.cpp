@@ -11,7 +11,7 @@ constexpr int most_links = 64;
 app::po::options_description link_description(LinkOptions& options) {
   app::po::options_description description("Links");
   auto add = description.add_options();
-  add("via", app::po::value(&options.via),
+  add("via", app::text_value(options.via, "arg"),
       "start the far end with this command, such as 'ssh host tfunnel', and again whenever it is lost");
   add("links", app::number_value(options.links, 1, most_links),
       "start it so many times, and spread connections over them");

@@ -30,10 +30,6 @@ constexpr const char* resolver_copy = "resolv.conf";
 
 [[noreturn]] void fail(const std::string& what) { throw boost::system::system_error(io::last_error(), what); }
 
-bool lies_in(const fs::path& path, const fs::path& directory) {
-  return std::ranges::mismatch(directory, path).in1 == directory.end();
-}
-
 /// Where the file is, or would be if its link led anywhere.
 fs::path resolver_file() {
   std::error_code error;
@@ -88,6 +84,13 @@ std::vector<std::string> mount_proc(const io::Descriptor& old) {
   return {"/proc stays that of the system: this looks like a container that masks parts of it"};
 }
 
+/// Between two looks: it comes again, and is looked at then.
+bool has_gone(const std::error_code& error) {
+  const auto is = [&](std::errc code) { return error == code; };
+  return is(std::errc::no_such_file_or_directory) || is(std::errc::not_a_directory) ||
+         is(std::errc::too_many_symbolic_link_levels);
+}
+
 }  // namespace
 
 Covers::Covers(const MountPlan& plan, const CheckedFiles& checked)
@@ -109,8 +112,8 @@ std::vector<std::string> Covers::set_up() {
   make_files();
   cover_all();
   std::vector<std::string> warnings;
-  if (std::error_code error; !fs::exists(resolv_conf, error)) {
-    warnings.emplace_back("there is no /etc/resolv.conf, so programs cannot look names up");
+  if (std::error_code error; !fs::is_regular_file(resolv_conf, error)) {
+    warnings.emplace_back("/etc/resolv.conf is no file, so programs cannot look names up");
   }
   const auto more = mount_proc(old);
   warnings.insert(warnings.end(), more.begin(), more.end());
@@ -133,17 +136,18 @@ void Covers::complete_resolver(std::string_view lines) {
   [[maybe_unused]] const bool written = ::write(resolver_.get(), lines.data(), lines.size()) == size;
 }
 
-void Covers::look() {
+bool Covers::look() {
   try {
     cover_all();
-  } catch (const boost::system::system_error&) {
-  } catch (const fs::filesystem_error&) {
+  } catch (const boost::system::system_error& error) {
+    return has_gone(error.code());
+  } catch (const fs::filesystem_error& error) {
+    return has_gone(error.code());
   }
+  return true;
 }
 
-void Covers::look_at_paths() {
-  if (watch_.concerns_us()) look();
-}
+bool Covers::look_at_paths() { return !watch_.concerns_us() || look(); }
 
 // The watch comes before the look, so that nothing is missed in between.
 void Covers::cover_all() {
@@ -160,7 +164,7 @@ void Covers::cover_all() {
   watch_.end();
   std::error_code error;
   const auto now = fs::canonical(resolv_conf, error);
-  if (!error && !is_covered(now)) cover_file(now, resolver_copy);
+  if (!error && fs::is_regular_file(now) && !is_covered(now)) cover_file(now, resolver_copy);
   // The last: whatever they are asked for, what is ours stays.
   copies_.update();
 }
@@ -179,7 +183,7 @@ void Covers::cover_directory(const Path& real, const Path& resolver) {
   mount_or_throw("tfunnel", real, "tmpfs", harmless_mount(), "size=256k,mode=755");
   directories_[real] = device_of(real);
   std::vector<Path> files;
-  if (lies_in(resolver, real)) {
+  if (lies_at_or_in(resolver, real)) {
     // The daemon that we hide made it here. Programs that know where it keeps the other one find the same.
     fs::create_directories(resolver.parent_path());
     files = {resolver, resolver.parent_path() / "resolv.conf", resolver.parent_path() / "stub-resolv.conf"};

@@ -40,9 +40,9 @@ class Covers {
   [[nodiscard]] int mounts() const { return mounts_.get(); }
   /// Something happened to the mounts, or some time has gone by. Covers what is bare; needs CAP_SYS_ADMIN. A path
   /// that cannot be covered (it has just gone again) is left to the next time.
-  void look();
+  [[nodiscard]] bool look();
   /// paths() is readable: the same, if it concerns us.
-  void look_at_paths();
+  [[nodiscard]] bool look_at_paths();
 
  private:
   using Path = std::filesystem::path;

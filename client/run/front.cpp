@@ -130,7 +130,13 @@ void Front::end_init() {
   while (init_.pid() >= 0 && !hurried_ && wait(patience)) {
   }
   init_.kill();
-  while (init_.pid() >= 0) wait(for_ever);
+  core::Patience last(most_goodbye, Clock::now());
+  while (init_.pid() >= 0 && wait(last)) {
+  }
+  if (init_.pid() < 0) return;
+  log_.error("a process of the program does not end, though it was killed: it waits for a device or a file system");
+  failure_ = static_cast<int>(io::ExitStatus::broken);
+  init_.forget();
 }
 
 // It knows how long what the program has sent is worth waiting for.
@@ -205,7 +211,8 @@ void Front::on_end(pid_t pid, int status) {
   } else if (pid == init_.pid()) {
     init_.forget();
     // Killed by somebody else, it takes the program along, whose end is seen first.
-    if (!ending_ || (WIFSIGNALED(status) && !init_.was_killed())) on_init_end(status);
+    const bool by_itself = WIFSIGNALED(status) ? !init_.was_killed() : WEXITSTATUS(status) != 0;
+    if (!ending_ || by_itself) on_init_end(status);
   }
 }
 
@@ -224,6 +231,9 @@ void Front::on_client_end(int status) {
 void Front::on_init_end(int status) {
   if (!set_up_) look_at_report();
   if (WIFSIGNALED(status)) log_.error("process 1 of the namespace was " + by_signal(status) + ", and so the program");
+  if (set_up_ && WIFEXITED(status) && WEXITSTATUS(status) == InitProcess::bare) {
+    log_.error("what is hidden from the program could not be hidden anew, so it was ended: are there too many mounts?");
+  }
   failure_ = static_cast<int>(io::ExitStatus::broken);
 }
 

@@ -200,8 +200,8 @@ void InitProcess::run(const MountPlan& plan, const CheckedFiles& checked, int so
     covers.complete_resolver(lines);
     ties.done.write.close();
   };
-  reap({lifeline, ties.owner.get(), seal, [seal] { become_unreachable(seal); }, complete, covers});
-  ::_exit(0);
+  const bool covered = reap({lifeline, ties.owner.get(), seal, [seal] { become_unreachable(seal); }, complete, covers});
+  ::_exit(covered ? 0 : bare);
 }
 
 }  // namespace tfunnel::client

@@ -55,6 +55,8 @@ class InitProcess {
   [[nodiscard]] bool was_killed() const { return killed_; }
   /// To be called when waitpid(2) has told its end.
   void forget() { pid_ = -1; }
+  /// Its exit status if something hidden could not be covered anew, and everything was ended for that.
+  static constexpr int bare = 1;
 
  private:
   /// Between the one that made the process and itself. The first two, and its death signal, each tell it that the

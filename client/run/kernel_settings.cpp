@@ -5,7 +5,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "client/run/mount_list.hpp"
+#include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
 
@@ -33,6 +40,17 @@ void make_all_read_only(const char* path) {
     make_read_only(path);
 }
 
+// A chroot(2) has them a second time, wherever it lies.
+bool is_of_kernel(std::string_view type) {
+  constexpr std::array types{"proc",       "sysfs",    "cgroup", "cgroup2",  "debugfs", "tracefs",
+                             "securityfs", "configfs", "pstore", "efivarfs", "bpf",     "binfmt_misc"};
+  return std::ranges::find(types, type) != types.end();
+}
+
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
 }  // namespace
 
 void protect_kernel_settings() {
@@ -44,6 +62,10 @@ void protect_kernel_settings() {
     if (mount_on_itself(path)) make_read_only(path);
   }
   if (mount_on_itself(devices)) make_all_read_only(devices);
+  for (const auto& mount : list_of_mounts(io::file_contents("/proc/self/mountinfo"))) {
+    const bool done = is_below(mount.point, "/proc") || is_below(mount.point, devices);
+    if (!done && is_of_kernel(mount.type)) make_all_read_only(mount.point.c_str());
+  }
 }
 
 }  // namespace tfunnel::client

@@ -29,11 +29,11 @@ fs::path resolved(const std::string& path) {
   return error ? fs::path(path).lexically_normal() : real;
 }
 
+}  // namespace
+
 bool lies_at_or_in(const fs::path& path, const fs::path& directory) {
   return std::ranges::mismatch(directory, path).in1 == directory.end();
 }
-
-}  // namespace
 
 std::vector<std::string> outside_services(const std::string& runtime_directory, const std::vector<std::string>& shown) {
   std::vector<std::string> all;

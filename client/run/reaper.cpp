@@ -79,7 +79,7 @@ bool read_lines(const ReaperEvents& events) {
 
 }  // namespace
 
-void reap(const ReaperEvents& events) {
+bool reap(const ReaperEvents& events) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
@@ -97,6 +97,7 @@ void reap(const ReaperEvents& events) {
   waits.add(signals.get(), EPOLLIN);
   waits.add(events.covers.paths(), EPOLLIN);
   waits.add(events.covers.mounts(), EPOLLPRI);
+  bool covered = true;
   do {
     const int count = waits.wait(events.covers.hears_all() ? -1 : unwatched_period);
     if (count < 0 && errno != EINTR) break;
@@ -105,14 +106,15 @@ void reap(const ReaperEvents& events) {
       char byte = 0;
       if (::read(events.seal, &byte, 1) == 1) events.on_seal();
     }
-    if (waits.is_ready(events.covers.mounts()) || count == 0) events.covers.look();
-    if (waits.is_ready(events.covers.paths())) events.covers.look_at_paths();
+    covered = (!waits.is_ready(events.covers.mounts()) && count != 0) || events.covers.look();
+    covered = (!waits.is_ready(events.covers.paths()) || events.covers.look_at_paths()) && covered;
     signalfd_siginfo ignored;
     while (::read(signals.get(), &ignored, sizeof ignored) > 0) {
     }
     reap_children();
-  } while (!waits.is_ready(events.owner) && (!waits.is_ready(events.lifeline) || read_lines(events)));
+  } while (covered && !waits.is_ready(events.owner) && (!waits.is_ready(events.lifeline) || read_lines(events)));
   end_all_others();
+  return covered;
 }
 
 }  // namespace tfunnel::client

@@ -20,7 +20,8 @@ struct ReaperEvents {
 
 /// Reaps orphans until the lifeline or the owner ends. Then it asks all other processes of the namespace to end
 /// (SIGTERM), and returns when they have, or after half a second: the kernel kills those left when process 1 ends.
-/// Meanwhile it keeps the covers in their places.
-void reap(const ReaperEvents& events);
+/// Meanwhile it keeps the covers in their places. If one cannot be put back, it ends everything likewise, and returns
+/// false: the program may have brought that about (mounts are limited).
+bool reap(const ReaperEvents& events);
 
 }  // namespace tfunnel::client

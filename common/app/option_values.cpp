@@ -43,7 +43,14 @@ po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
     return duration;
   };
   const std::string rule = bound == Bound::positive ? "seconds above 0" : "seconds, 0 or more";
-  return new ParsedValue<core::Duration>(target, parse, rule, text_of(target));
+  return new ParsedValue<core::Duration>(target, parse, rule, with_default(text_of(target)));
+}
+
+po::value_semantic* text_value(std::string& target, const std::string& shown) {
+  const auto parse = [](std::string_view text) {
+    return text.empty() ? std::nullopt : std::optional(std::string(text));
+  };
+  return new ParsedValue<std::string>(target, parse, "not empty", shown);
 }
 
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most) {

@@ -27,11 +27,11 @@ template <class T>
 class ParsedValue final : public po::value_semantic {
  public:
   using Parse = std::function<std::optional<T>(std::string_view)>;
-  /// `target` has the default, which help shows as `usual`.
-  ParsedValue(T& target, Parse parse, std::string rule, std::string usual)
-      : target_(target), usual_(target), parse_(std::move(parse)), rule_(std::move(rule)), shown_(std::move(usual)) {}
+  /// `target` has the default; `shown` stands in the help behind the option.
+  ParsedValue(T& target, Parse parse, std::string rule, std::string shown)
+      : target_(target), usual_(target), parse_(std::move(parse)), rule_(std::move(rule)), shown_(std::move(shown)) {}
 
-  [[nodiscard]] std::string name() const override { return "arg (=" + shown_ + ")"; }
+  [[nodiscard]] std::string name() const override { return shown_; }
   [[nodiscard]] unsigned min_tokens() const override { return 1; }
   [[nodiscard]] unsigned max_tokens() const override { return 1; }
   [[nodiscard]] bool is_composing() const override { return false; }
@@ -70,8 +70,14 @@ enum class Bound { positive, zero_too };
 /// Seconds, with a fraction if wanted; `target` has the default. More than thirty years are for ever.
 po::value_semantic* seconds_value(core::Duration& target, Bound bound);
 
+/// Text that must not be empty: an empty one (an unset variable of a script, say) would quietly mean the opposite.
+po::value_semantic* text_value(std::string& target, const std::string& shown);
+
 /// A decimal number from `least` to `most`. Other notations are refused: nobody shall have to know how they are read.
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most);
+
+/// What help shows of a value with a default.
+inline std::string with_default(const std::string& text) { return "arg (=" + text + ")"; }
 
 /// "1 to 64", of such a number.
 std::string range_text(std::int64_t least, std::int64_t most);
@@ -83,7 +89,7 @@ po::value_semantic* number_value(T& target, std::int64_t least, std::int64_t mos
     const auto number = parse_number(text, least, most);
     return number ? std::optional(static_cast<T>(*number)) : std::nullopt;
   };
-  return new ParsedValue<T>(target, parse, range_text(least, most), std::to_string(target));
+  return new ParsedValue<T>(target, parse, range_text(least, most), with_default(std::to_string(target)));
 }
 
 /// One of some words; `target` has the default, and must be the meaning of one of them.
@@ -102,7 +108,7 @@ po::value_semantic* choice_value(T& target, std::initializer_list<std::pair<cons
     }
     return std::nullopt;
   };
-  return new ParsedValue<T>(target, parse, rule, usual);
+  return new ParsedValue<T>(target, parse, rule, with_default(usual));
 }
 
 }  // namespace tfunnel::app

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "common/app/option_values.hpp"
+#include "common/core/greeting.hpp"
 #include "common/core/nearest.hpp"
 
 namespace tfunnel::app {
@@ -38,13 +39,20 @@ std::vector<std::string> normalised(std::span<const char* const> words) {
   return arguments;
 }
 
-/// ", did you mean --linger?", or nothing.
-std::string proposal(const std::string& option, const po::options_description& description) {
+/// In one line that a terminal can take, whatever somebody typed.
+std::string shown(const po::error& error) {
+  constexpr std::size_t longest = 300;
+  return core::printable(error.what(), longest);
+}
+
+/// ", did you mean --linger?", or nothing. Single letters are near to everything.
+std::string proposal(const std::string& option, const po::options_description& description,
+                     const std::string& dashes = "--") {
   std::vector<std::string> known;
   for (const auto& one : description.options()) known.push_back(one->long_name());
   const auto start = std::min(option.find_first_not_of('-'), option.size());
   const auto meant = core::nearest(std::string_view(option).substr(start, option.find('=') - start), known);
-  return meant ? ", did you mean --" + *meant + "?" : "";
+  return meant ? ", did you mean " + dashes + *meant + "?" : "";
 }
 
 void read_config(const std::string& path, const po::options_description& description, po::variables_map& values) {
@@ -56,10 +64,10 @@ void read_config(const std::string& path, const po::options_description& descrip
   try {
     po::store(po::parse_config_file(text, description), values);
   } catch (const po::unknown_option& error) {
-    throw UsageError(path + ": " + error.what() + proposal(error.get_option_name(), description),
+    throw UsageError(path + ": " + shown(error) + proposal(error.get_option_name(), description, ""),
                      io::ExitStatus::bad_config);
   } catch (const po::error& error) {
-    throw UsageError(path + ": " + error.what(), io::ExitStatus::bad_config);
+    throw UsageError(path + ": " + shown(error), io::ExitStatus::bad_config);
   }
 }
 
@@ -124,20 +132,21 @@ std::set<std::string> parse(std::span<const char* const> words, const po::option
   try {
     const auto parsed = read_command_line(words, description);
     for (const auto& option : parsed.options) {
-      if (option.position_key >= 0) throw UsageError("'" + option.value.front() + "' is no option; see --help");
+      if (option.position_key >= 0)
+        throw UsageError("'" + core::printable(option.value.front(), 100) + "' is no option; see --help");
       given.insert(option.string_key);
     }
     po::store(parsed, values);
   } catch (const po::unknown_option& error) {
-    throw UsageError(std::string(error.what()) + proposal(error.get_option_name(), description) + "; see --help");
+    throw UsageError(shown(error) + proposal(error.get_option_name(), description) + "; see --help");
   } catch (const po::error& error) {
-    throw UsageError(std::string(error.what()) + "; see --help");
+    throw UsageError(shown(error) + "; see --help");
   }
   if (values.contains("config")) read_config(values["config"].as<std::string>(), description, values);
   try {
     po::notify(values);
   } catch (const po::error& error) {
-    throw UsageError(std::string(error.what()) + "; see --help");
+    throw UsageError(shown(error) + "; see --help");
   }
   return given;
 }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::core {
 

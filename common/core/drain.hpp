@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 #include "common/core/undelivered.hpp"
 
 namespace tfunnel::core {

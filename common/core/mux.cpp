@@ -130,6 +130,7 @@ void Mux::reset(Flow& flow, Reason reason, std::string_view words) {
   scheduler_.remove(flow);
   if (flow.open_due) {
     // The far end never heard of it.
+    tell_over(flow);
     flows_.erase(flow.id);
     return;
   }

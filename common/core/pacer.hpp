@@ -5,7 +5,7 @@
 #include <deque>
 #include <optional>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::core {
 

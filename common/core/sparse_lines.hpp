@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::core {
 

@@ -1,8 +1,8 @@
 // Lines for a stream that others share and perhaps nobody reads.
 #pragma once
 
-#include "common/core/datagram_queue.hpp"
 #include "common/core/line_queue.hpp"
+#include "common/core/time.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/descriptor.hpp"
 

@@ -1,5 +1,7 @@
 #include "common/io/session.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -48,8 +50,10 @@ void Session::attach(Channel& channel) {
 
 void Session::start() { attachment_->start(); }
 
+// Its handlers that are due already still find it.
 void Session::detach() {
-  attachment_.reset();
+  attachment_->stop();
+  asio::post(context_, [attachment = std::shared_ptr<Attachment>(std::move(attachment_))] {});
   mux_.begin_anew();
 }
 
@@ -58,7 +62,8 @@ void Session::drain(core::LastCall::Terms terms) {
 }
 
 core::Drain::Facts Session::prospects() {
-  return farewell_.begun() && !ended_ && !attachment_->leaves() ? farewell_.look(Clock::now()) : core::Drain::Facts();
+  return farewell_.begun() && !ended_ && attachment_ && !attachment_->leaves() ? farewell_.look(Clock::now())
+                                                                               : core::Drain::Facts();
 }
 
 // Called twice, it must not cut the goodbye, which is short anyway.

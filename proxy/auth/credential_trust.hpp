@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::proxy {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::proxy {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::proxy {
 

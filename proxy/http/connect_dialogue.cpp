@@ -96,6 +96,7 @@ ConnectDialogue::Next ConnectDialogue::withhold_password(const std::string& why)
 }
 
 ConnectDialogue::Next ConnectDialogue::choose_again() {
+  answered_here_ = false;
   scheme_ = nullptr;
   context_.reset();
   return offered_.empty() ? Next::again : choose();

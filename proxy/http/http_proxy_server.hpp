@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 #include "proxy/auth/authenticator.hpp"
 #include "proxy/auth/credential_gate.hpp"
 #include "proxy/http/proxy_url.hpp"

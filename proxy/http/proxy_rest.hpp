@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::proxy {
 

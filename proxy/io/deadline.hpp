@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 #include "common/io/asio.hpp"
 
 namespace tfunnel::proxy {

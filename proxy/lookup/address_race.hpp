@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 
 namespace tfunnel::proxy {
 

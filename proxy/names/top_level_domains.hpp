@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 #include "common/io/asio.hpp"
 #include "proxy/dns/dns_upstream.hpp"
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "common/core/datagram_queue.hpp"
+#include "common/core/time.hpp"
 #include "common/io/asio.hpp"
 #include "common/io/log.hpp"
 #include "proxy/auth/credential_gate.hpp"

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "common/app/option_values.hpp"
 #include "proxy/auth/password_file.hpp"
 
 namespace tfunnel::proxy {
@@ -80,7 +81,7 @@ std::optional<Socks5Proxy> Socks5Options::proxy() const {
 app::po::options_description socks5_description(Socks5Options& options) {
   app::po::options_description description("Proxy: upstream SOCKS5 proxy");
   auto add = description.add_options();
-  add("socks5", app::po::value(&options.server)->value_name("[USER[:PASSWORD]@]HOST[:PORT]"),
+  add("socks5", app::text_value(options.server, "[USER[:PASSWORD]@]HOST[:PORT]"),
       "go through this SOCKS5 proxy, UDP too (port 1080)");
   add("socks5-user", app::po::value(&options.user)->value_name("USER"), "the user name for it");
   add("socks5-password-file", app::po::value(&options.password_file)->value_name("FILE"),

@@ -300,6 +300,10 @@ def test_program_is_not_started_without_a_link(runs):
     ["run", "--resolver-address", "none", "--", "true"],
     ["run", "--resolver-address", "none", "--dns", "192.0.2.1:5353", "--", "true"],
     ["run", "--preserve-source", "--", "true"],
+    ["run", "--via", "", "--", "true"], ["run", "--socks5", "", "--", "true"], ["run", "--http-proxy", "", "--", "true"],
+    ["run", "--http-proxy", "htp://x", "--", "true"], ["run", "--socks5", "h:0", "--", "true"],
+    ["run", "--socks5", "h", "--socks5-password-file", "/no/such", "--", "true"],
+    ["run", "--no-proxy", "a b", "--", "true"],
     ["run", "--port", "1", "--", "true"], ["proxy", "--port", "12300"], ["proxy", "--no-seccomp"],
 ], ids=" ".join)
 def test_usage_error(words):

@@ -3,6 +3,7 @@
 The table in tests/README.md names the ways.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -216,6 +217,22 @@ def test_service_that_starts_later_is_hidden_when_nothing_can_be_watched(runs):
     command = ["unshare", "-U", "-r", "sh", "-c", script, "sh", *words]
     assert hear_of_restart(runs, command, service)[0] == "hidden"
     shutil.rmtree(os.path.dirname(service))
+
+
+def test_settings_of_the_kernel_are_read_only_wherever_they_are_mounted(runs):
+    """A chroot(2) has /proc and /sys a second time."""
+    program = program_of(runs, "root")
+    for kind in ("proc", "sysfs"):
+        os.makedirs(os.path.join(runs.directory, kind))
+        subprocess.run(["mount", "-t", kind, kind, os.path.join(runs.directory, kind)], check=True)
+    script = "import os, sys\nfor p in sys.argv[1:]:\n try: os.open(p, os.O_WRONLY); print('opened', p)\n except OSError as e: print(e.errno)"
+    try:
+        paths = [f"{runs.directory}/proc/sys/kernel/core_pattern", f"{runs.directory}/sysfs/kernel/mm/ksm/run"]
+        done = runs.run(program, "-c", script, *[path for path in paths if os.path.exists(path)], options=["-q"])
+    finally:
+        for kind in ("proc", "sysfs"):
+            subprocess.run(["umount", os.path.join(runs.directory, kind)], check=True)
+    assert set(done.stdout.split()) == {str(errno.EROFS)}, done.stdout + done.stderr
 
 
 def test_setuid_programs_gain_nothing(runs):

@@ -9,6 +9,7 @@
 #include "client/run/checked_files.hpp"
 #include "client/run/front_signals.hpp"
 #include "client/run/id_map.hpp"
+#include "client/run/mount_list.hpp"
 #include "client/run/mounts.hpp"
 #include "client/run/namespace_hint.hpp"
 #include "client/run/network.hpp"
@@ -133,6 +134,18 @@ TEST(OutsideServices, ShownOnesAreLeftOutAndNoOthers) {
   }
   EXPECT_TRUE(has({}, "/run/systemd/private"));
   EXPECT_TRUE(has({}, "/run/user/1000/systemd/private"));
+}
+
+TEST(MountList, PointsAndTypesStandBehindAnyNumberOfOptionalFields) {
+  const auto all = list_of_mounts(
+      "22 1 0:20 / /proc rw,nosuid shared:5 - proc proc rw\n"
+      "23 1 0:21 / /srv/a\\040chroot/sys rw - sysfs sysfs rw\n"
+      "no mount at all\n"
+      "24 1 0:22 / /x rw master:1 propagate_from:2 - cgroup2 cgroup2 rw\n");
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].point + " " + all[0].type, "/proc proc");
+  EXPECT_EQ(all[1].point + " " + all[1].type, "/srv/a chroot/sys sysfs");
+  EXPECT_EQ(all[2].point + " " + all[2].type, "/x cgroup2");
 }
 
 TEST(FirewallRules, EveryPlaceholderIsFilledIn) {

@@ -90,5 +90,16 @@ TEST(Summary, ManyDestinationsAreCountedTogether) {
   EXPECT_EQ(sum, 10'000U);
 }
 
+TEST(Summary, ConnectionThatWasGivenUpBeforeItWasMadeIsNeitherMadeNorRefused) {
+  Summary summary;
+  end(summary, to(1), {0, 0, false});
+  end(summary, to(1), {0, 0, false}, Reason::cancelled);
+  end(summary, to(1), {0, 0, false}, Reason::refused);
+  const auto all = rows(summary);
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].at("connections"), 0U);
+  EXPECT_EQ(all[0].at("refused"), 1U);
+}
+
 }  // namespace
 }  // namespace tfunnel::client
