@@ -303,7 +303,7 @@ def test_program_is_not_started_without_a_link(runs):
     ["run", "--via", "", "--", "true"], ["run", "--socks5", "", "--", "true"], ["run", "--http-proxy", "", "--", "true"],
     ["run", "--http-proxy", "htp://x", "--", "true"], ["run", "--socks5", "h:0", "--", "true"],
     ["run", "--socks5", "h", "--socks5-password-file", "/no/such", "--", "true"],
-    ["run", "--no-proxy", "a b", "--", "true"],
+    ["run", "--http-proxy", "http://p:1", "--no-proxy", "10.0.0.0/99", "--", "true"],
     ["run", "--port", "1", "--", "true"], ["proxy", "--port", "12300"], ["proxy", "--no-seccomp"],
 ], ids=" ".join)
 def test_usage_error(words):
