@@ -211,8 +211,9 @@ void Attachment::end(ExitStatus status, const std::string& why) {
   events_.on_end(status, why);
 }
 
+// Not twice: its channel may be gone by then.
 void Attachment::stop() {
-  ended_ = true;
+  if (std::exchange(ended_, true)) return;
   timer_.cancel();
   repeat_timer_.cancel();
   link_->stop();

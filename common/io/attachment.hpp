@@ -41,8 +41,8 @@ class Attachment final {
     std::function<bool()> is_done;
   };
 
-  /// Begins to listen and greets when start() is called. `channel`, `mux` and `log` must outlive it. Throws
-  /// boost::system::system_error if `settings` want what the channel cannot.
+  /// Begins to listen and greets when start() is called. `mux` and `log` must outlive it, and `channel` until stop().
+  /// Throws boost::system::system_error if `settings` want what the channel cannot.
   Attachment(asio::io_context& context, Channel& channel, core::Mux& mux, const Settings& settings, Events events,
              const Log& log);
   ~Attachment();
