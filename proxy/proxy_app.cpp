@@ -1,6 +1,5 @@
 #include "proxy/proxy_app.hpp"
 
-#include <cstdlib>
 #include <optional>
 
 #include "proxy/access/guarded_acceptor.hpp"
@@ -31,14 +30,13 @@ std::set<core::Address> virtual_addresses(const ProxyOptions& options) {
 io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& options,
                          const ProxyExtensions& extensions) {
   const auto log = log_for(common, extensions);
-  const auto environment = [](const char* name) { return std::getenv(name); };
-  const Upstream upstream = understand_upstream(options, environment, extensions.binding != nullptr);
+  const Upstream upstream = understand_upstream(options, own_environment(), extensions.binding != nullptr);
   for (const auto& warning : upstream.http.warnings) log.warning(warning);
   ProxyProgram program(common, log);
   auto& context = program.context();
   const Gate gate = options.access.gate();
   DescriptorReserve reserve;
-  Routes routes(context, {options, upstream, gate, reserve, extensions.binding, extensions.interceptors}, log);
+  Routes routes(context, {options, upstream, gate, reserve, extensions.binding}, extensions.interceptors, log);
   Dialer dialer(context, routes.streams(), routes.datagrams(), reserve, log, routes.namer());
   dialer.keep_names_of_flows(routes.virtual_names());
   GuardedAcceptor acceptor(dialer, gate, log);

@@ -14,9 +14,10 @@ NameOptions names_within(const ProxyOptions& options) {
 
 }  // namespace
 
-Routes::Routes(asio::io_context& context, const Wishes& wishes, const io::Log& log)
-    : ways_out_(context, {wishes.options, wishes.upstream, wishes.gate, wishes.reserve, wishes.binding}, log),
-      services_(context, ways_out_.way_out(), names_within(wishes.options), wishes.reserve, wishes.interceptors, log),
+Routes::Routes(asio::io_context& context, const WaysOut::Wishes& wishes, InterceptorFactory* interceptors,
+               const io::Log& log)
+    : ways_out_(context, wishes, log),
+      services_(context, ways_out_.way_out(), names_within(wishes.options), wishes.reserve, interceptors, log),
       datagrams_(wishes.gate, log, in_order(services_.datagrams())) {}
 
 }  // namespace tfunnel::proxy

@@ -21,24 +21,17 @@ namespace tfunnel::proxy {
 /// GuardedAcceptor and UdpFlows.
 class Routes {
  public:
-  struct Wishes {
-    const ProxyOptions& options;
-    const Upstream& upstream;
-    const Gate& gate;
-    DescriptorReserve& reserve;
-    SourceBinding* binding;            // null: our own addresses
-    InterceptorFactory* interceptors;  // null: none
-  };
-
-  /// What `wishes` refer to, and `log`, must outlive this, and this the io_context's last handler.
-  Routes(asio::io_context& context, const Wishes& wishes, const io::Log& log);
+  /// What `wishes` refer to, `interceptors` (null: none) and `log` must outlive this, and this the io_context's last
+  /// handler.
+  Routes(asio::io_context& context, const WaysOut::Wishes& wishes, InterceptorFactory* interceptors,
+         const io::Log& log);
 
   [[nodiscard]] Egress& streams() { return services_.egress(); }
   [[nodiscard]] UdpFlows& datagrams() { return datagrams_; }
   [[nodiscard]] Namer* namer() { return services_.namer(); }
   [[nodiscard]] VirtualNames* virtual_names() { return services_.virtual_names(); }
-  /// Traffic goes to another proxy, which has routes of its own.
-  [[nodiscard]] bool lead_to_upstream() { return ways_out_.way_out().is_upstream; }
+  /// See WaysOut.
+  [[nodiscard]] bool lead_to_upstream() const { return ways_out_.lead_to_upstream(); }
 
  private:
   WaysOut ways_out_;       // 5 to 8

@@ -11,7 +11,6 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
     : timeout_(wishes.options.connect_timeout),
       exceptions_(wishes.upstream.http.exceptions),
       batches_(context),
-      dialler_(std::make_shared<HostDialler>(context)),
       to_loopback_(context, timeout_),
       direct_(context, timeout_, wishes.binding),
       taken_{wishes.options.access.loopback.v4, wishes.options.access.loopback.v6},
@@ -27,15 +26,14 @@ WaysOut::WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log&
 }
 
 void WaysOut::go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log) {
-  const HttpConnectEgress::Settings settings{upstream.http.proxies, timeout_, upstream.tls, gssapi_contexts(),
-                                             dialler_};
+  const HttpConnectEgress::Settings settings{upstream.http.proxies, timeout_, upstream.tls, gssapi_contexts()};
   upstream_ = std::make_unique<HttpConnectEgress>(context, settings, log);
   choice_ = std::make_unique<EgressChoice>(exceptions_, direct_, *upstream_);
   datagrams_.refusal = &udp_refused_;
 }
 
 void WaysOut::go_through_socks5(asio::io_context& context, const Wishes& wishes, const io::Log& log) {
-  socks5_client_ = std::make_unique<Socks5Client>(context, *wishes.upstream.socks5, timeout_, log, dialler_);
+  socks5_client_ = std::make_unique<Socks5Client>(context, *wishes.upstream.socks5, timeout_, log);
   upstream_ = std::make_unique<Socks5Egress>(*socks5_client_);
   datagrams_.upstream =
       &socks5_datagrams_.emplace(Socks5Association::Surroundings{context, *socks5_client_, log, wishes.reserve});
@@ -45,7 +43,7 @@ WayOut WaysOut::way_out() {
   return {.streams = *streams_,
           .datagrams = datagrams_,
           .carries_datagrams = datagrams_.refusal == nullptr,
-          .is_upstream = upstream_ != nullptr,
+          .is_upstream = lead_to_upstream(),
           .by_name = by_name_ ? &*by_name_ : nullptr,
           .exceptions = &exceptions_,
           .taken = taken_};

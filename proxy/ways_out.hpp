@@ -7,7 +7,6 @@
 
 #include "proxy/egress/egress_direct.hpp"
 #include "proxy/egress/egress_loopback.hpp"
-#include "proxy/lookup/host_dialler.hpp"
 #include "proxy/name_services.hpp"
 #include "proxy/proxy_options.hpp"
 #include "proxy/socks5/socks5_client.hpp"
@@ -34,6 +33,8 @@ class WaysOut {
   WaysOut(asio::io_context& context, const Wishes& wishes, const io::Log& log);
 
   [[nodiscard]] WayOut way_out();
+  /// Traffic goes to another proxy, which has routes of its own.
+  [[nodiscard]] bool lead_to_upstream() const { return upstream_ != nullptr; }
 
  private:
   void go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log);
@@ -42,7 +43,6 @@ class WaysOut {
   core::Duration timeout_;
   NoProxy exceptions_;
   UdpBatches batches_;
-  std::shared_ptr<HostDialler> dialler_;
   DirectEgress to_loopback_;
   DirectEgress direct_;
   std::set<core::Address> taken_;  // that mean this host

@@ -1,7 +1,5 @@
 #include "client/commands/far_end.hpp"
 
-#include <cstdlib>
-
 #include "common/io/reach_linux.hpp"
 #include "proxy/upstream.hpp"
 
@@ -13,9 +11,14 @@ app::po::options_description far_end_description(FarEndOptions& options) {
   return description;
 }
 
+app::po::options_description far_end_description(FarEndOptions& options, app::CommonOptions& common) {
+  app::po::options_description description;
+  description.add(far_end_description(options)).add(app::common_description(common));
+  return description;
+}
+
 void check_far_end(const FarEndOptions& options) {
-  proxy::understand_upstream(
-      options.proxy, [](const char* name) { return std::getenv(name); }, options.source.preserve);
+  proxy::understand_upstream(options.proxy, proxy::own_environment(), options.source.preserve);
 }
 
 io::ExitStatus run_far_end(const app::CommonOptions& common, const FarEndOptions& options) {

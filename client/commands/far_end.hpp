@@ -13,6 +13,8 @@ struct FarEndOptions {
 
 /// `options` must outlive the parse.
 app::po::options_description far_end_description(FarEndOptions& options);
+/// The same with what both ends have: all that `tfunnel proxy` takes.
+app::po::options_description far_end_description(FarEndOptions& options, app::CommonOptions& common);
 
 /// Throws app::UsageError for what run_far_end() would not begin with: it reads the files that the options name.
 void check_far_end(const FarEndOptions& options);

@@ -15,19 +15,13 @@ struct Options {
   FarEndOptions far_end;
 };
 
-app::po::options_description description_of(Options& options) {
-  app::po::options_description description;
-  description.add(far_end_description(options.far_end)).add(app::common_description(options.common));
-  return description;
-}
-
 std::string describe(std::span<const Subcommand>) {
   std::ostringstream text;
   Options options;
   text << "tfunnel proxy: the far end, on standard input and output\n\n"
           "  tfunnel proxy [options]\n\n"
           "The same as tfunnel without --port, also if a --config file names ports.\n\n"
-       << description_of(options);
+       << far_end_description(options.far_end, options.common);
   return text.str();
 }
 
@@ -35,7 +29,7 @@ io::ExitStatus run(const Invocation& invocation) {
   Options options;
   ClientOptions client;
   RunOptions run;
-  app::po::options_description all = description_of(options);
+  app::po::options_description all = far_end_description(options.far_end, options.common);
   app::po::options_description of_others;
   of_others.add(client_description(client)).add(run_description(run));
   all.add(of_others);

@@ -15,17 +15,10 @@ struct Options {
   FarEndOptions far_end;
 };
 
-/// The options of a far end that this command starts on this machine.
-app::po::options_description of_local_far_end(Options& options) {
-  app::po::options_description description;
-  description.add(far_end_description(options.far_end)).add(app::common_description(options.common));
-  return description;
-}
-
 app::po::options_description description_of(Options& options) {
   app::po::options_description description;
   description.add(run_description(options.run)).add(link_description(options.run.link));
-  description.add(of_local_far_end(options));
+  description.add(far_end_description(options.far_end, options.common));
   return description;
 }
 
@@ -83,7 +76,7 @@ io::ExitStatus run(const Invocation& invocation) {
   return run_program({options.common,
                       options.run.link,
                       {options.run.hide, nameservers(options.run, names), options.run.show},
-                      local_far_end(words, description, of_local_far_end(options)),
+                      local_far_end(words, description, far_end_description(options.far_end, options.common)),
                       words.program,
                       !options.run.no_seccomp,
                       options.run.summary});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/core/text.hpp"
+
 namespace tfunnel::client {
 
 LinkGroup::LinkGroup(asio::io_context& context, const Settings& settings, Events events, const io::Log& log)
@@ -101,9 +103,8 @@ void LinkGroup::on_down() {
   patience_.expires_after(settings_.link_wait);
   patience_.async_wait([this](error_code error) {
     if (error || ending_ || any_up()) return;
-    log_.warning("no link for " +
-                 std::to_string(std::chrono::duration_cast<std::chrono::seconds>(settings_.link_wait).count()) +
-                 " s: new connections are refused until there is one (--link-wait)");
+    log_.warning("no link for " + core::in_seconds(settings_.link_wait) +
+                 ": new connections are refused until there is one (--link-wait)");
     events_.on_mode(CaptureMode::refuse);
   });
 }

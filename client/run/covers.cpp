@@ -12,6 +12,7 @@
 #include "client/run/kernel_settings.hpp"
 #include "client/run/mount_calls.hpp"
 #include "client/run/outside_services.hpp"
+#include "client/run/paths.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/text_file.hpp"
 
@@ -111,6 +112,7 @@ std::vector<std::string> Covers::set_up() {
   const io::Descriptor old(open_copy(workshop));
   make_files();
   cover_all();
+  copies_.update();
   std::vector<std::string> warnings;
   if (std::error_code error; !fs::is_regular_file(resolv_conf, error)) {
     warnings.emplace_back("/etc/resolv.conf is no file, so programs cannot look names up");
@@ -136,6 +138,8 @@ void Covers::complete_resolver(std::string_view lines) {
   [[maybe_unused]] const bool written = ::write(resolver_.get(), lines.data(), lines.size()) == size;
 }
 
+// The copies come last: whatever they are asked for, what is ours stays. They hide nothing, so that one cannot be made
+// is no reason to end: a program that misses it says so.
 bool Covers::look() {
   try {
     cover_all();
@@ -143,6 +147,11 @@ bool Covers::look() {
     return has_gone(error.code());
   } catch (const fs::filesystem_error& error) {
     return has_gone(error.code());
+  }
+  try {
+    copies_.update();
+  } catch (const boost::system::system_error&) {
+  } catch (const fs::filesystem_error&) {
   }
   return true;
 }
@@ -165,8 +174,6 @@ void Covers::cover_all() {
   std::error_code error;
   const auto now = fs::canonical(resolv_conf, error);
   if (!error && fs::is_regular_file(now) && !is_covered(now)) cover_file(now, resolver_copy);
-  // The last: whatever they are asked for, what is ours stays.
-  copies_.update();
 }
 
 bool Covers::is_covered(const Path& real) const {

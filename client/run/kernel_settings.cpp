@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "client/run/mount_list.hpp"
+#include "client/run/paths.hpp"
 #include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
@@ -47,10 +48,6 @@ bool is_of_kernel(std::string_view type) {
   return std::ranges::find(types, type) != types.end();
 }
 
-bool is_below(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 }  // namespace
 
 void protect_kernel_settings() {
@@ -63,7 +60,7 @@ void protect_kernel_settings() {
   }
   if (mount_on_itself(devices)) make_all_read_only(devices);
   for (const auto& mount : list_of_mounts(io::file_contents("/proc/self/mountinfo"))) {
-    const bool done = is_below(mount.point, "/proc") || is_below(mount.point, devices);
+    const bool done = lies_at_or_in(mount.point, "/proc") || lies_at_or_in(mount.point, devices);
     if (!done && is_of_kernel(mount.type)) make_all_read_only(mount.point.c_str());
   }
 }

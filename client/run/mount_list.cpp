@@ -26,10 +26,10 @@ std::vector<Mount> list_of_mounts(std::string_view mountinfo) {
     std::istringstream words(line);
     Mount mount;
     std::string skipped;
-    words >> skipped >> skipped >> skipped >> skipped >> mount.point;
+    words >> mount.number >> skipped >> skipped >> skipped >> mount.point;
     while (words >> skipped && skipped != "-") {
     }
-    if (words >> mount.type) all.push_back({unescaped(mount.point), mount.type});
+    if (words >> mount.type) all.push_back({mount.number, unescaped(mount.point), mount.type});
   }
   return all;
 }

@@ -8,8 +8,9 @@
 namespace tfunnel::client {
 
 struct Mount {
-  std::string point;  // without the file's escapes
-  std::string type;   // of the file system
+  std::string number;  // its own in all such files
+  std::string point;   // without the file's escapes
+  std::string type;    // of the file system
 };
 
 /// Of the file's text. A line that is none is left out.

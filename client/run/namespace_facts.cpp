@@ -11,12 +11,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "client/run/mount_list.hpp"
 #include "common/app/options.hpp"
+#include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
 
@@ -48,25 +51,17 @@ std::string program() {
   return started_as != nullptr ? started_as : "tfunnel";
 }
 
-/// The number of the mount that lies on /, as the file (proc_pid_mountinfo(5)) has it, and where the mount `number`
-/// lies.
-std::string root_mount(const std::string& mountinfo) {
-  std::ifstream lines(mountinfo);
+/// The number of the mount that lies on /; empty: there is none.
+std::string root_mount(const std::vector<Mount>& mounts) {
   std::string found;
-  std::string number, parent, device, root, point;
-  while (lines >> number >> parent >> device >> root >> point && lines.ignore(1 << 16, '\n')) {
-    if (point == "/") found = number;
+  for (const auto& mount : mounts) {
+    if (mount.point == "/") found = mount.number;
   }
   return found;
 }
 
-bool lies_elsewhere(const std::string& wanted, const std::string& mountinfo) {
-  std::ifstream lines(mountinfo);
-  std::string number, parent, device, root, point;
-  while (lines >> number >> parent >> device >> root >> point && lines.ignore(1 << 16, '\n')) {
-    if (number == wanted && point != "/") return true;
-  }
-  return false;
+bool lies_elsewhere(const std::string& wanted, const std::vector<Mount>& mounts) {
+  return std::ranges::any_of(mounts, [&](const Mount& mount) { return mount.number == wanted && mount.point != "/"; });
 }
 
 // Our root is no mount at all, or process 1 sees that mount somewhere below its own root.
@@ -75,8 +70,8 @@ bool is_in_chroot() {
   const bool told = ::statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_TYPE, &status) == 0 &&
                     (status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0;
   if (told && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return true;
-  const auto ours = root_mount("/proc/self/mountinfo");
-  return !ours.empty() && lies_elsewhere(ours, "/proc/1/mountinfo");
+  const auto ours = root_mount(list_of_mounts(io::file_contents("/proc/self/mountinfo")));
+  return !ours.empty() && lies_elsewhere(ours, list_of_mounts(io::file_contents("/proc/1/mountinfo")));
 }
 
 bool is_in_container() {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <set>
 
+#include "client/run/paths.hpp"
+
 namespace tfunnel::client {
 
 namespace {
@@ -30,10 +32,6 @@ fs::path resolved(const std::string& path) {
 }
 
 }  // namespace
-
-bool lies_at_or_in(const fs::path& path, const fs::path& directory) {
-  return std::ranges::mismatch(directory, path).in1 == directory.end();
-}
 
 std::vector<std::string> outside_services(const std::string& runtime_directory, const std::vector<std::string>& shown) {
   std::vector<std::string> all;

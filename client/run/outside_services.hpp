@@ -1,7 +1,6 @@
 // Services of this machine that use the network for whoever asks them.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,8 +11,5 @@ namespace tfunnel::client {
 /// not said) and in /run/user. Whether they exist is not asked. What lies at or below one of `shown`, or above it, is
 /// left out.
 std::vector<std::string> outside_services(const std::string& runtime_directory, const std::vector<std::string>& shown);
-
-/// Both without symbolic links, or both with the same ones.
-bool lies_at_or_in(const std::filesystem::path& path, const std::filesystem::path& directory);
 
 }  // namespace tfunnel::client

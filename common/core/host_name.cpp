@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/core/text.hpp"
+
 namespace tfunnel::core {
 
 namespace {
@@ -13,8 +15,6 @@ constexpr std::size_t longest_label = 63;
 // Not <cctype>: what counts as a letter must not depend on a locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_inner(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_'; }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= longest_label && std::ranges::all_of(label, is_inner) &&
@@ -40,8 +40,7 @@ bool is_of_the_machine_itself(std::string_view name) {
 std::optional<std::string> host_name(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty() || text.size() > longest_name) return std::nullopt;
-  std::string name(text);
-  std::ranges::transform(name, name.begin(), lower);
+  auto name = lower(text);
   for (std::size_t at = 0; at <= name.size();) {
     const auto end = std::min(name.find('.', at), name.size());
     if (!is_label(std::string_view(name).substr(at, end - at))) return std::nullopt;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/core/text.hpp"
+
 namespace tfunnel::io {
 
 namespace {
@@ -162,8 +164,7 @@ void Attachment::watch_keepalive() {
 void Attachment::check_keepalive() {
   using Action = core::Keepalive::Action;
   const auto who = std::string(far_name(settings_.role));
-  const auto seconds =
-      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(settings_.keepalive.timeout).count()) + " s";
+  const auto seconds = core::in_seconds(settings_.keepalive.timeout);
   const auto now = Clock::now();
   const core::Keepalive::Waiting waiting{link_->output_waiting(), link_->input_waiting()};
   if (!waiting.output) keepalive_.wrote(now);

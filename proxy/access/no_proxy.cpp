@@ -1,22 +1,16 @@
 #include "proxy/access/no_proxy.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
 #include "common/core/host_name.hpp"
+#include "common/core/text.hpp"
 
 namespace tfunnel::proxy {
 
 namespace {
 
 constexpr std::size_t mapped_bits = 96;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return std::tolower(c); });
-  return result;
-}
 
 std::optional<unsigned> number(std::string_view text, unsigned most) {
   unsigned value = 0;
@@ -82,7 +76,7 @@ std::optional<NoProxy::Entry> NoProxy::parse(std::string_view text) {
   if (text.starts_with("*.")) text.remove_prefix(1);
   if (text.starts_with('.')) text.remove_prefix(1);
   if (text != "*" && !core::is_host_name(text)) return std::nullopt;
-  entry.name = lower(without_root(text));
+  entry.name = core::lower(without_root(text));
   return entry;
 }
 
@@ -104,7 +98,7 @@ std::vector<std::string> NoProxy::add(std::string_view list) {
 }
 
 bool NoProxy::matches(std::string_view name, const core::Endpoint& destination) const {
-  const auto wanted = lower(without_root(name));
+  const auto wanted = core::lower(without_root(name));
   return std::ranges::any_of(entries_, [&](const Entry& entry) {
     if (entry.port && *entry.port != destination.port) return false;
     if (entry.name == "*") return true;
@@ -114,7 +108,7 @@ bool NoProxy::matches(std::string_view name, const core::Endpoint& destination) 
 }
 
 bool NoProxy::matches_any_port(std::string_view name) const {
-  const auto wanted = lower(without_root(name));
+  const auto wanted = core::lower(without_root(name));
   return std::ranges::any_of(entries_, [&](const Entry& entry) {
     return !entry.port && (entry.name == "*" || (!entry.name.empty() && is_at_or_below(wanted, entry.name)));
   });

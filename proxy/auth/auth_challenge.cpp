@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/core/text.hpp"
+
 namespace tfunnel::proxy {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return std::tolower(c); });
-  return result;
-}
 
 bool is_token_char(unsigned char c) {
   return std::isalnum(c) != 0 ||
@@ -67,7 +63,7 @@ class Scanner {
 
 /// After a word: `= value` makes it a parameter of the challenge before, anything else a scheme.
 void parse_element(Scanner& scanner, std::vector<Challenge>& challenges) {
-  const auto word = lower(scanner.token());
+  const auto word = core::lower(scanner.token());
   const auto before = scanner.mark();
   scanner.skip(" \t");
   if (scanner.at('=')) {

@@ -4,19 +4,16 @@
 #include <cstdio>
 #include <utility>
 
+#include "common/core/text.hpp"
+
 namespace tfunnel::proxy {
 
 namespace {
 
-std::string lower(std::string text) {
-  for (auto& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 /// qop is a list such as "auth,auth-int".
 bool offers_auth(const std::string& qop) {
   std::string word;
-  for (const char c : lower(qop) + ",") {
+  for (const char c : core::lower(qop) + ",") {
     if (c == ',') {
       if (word == "auth") return true;
       word.clear();
@@ -50,7 +47,7 @@ DigestAuth::DigestAuth(Credentials credentials, std::function<std::string()> mak
     : credentials_(std::move(credentials)), make_cnonce_(std::move(make_cnonce)) {}
 
 std::optional<DigestAuth::Algorithm> DigestAuth::algorithm_of(const Challenge& challenge) {
-  auto name = lower(challenge.parameter("algorithm"));
+  auto name = core::lower(challenge.parameter("algorithm"));
   constexpr std::string_view suffix = "-sess";
   const bool session = name.ends_with(suffix);
   if (session) name.resize(name.size() - suffix.size());
@@ -104,7 +101,7 @@ std::string DigestAuth::use(Nonce& nonce, const AuthRequest& request) const {
   const auto cnonce = make_cnonce_();
   const auto count = nonce_count(++nonce.uses);
   const auto realm = challenge.parameter("realm");
-  const bool hide_user = lower(challenge.parameter("userhash")) == "true";
+  const bool hide_user = core::lower(challenge.parameter("userhash")) == "true";
   const auto user =
       hide_user ? hex_digest(nonce.algorithm.hash, credentials_.user + ":" + realm).value_or("") : credentials_.user;
   auto value = "Digest username=" + quoted(user) + ", realm=" + quoted(realm) +

@@ -20,10 +20,6 @@ constexpr std::uint16_t opt_record = 41;
 /// The size that we say we take: no fragments on any usual path (DNS flag day 2020).
 constexpr std::uint16_t our_udp_size = 1232;
 
-std::uint16_t u16_at(core::ByteView message, std::size_t at) {
-  return static_cast<std::uint16_t>(message[at] << 8 | message[at + 1]);
-}
-
 /// Where the name at `at` ends; a compression pointer ends it (RFC 1035, 4.1.4). Nothing if it leaves the message.
 std::optional<std::size_t> name_end(core::ByteView message, std::size_t at) {
   while (at < message.size()) {
@@ -77,6 +73,10 @@ void append_opt(Message& message) {
 std::uint8_t lower(std::uint8_t c) { return c >= 'A' && c <= 'Z' ? static_cast<std::uint8_t>(c | 0x20) : c; }
 
 }  // namespace
+
+std::uint16_t u16_at(core::ByteView message, std::size_t at) {
+  return static_cast<std::uint16_t>(message[at] << 8 | message[at + 1]);
+}
 
 bool is_query(core::ByteView message) {
   return message.size() >= header_size && message.size() <= max_message && (message[2] & response_bit) == 0 &&

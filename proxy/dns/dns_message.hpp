@@ -46,6 +46,8 @@ Message question_of(core::ByteView query);
 
 /// REQUIRES, for these: at least header_size bytes.
 std::uint16_t id_of(core::ByteView message);
+/// In network order. REQUIRES: two bytes from `at` on are in the message.
+std::uint16_t u16_at(core::ByteView message, std::size_t at);
 void set_id(Message& message, std::uint16_t id);
 Rcode rcode_of(core::ByteView message);
 bool is_truncated(core::ByteView message);

@@ -17,10 +17,6 @@ namespace {
 constexpr std::uint16_t internet = 1;
 constexpr std::uint8_t recursion_desired_bit = 0x01;
 
-std::uint16_t u16_at(core::ByteView message, std::size_t at) {
-  return static_cast<std::uint16_t>(message[at] << 8 | message[at + 1]);
-}
-
 void append_u16(Message& message, std::size_t value) {
   message.push_back(static_cast<std::uint8_t>(value >> 8));
   message.push_back(static_cast<std::uint8_t>(value));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/core/text.hpp"
 #include "common/io/errors.hpp"
 #include "proxy/http/connect_dialogue.hpp"
 #include "proxy/http/http_connect_attempt.hpp"
@@ -18,10 +19,6 @@ using Clock = std::chrono::steady_clock;
 
 // Beside the coroutine, a handshake's buffers, for as long as it lasts (measured: 8 KB).
 constexpr std::size_t handshake_cost = 8U << 10;
-
-std::string in_seconds(core::Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
-}
 
 }  // namespace
 
@@ -176,7 +173,8 @@ HttpConnectHandshake::Tools HttpConnectEgress::handshake_tools() {
 void HttpConnectEgress::note_failure(std::size_t index, const std::string& why, core::Duration least_rest) {
   const auto rest = rest_.failed(index, Clock::now(), least_rest);
   if (!rest) return;
-  const auto consequence = servers_.size() > 1 ? "; others are preferred for " + in_seconds(*rest) : std::string();
+  const auto consequence =
+      servers_.size() > 1 ? "; others are preferred for " + core::in_seconds(*rest) : std::string();
   log_.about_flow(io::LogLevel::warning, servers_[index]->name() + " cannot be used: " + why + consequence);
 }
 

@@ -1,5 +1,6 @@
 #include "proxy/http/proxy_environment.hpp"
 
+#include <cstdlib>
 #include <initializer_list>
 
 namespace tfunnel::proxy {
@@ -15,6 +16,10 @@ std::optional<ProxyVariable> first_set(const Environment& environment, std::init
 }
 
 }  // namespace
+
+Environment own_environment() {
+  return [](const char* name) { return std::getenv(name); };
+}
 
 std::optional<ProxyVariable> proxy_variable(const Environment& environment) {
   if (auto found = first_set(environment, {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy"}))

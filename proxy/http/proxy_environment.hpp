@@ -9,6 +9,8 @@ namespace tfunnel::proxy {
 
 /// The value of a variable, or null; std::getenv() in a program.
 using Environment = std::function<const char*(const char* name)>;
+/// This process's own.
+Environment own_environment();
 
 struct ProxyVariable {
   std::string name;

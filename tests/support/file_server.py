@@ -3,10 +3,10 @@
 import contextlib
 import functools
 import http.server
-import socket
 import ssl
 import sys
-import threading
+
+import web_servers
 
 
 class Handler(http.server.CGIHTTPRequestHandler):
@@ -21,22 +21,5 @@ class Handler(http.server.CGIHTTPRequestHandler):
                 self.connection.unwrap()
 
 
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-    daemon_threads = True
-
-
-def main():
-    directory, certificate, http_port, https_port = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    handler = functools.partial(Handler, directory=directory)
-    plain = Server(("::", http_port), handler)
-    secure = Server(("::", https_port), handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    secure.socket = context.wrap_socket(secure.socket, server_side=True)
-    threading.Thread(target=plain.serve_forever, daemon=True).start()
-    print("ready", flush=True)
-    secure.serve_forever()
-
-
-main()
+handler = functools.partial(Handler, directory=sys.argv[1])
+web_servers.serve(handler, sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,10 +1,9 @@
 """web_server.py PEM HTTP_PORT HTTPS_PORT: answers each GET with the port it came to."""
 
 import http.server
-import socket
-import ssl
 import sys
-import threading
+
+import web_servers
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -16,21 +15,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-    daemon_threads = True
-
-
-def main():
-    certificate, http_port, https_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    plain = Server(("::", http_port), Handler)
-    secure = Server(("::", https_port), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    secure.socket = context.wrap_socket(secure.socket, server_side=True)
-    threading.Thread(target=plain.serve_forever, daemon=True).start()
-    print("ready", flush=True)
-    secure.serve_forever()
-
-
-main()
+web_servers.serve(Handler, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
