@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <new>
+#include <memory>
 
 #include "client/process/close_descriptors.hpp"
 #include "client/process/pipe.hpp"
@@ -36,7 +36,7 @@ namespace {
 SharedGroups::SharedGroups() {
   void* shared = ::mmap(nullptr, sizeof(Pids), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) throw boost::system::system_error(io::last_error(), "shared memory");
-  pids_ = new (shared) Pids{};
+  pids_ = std::construct_at(static_cast<Pids*>(shared));
 }
 
 SharedGroups::~SharedGroups() { ::munmap(pids_, sizeof(Pids)); }

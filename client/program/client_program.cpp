@@ -175,8 +175,8 @@ class ClientProgram {
     context_.stop();
   }
 
-  const std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
-  const bool json_;
+  std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
+  bool json_;
   app::EventLoop context_{1};  // before all that has timers in it
   ClientHooks hooks_;
   io::Log log_;

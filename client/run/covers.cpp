@@ -35,7 +35,7 @@ constexpr const char* resolver_copy = "resolv.conf";
 fs::path resolver_file() {
   std::error_code error;
   const fs::path file = resolv_conf;
-  const auto real = fs::canonical(file, error);
+  auto real = fs::canonical(file, error);
   if (!error) return real;
   const auto link = fs::read_symlink(file, error);
   return error ? file : fs::weakly_canonical(file.parent_path() / link, error);

@@ -25,6 +25,6 @@ struct ProgramStart {
 /// with our standard streams, working directory (one that has been removed, if ours cannot be entered from there) and
 /// environment, and with the signals as `signals` found them. When it runs, `init` is out of its reach. Throws
 /// app::UsageError with exit status 127 if there is no such program, 126 if it cannot be executed.
-pid_t start_program(const ProgramStart& start);
+pid_t start_program(const ProgramStart& wanted);
 
 }  // namespace tfunnel::client

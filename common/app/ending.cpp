@@ -20,8 +20,8 @@ constexpr const char* unconfirmed = "what the far end has not confirmed";
 
 }  // namespace
 
-Ending::Ending(asio::io_context& context, const Terms& terms, Events events, const io::Log& log)
-    : context_(context), terms_(terms), events_(std::move(events)), log_(log), timer_(context) {}
+Ending::Ending(asio::io_context& context, Terms terms, Events events, const io::Log& log)
+    : context_(context), terms_(std::move(terms)), events_(std::move(events)), log_(log), timer_(context) {}
 
 void Ending::start() {
   const auto now = Clock::now();

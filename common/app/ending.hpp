@@ -29,7 +29,7 @@ class Ending {
   };
 
   /// `log` must outlive it, and it the io_context's last handler.
-  Ending(asio::io_context& context, const Terms& terms, Events events, const io::Log& log);
+  Ending(asio::io_context& context, Terms terms, Events events, const io::Log& log);
 
   /// Called again, it is a request to hurry, unless that comes too soon to be meant so.
   void start();

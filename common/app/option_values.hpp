@@ -41,11 +41,7 @@ class ParsedValue final : public po::value_semantic {
     if (!value.empty()) throw po::multiple_occurrences();
     const auto& word = words.at(0);
     auto parsed = parse_(word);
-    if (!parsed) {
-      po::error_with_option_name error("%canonical_option% is " + rule_ + ", not '%word%'");
-      error.set_substitute("word", word);
-      throw error;
-    }
+    if (!parsed) throw wrong(word);
     value = std::move(*parsed);
   }
   bool apply_default(boost::any& value) const override {
@@ -55,6 +51,12 @@ class ParsedValue final : public po::value_semantic {
   void notify(const boost::any& value) const override { target_ = boost::any_cast<const T&>(value); }
 
  private:
+  [[nodiscard]] po::error_with_option_name wrong(const std::string& word) const {
+    po::error_with_option_name error("%canonical_option% is " + rule_ + ", not '%word%'");
+    error.set_substitute("word", word);
+    return error;
+  }
+
   T& target_;
   T usual_;
   Parse parse_;
