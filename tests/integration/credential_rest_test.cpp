@@ -54,8 +54,9 @@ class ManyPeers {
 /// An HTTP proxy that lets in whom `admits` says, by the CONNECT's head.
 class HttpUpstream {
  public:
-  explicit HttpUpstream(std::function<bool(const std::string& head)> admits)
-      : admits_(std::move(admits)), peers_([this](Socket& socket) { serve(socket); }) {}
+  /// `refusal` answers a wrong password.
+  explicit HttpUpstream(std::function<bool(const std::string& head)> admits, std::string_view refusal = forbidden)
+      : admits_(std::move(admits)), refusal_(refusal), peers_([this](Socket& socket) { serve(socket); }) {}
 
   [[nodiscard]] proxy::ProxyUrl url() const {
     auto url = proxy_at(peers_.endpoint());
@@ -69,9 +70,10 @@ class HttpUpstream {
   void serve(Socket& socket) {
     ProxyPeer peer(std::move(socket));
     for (auto head = peer.request(); !head.empty(); head = peer.request()) {
-      if (head.find("Proxy-Authorization") != std::string::npos) ++logins_;
+      const bool is_login = head.find("Proxy-Authorization") != std::string::npos;
+      if (is_login) ++logins_;
       const bool admitted = admits_(head);
-      peer.send(admitted ? connected : forbidden);
+      peer.send(admitted ? connected : is_login ? std::string_view(refusal_) : forbidden);
       if (!admitted) continue;
       peer.send("hello");
       peer.socket().wait_end();
@@ -80,6 +82,7 @@ class HttpUpstream {
   }
 
   std::function<bool(const std::string&)> admits_;
+  std::string refusal_;
   std::atomic<int> logins_ = 0;
   ManyPeers peers_;
 };
@@ -102,6 +105,17 @@ TEST(CredentialRest, RefusedPasswordIsSentOnceForADestinationAndTwiceForAll) {
     EXPECT_EQ(upstream.logins(), 1);
     for (int i = 0; i < 30; ++i) EXPECT_FALSE(passes(tunnel, host(i)));
     EXPECT_EQ(upstream.logins(), 2);
+  }
+  upstream.stop();
+}
+
+// As tinyproxy does: 407 without a password, 401 to a wrong one.
+TEST(CredentialRest, PasswordThatIsRefusedAsAWebServerDoesRestsLikeAnyOther) {
+  HttpUpstream upstream([](const auto&) { return false; }, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+  {
+    Tunnel tunnel(over_pipes, through({upstream.url()}));
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(passes(tunnel, host(i)));
+    EXPECT_LE(upstream.logins(), 2);
   }
   upstream.stop();
 }
