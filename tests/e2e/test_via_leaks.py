@@ -1,7 +1,6 @@
 """--via: links that are lost and come back again and again leave nothing behind."""
 
 import os
-import time
 
 import netlab
 import pytest
@@ -10,6 +9,7 @@ import topology
 
 LINKS = 64
 ROUNDS = 16
+MOST_GROWTH = 2048  # KiB
 
 
 def descriptors(pid):
@@ -34,13 +34,20 @@ def restart_all(lab, tunnel, number):
             return True
         verb = "add" if all_back.calls % 2 == 0 else "del"
         all_back.calls += 1
-        lab.client.ip(f"addr {verb} 192.0.2.{100 + number}/32 dev lo")
+        lab.client.ip(f"addr {verb} 100.64.0.{number}/32 dev lo")
         return False
 
     all_back.calls = 0
     netlab.wait_until(all_back, 60, "all links again", interval=0.1)
     for flow in flows:
         flow.close()
+
+
+def resident_growth(lab, tunnel, first):
+    before = netlab.resident_kib(tunnel.client_pid)
+    for number in range(first, first + ROUNDS):
+        restart_all(lab, tunnel, number)
+    return netlab.resident_kib(tunnel.client_pid) - before
 
 
 @pytest.mark.slow
@@ -50,12 +57,13 @@ def test_1000_restarts_leak_nothing(lab, used_via):
     pid = tunnel.client_pid
     for number in range(2):
         restart_all(lab, tunnel, number)
-    before = descriptors(pid), netlab.resident_kib(pid)
-    started = time.monotonic()
-    for number in range(2, 2 + ROUNDS):
-        restart_all(lab, tunnel, number)
-    after = descriptors(pid), netlab.resident_kib(pid)
-    print(f"{LINKS * ROUNDS} restarts in {time.monotonic() - started:.0f} s: {before} -> {after} (descriptors, KiB)")
+    open_before = descriptors(pid)
+    growth = [resident_growth(lab, tunnel, 2)]
+    # What many links need at the same time is more on some machines at some times, and stays with the process. What
+    # leaks grows with each restart.
+    while growth[-1] > MOST_GROWTH and len(growth) < 3:
+        growth.append(resident_growth(lab, tunnel, 2 + ROUNDS * len(growth)))
+    print(f"{LINKS * ROUNDS} restarts each: {growth} KiB more, {open_before} -> {descriptors(pid)} descriptors")
     assert children(pid) == LINKS + 1, "a zombie is left"  # one is the guard
-    assert after[0] <= before[0]
-    assert after[1] <= before[1] + 2048
+    assert descriptors(pid) <= open_before
+    assert growth[-1] <= MOST_GROWTH
