@@ -1,6 +1,7 @@
 #include "proxy/auth/credential_gate.hpp"
 
 #include "proxy/auth/password_file.hpp"
+#include "proxy/io/cleared_slot.hpp"
 
 namespace tfunnel::proxy {
 
@@ -43,6 +44,7 @@ CredentialGate::CredentialGate(std::string password_file) : password_file_(std::
 
 CredentialTrust::Verdict CredentialGate::ask(const std::string& destination, CredentialTrust::Trial& trial,
                                              const Patience& patience, const asio::yield_context& yield) {
+  const ClearedSlot cleared(yield);
   while (!patience.over) {
     const auto verdict = trust_->ask(destination, Clock::now(), trial);
     if (verdict != Verdict::wait) return verdict;

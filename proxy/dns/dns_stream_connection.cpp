@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/io/socket_options.hpp"
+#include "proxy/io/cleared_slot.hpp"
 
 namespace tfunnel::proxy {
 
@@ -65,6 +66,7 @@ void DnsStreamConnection::run(const asio::yield_context& yield) {
   last_heard_ = Clock::now();
   write();
   std::array<std::uint8_t, 4096> buffer{};
+  const ClearedSlot cleared(yield);
   for (;;) {
     error_code error;
     const auto size = socket_.async_read_some(asio::buffer(buffer), yield[error]);

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "common/io/socket_options.hpp"
+#include "proxy/io/cleared_slot.hpp"
 #include "proxy/io/deadline.hpp"
 
 namespace tfunnel::proxy {
@@ -31,6 +32,7 @@ struct DirectEgress::Attempt {
 result<tcp::socket> DirectEgress::connect(const Target& target, asio::yield_context yield) {
   const auto attempt = std::make_shared<Attempt>(context_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
+  const ClearedSlot cleared(yield);
   auto error = try_once(*attempt, target, yield);
   if (attempt->is_taken && binding_->take_over(target.source, target.destination)) {
     error = try_once(*attempt, target, yield);

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "common/io/errors.hpp"
+#include "proxy/io/cleared_slot.hpp"
 
 namespace tfunnel::proxy {
 
@@ -26,6 +27,7 @@ error_code ProxyConnection::pass_turn(const asio::yield_context& yield) {
 error_code ProxyConnection::wait(tcp::socket::wait_type kind, const asio::yield_context& yield) {
   if (expired_) return asio::error::timed_out;
   error_code error;
+  const ClearedSlot cleared(yield);
   socket_.async_wait(kind, yield[error]);
   return verdict(error);
 }

@@ -6,6 +6,7 @@
 #include "common/io/errors.hpp"
 #include "proxy/http/tls_client.hpp"
 #include "proxy/http/tls_session.hpp"
+#include "proxy/io/cleared_slot.hpp"
 #include "proxy/io/local_pair.hpp"
 
 namespace tfunnel::proxy {
@@ -86,6 +87,7 @@ class TlsConnection final : public ProxyConnection {
   error_code wait_for(tcp::socket::wait_type kind, const asio::yield_context& yield) {
     if (const auto error = verdict({})) return error;
     error_code error;
+    const ClearedSlot cleared(yield);
     session_->socket().async_wait(kind, yield[error]);
     return verdict(error);
   }

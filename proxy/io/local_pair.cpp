@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "common/io/socket_options.hpp"
+#include "proxy/io/cleared_slot.hpp"
 #include "proxy/io/deadline.hpp"
 
 namespace tfunnel::proxy {
@@ -51,6 +52,7 @@ error_code accept_own(Parts& parts, const Deadline& deadline, const asio::yield_
 result<std::pair<tcp::socket, tcp::socket>> make_local_pair(asio::io_context& context,
                                                             const asio::yield_context& yield) {
   const auto parts = std::make_shared<Parts>(context);
+  const ClearedSlot cleared(yield);
   if (const auto error = listen(parts->acceptor)) return error;
   Deadline deadline(context, patience, [parts] { parts->cancel(); });
   error_code error;

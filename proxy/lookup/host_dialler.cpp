@@ -6,6 +6,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
+#include "proxy/io/cleared_slot.hpp"
 #include "proxy/lookup/address_race.hpp"
 #include "proxy/lookup/system_names.hpp"
 
@@ -127,6 +128,7 @@ result<tcp::socket> HostDial::race(const std::vector<tcp::endpoint>& endpoints, 
     }
   } const finish{*this, *race};
   race_ = race;
+  const ClearedSlot cleared(yield);
   for (;;) {
     while (const auto index = race->logic.next(Clock::now())) Race::start(race, *index);
     if (stopped_) return error_code(asio::error::timed_out);

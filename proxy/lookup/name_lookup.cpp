@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "common/core/host_name.hpp"
+#include "proxy/io/cleared_slot.hpp"
 
 namespace tfunnel::proxy {
 
@@ -33,6 +34,7 @@ result<std::vector<core::Address>> NameLookup::find(const std::string& name, con
   });
   ask_next();
   error_code ignored;
+  const ClearedSlot cleared(yield);
   wait->timer_.async_wait(yield[ignored]);
   if (wait->answer_) return addresses_of(*wait->answer_);
   shared_.give_up(ticket);

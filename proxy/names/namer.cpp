@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "proxy/io/cleared_slot.hpp"
 #include "proxy/names/flow_sniffer.hpp"
 
 namespace tfunnel::proxy {
@@ -51,6 +52,7 @@ core::Duration Namer::patience(const Target& target, bool is_known) const {
 core::Finding Namer::sniff(io::Relay& relay, core::Duration patience, const asio::yield_context& yield) {
   const auto timer = std::make_shared<asio::steady_timer>(context_);
   const auto end = Clock::now() + patience;
+  const ClearedSlot cleared(yield);
   relay.on_early([timer] { timer->cancel(); });
   core::FlowSniffer sniffer;
   for (std::size_t position = 0;;) {

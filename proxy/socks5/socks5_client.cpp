@@ -10,6 +10,7 @@
 
 #include "common/io/errors.hpp"
 #include "proxy/egress/egress.hpp"
+#include "proxy/io/cleared_slot.hpp"
 #include "proxy/io/deadline.hpp"
 
 namespace tfunnel::proxy {
@@ -127,6 +128,7 @@ error_code Socks5Client::reach(Attempt& attempt, asio::yield_context yield) {
 // may.
 error_code Socks5Client::greet(const std::shared_ptr<Attempt>& attempt, const std::string& greeting,
                                asio::yield_context yield) {
+  const ClearedSlot cleared(yield);
   for (;;) {
     error_code error;
     asio::async_write(attempt->socket, asio::buffer(greeting), yield[error]);
@@ -152,6 +154,7 @@ error_code Socks5Client::greet(const std::shared_ptr<Attempt>& attempt, const st
 error_code Socks5Client::await_answer(const std::shared_ptr<Attempt>& attempt, core::Duration limit,
                                       asio::yield_context yield) {
   attempt->silent = false;
+  const ClearedSlot cleared(yield);
   std::optional<Deadline> deadline;
   if (limit > core::Duration::zero()) {
     deadline.emplace(context_, limit, [attempt] {
@@ -186,6 +189,7 @@ error_code Socks5Client::converse(const std::shared_ptr<Attempt>& attempt_, Sock
                                   asio::yield_context yield) {
   auto& attempt = *attempt_;
   std::array<std::uint8_t, 512> buffer{};
+  const ClearedSlot cleared(yield);
   error_code error = handshake.running() ? greet(attempt_, handshake.to_send(), yield) : error_code();
   if (error == asio::error::eof || error == asio::error::connection_reset) return Socks5Error::closed_early;
   if (error) return error;

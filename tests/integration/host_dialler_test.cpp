@@ -1,6 +1,8 @@
 // Connections to hosts with several addresses, of which some are dead.
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/spawn.hpp>
 
@@ -45,6 +47,27 @@ class Dialling : public testing::Test {
   asio::io_context context;
   std::shared_ptr<proxy::HostDialler> dialler;
 };
+
+// What was waited for stays in the coroutine's slot, unless it is cleared. Its timer has gone when the coroutine, which
+// waits for its turn, is cancelled.
+TEST_F(Dialling, ThatIsOverIsNotTouchedByWhoCancelsTheCoroutine) {
+  Server server(512, own_address(1));
+  know({own_address(1)});
+  asio::cancellation_signal cancel;
+  bool connected = false;
+  bool left_behind = true;
+  const auto work = [&](const asio::yield_context& yield) {
+    const auto dial = std::make_shared<proxy::HostDial>(*dialler, name, server.endpoint().port);
+    connected = dial->connect(yield).has_value();
+    left_behind = yield.get_cancellation_slot().has_handler();
+    asio::post(context, [&] { cancel.emit(asio::cancellation_type::terminal); });
+    asio::post(context, yield);
+  };
+  asio::spawn(context, work, asio::bind_cancellation_slot(cancel.slot(), [](const std::exception_ptr&) {}));
+  context.run();
+  EXPECT_TRUE(connected);
+  EXPECT_FALSE(left_behind);
+}
 
 struct DeadFirst {
   const char* dead;
