@@ -17,6 +17,13 @@ NameServices::NameServices(asio::io_context& context, const WayOut& way_out, con
   add_ways(way_out, options);
 }
 
+// Those who ask before those who are asked.
+void NameServices::stop() {
+  if (virtual_resolver_) virtual_resolver_->stop();
+  resolver_.stop();
+  stream_.stop();
+}
+
 void NameServices::give_names_addresses(asio::io_context& context, const WayOut& way_out, const NameOptions& options,
                                         const io::Log& log) {
   auto taken = options.resolver();

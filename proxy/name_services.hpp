@@ -40,6 +40,9 @@ class NameServices {
   NameServices(asio::io_context& context, const WayOut& way_out, const NameOptions& options, DescriptorReserve& reserve,
                InterceptorFactory* interceptors, const io::Log& log);
 
+  /// The program is about to end, and all flows have: ends the queries that are under way.
+  void stop();
+
   // The parts that a Dialer takes.
   [[nodiscard]] Egress& egress() { return *egress_; }
   /// The way out's, with ours among them: for UdpFlows.

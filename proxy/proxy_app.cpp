@@ -49,6 +49,10 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
     reach.emplace(context, extensions.reach ? extensions.reach : reach_by_addresses, virtual_addresses(options),
                   session.mux());
   }
+  program.on_finish = [&] {
+    if (reach) reach->stop();
+    routes.stop();
+  };
   return program.run();
 }
 

@@ -21,10 +21,7 @@ ProxyProgram::ProxyProgram(const app::CommonOptions& options, const io::Log& log
   app::ignore_sigpipe();
 }
 
-ProxyProgram::~ProxyProgram() {
-  app::hear_no_more_signals();
-  context_.destroy_handlers();
-}
+ProxyProgram::~ProxyProgram() { app::hear_no_more_signals(); }
 
 io::Session& ProxyProgram::connect(core::FlowAcceptor& acceptor, std::optional<core::ResolverHints> resolver) {
   auto settings = channel_.session_settings(wire::ROLE_PROXY);
@@ -38,15 +35,22 @@ io::Session& ProxyProgram::connect(core::FlowAcceptor& acceptor, std::optional<c
 io::ExitStatus ProxyProgram::run() {
   wait_for_signal();
   session_->start();
-  context_.run();
+  try {
+    context_.run();
+  } catch (...) {
+    // The process ends now. What is still pending will not run any more, but refers to the session.
+    static_cast<void>(session_.release());
+    throw;
+  }
   return status_;
 }
 
 void ProxyProgram::wait_for_signal() {
   signals_.async_wait([this](error_code error, int number) {
-    if (error) return;
-    on_signal(number);
+    // One that came with the end may be told after the waiting was cancelled.
+    if (error || finished_) return;
     wait_for_signal();
+    on_signal(number);
   });
 }
 
@@ -76,9 +80,14 @@ void ProxyProgram::on_delivered(io::ExitStatus status) {
   linked_ ? session_->shut_down(why_) : finish();
 }
 
+// From here on nothing is waited for: whoever has something pending cancels it. What is cancelled still runs, while all
+// that it refers to is there; then the event loop is empty.
 void ProxyProgram::finish() {
+  finished_ = true;
   io::Deliveries::of(context_).let_go();
-  context_.stop();
+  on_finish();
+  log_timer_.stop();
+  signals_.cancel();
 }
 
 }  // namespace tfunnel::proxy

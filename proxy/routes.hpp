@@ -33,6 +33,12 @@ class Routes {
   /// See WaysOut.
   [[nodiscard]] bool lead_to_upstream() const { return ways_out_.lead_to_upstream(); }
 
+  /// The program is about to end, and all flows have: cancels all else that waits, from the front to the back.
+  void stop() {
+    services_.stop();
+    ways_out_.stop();
+  }
+
  private:
   WaysOut ways_out_;       // 5 to 8
   NameServices services_;  // 1 to 4

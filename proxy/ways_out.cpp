@@ -39,6 +39,11 @@ void WaysOut::go_through_socks5(asio::io_context& context, const Wishes& wishes,
       &socks5_datagrams_.emplace(Socks5Association::Surroundings{context, *socks5_client_, log, wishes.reserve});
 }
 
+// The direct ways begin nothing beside their flows.
+void WaysOut::stop() {
+  if (upstream_) upstream_->stop();
+}
+
 WayOut WaysOut::way_out() {
   return {.streams = *streams_,
           .datagrams = datagrams_,

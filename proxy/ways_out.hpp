@@ -35,6 +35,8 @@ class WaysOut {
   [[nodiscard]] WayOut way_out();
   /// Traffic goes to another proxy, which has routes of its own.
   [[nodiscard]] bool lead_to_upstream() const { return upstream_ != nullptr; }
+  /// As Egress::stop().
+  void stop();
 
  private:
   void go_through_http_proxy(asio::io_context& context, const Upstream& upstream, const io::Log& log);

@@ -36,9 +36,9 @@ class Delivery : public DeliveryHook {
   [[nodiscard]] virtual State delivery() = 0;
   /// The link that it serves; null: not known.
   [[nodiscard]] virtual const core::Mux* link() const { return nullptr; }
-  /// The process is about to end: nothing is waited for any more, but bytes that were handed over whole must not be
-  /// taken back, as a reset does.
-  virtual void let_go() {}
+  /// The process is about to end: nothing is waited for any more, and all that it has pending in the event loop is
+  /// cancelled. But bytes that were handed over whole must not be taken back, as a reset does.
+  virtual void let_go() = 0;
 };
 
 /// All deliveries of an event loop. Boost.Asio makes it when it is first asked for, and keeps it as long as the loop:

@@ -65,6 +65,15 @@ bool DnsOverStream::close_one_without_queries() {
   return false;
 }
 
+// Each leaves its pool when it closes.
+void DnsOverStream::stop() {
+  while (!pools_.empty()) {
+    const auto connection = pools_.begin()->second.back();
+    pending_ -= connection->take_pending().size();
+    connection->close();
+  }
+}
+
 void DnsOverStream::ended(DnsStreamConnection& connection, error_code error) {
   const auto server = connection.server();
   const bool was_connected = connection.was_connected();

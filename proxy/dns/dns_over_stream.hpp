@@ -41,6 +41,8 @@ class DnsOverStream final : public DnsUpstream {
   void ask(const core::Endpoint& server, dns::Message query, Done done) override;
 
   void charge_to(core::MemoryBudget& memory) override { memory_ = &memory; }
+  /// Closes all connections, and forgets the queries on them: nobody waits for the answers.
+  void stop();
 
   [[nodiscard]] std::size_t connection_count() const;
 

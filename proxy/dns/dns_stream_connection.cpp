@@ -55,6 +55,8 @@ void DnsStreamConnection::start() {
 }
 
 void DnsStreamConnection::run(const asio::yield_context& yield) {
+  // It may have been closed before it began.
+  if (over_) return;
   connecting_ = true;
   auto made = egress_.connect({{}, server_, {}}, yield);
   connecting_ = false;

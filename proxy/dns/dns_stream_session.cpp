@@ -17,7 +17,11 @@ constexpr std::size_t copies = 4;
 }  // namespace
 
 DnsStreamSession::DnsStreamSession(tcp::socket socket, Ask ask, core::Charge charge)
-    : socket_(std::move(socket)), ask_(std::move(ask)), charge_(std::move(charge)), idle_(socket_.get_executor()) {
+    : Delivery(socket.get_executor().context()),
+      socket_(std::move(socket)),
+      ask_(std::move(ask)),
+      charge_(std::move(charge)),
+      idle_(socket_.get_executor()) {
   io::prepare(socket_);
 }
 
@@ -60,14 +64,14 @@ void DnsStreamSession::read() {
 }
 
 void DnsStreamSession::take(core::ByteView bytes) {
-  using State = dns::Framing::State;
+  using Framing = dns::Framing::State;
   if (!charge(bytes.size())) return;
   while (!bytes.empty() && !over_) {
     const auto used = framing_.feed(bytes);
     partial_ += used;
     bytes = bytes.subspan(used);
-    if (framing_.state() == State::broken) return reset();
-    if (framing_.state() != State::whole) continue;
+    if (framing_.state() == Framing::broken) return reset();
+    if (framing_.state() != Framing::whole) continue;
     partial_ = 0;
     ask(framing_.take());
   }

@@ -7,7 +7,7 @@
 #include "common/core/byte_queue.hpp"
 #include "common/core/datagram_queue.hpp"
 #include "common/core/memory_part.hpp"
-#include "common/io/asio.hpp"
+#include "common/io/deliveries.hpp"
 #include "proxy/dns/dns_framing.hpp"
 #include "proxy/dns/dns_upstream.hpp"
 
@@ -15,7 +15,7 @@ namespace tfunnel::proxy {
 
 /// Takes the queries out of the stream, has each of them asked, and writes the answers as they come (RFC 7766, 7). Kept
 /// alive by its pending waits and by the queries under way.
-class DnsStreamSession final : public std::enable_shared_from_this<DnsStreamSession> {
+class DnsStreamSession final : public io::Delivery, public std::enable_shared_from_this<DnsStreamSession> {
  public:
   using Ask = std::function<void(const dns::Message& query, const DnsUpstream::Done& done)>;
 
@@ -30,6 +30,10 @@ class DnsStreamSession final : public std::enable_shared_from_this<DnsStreamSess
   /// `charge` is for `cost`, and grows with what is held; where it cannot, the connection is reset.
   DnsStreamSession(tcp::socket socket, Ask ask, core::Charge charge);
   void start();
+
+  /// Answers go to the tunnel: they are not ours to deliver.
+  [[nodiscard]] State delivery() override { return {}; }
+  void let_go() override { reset(); }
 
  private:
   void read_later();

@@ -30,7 +30,7 @@ class DnsUpstream {
   /// All that is kept beside the queries is charged to `memory`, which must outlive this; without it, to nobody.
   virtual void charge_to(core::MemoryBudget& memory) { static_cast<void>(memory); }
 
-  /// Asks `server`. `done` is called exactly once, perhaps from within, and not after the io_context has stopped. The
+  /// Asks `server`. `done` is called exactly once, perhaps from within, unless all is stopped at the program's end. The
   /// answer may be of any size. REQUIRES: dns::is_query(query).
   virtual void ask(const core::Endpoint& server, dns::Message query, Done done) = 0;
   /// The asker has asked this again, and will get the one answer: it may be about time to ask another server.

@@ -33,6 +33,13 @@ void FarResolver::charge_to(core::MemoryBudget& memory) {
   direct_stream_.charge_to(memory);
 }
 
+// With a question go its timer and its ports.
+void FarResolver::stop() {
+  questions_.clear();
+  waiting_ = 0;
+  direct_stream_.stop();
+}
+
 // --dns means an order, which `rotate` would spoil.
 std::vector<core::Endpoint> FarResolver::servers(const dns::Message& query, By by) {
   // The host's own options count for the servers of --dns as well.

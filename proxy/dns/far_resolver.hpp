@@ -44,6 +44,8 @@ class FarResolver final : public DnsUpstream {
   void ask_over_stream(const dns::Message& query, const Done& done) { ask(query, By::stream, done); }
 
   void charge_to(core::MemoryBudget& memory) override;
+  /// Forgets all queries: nobody waits for the answers.
+  void stop();
 
   /// A stream whose other end answers queries, as a nameserver's does. `ask`: by this instead of ask_over_stream().
   /// Errors: no_buffer_space without memory; the system's.

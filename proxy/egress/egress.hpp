@@ -53,6 +53,10 @@ class Egress {
     static_cast<void>(target);
     return false;
   }
+
+  /// The program is about to end, and those who wait in connect() are cancelled: this ends, for good, what the egress
+  /// has begun beside them. Those behind it are not told.
+  virtual void stop() {}
 };
 
 }  // namespace tfunnel::proxy

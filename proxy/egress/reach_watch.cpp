@@ -10,6 +10,11 @@ ReachWatch::ReachWatch(asio::io_context& context, Look look, std::set<core::Addr
   look_again();
 }
 
+void ReachWatch::stop() {
+  stopped_ = true;
+  timer_.cancel();
+}
+
 void ReachWatch::tell() {
   auto reach = look_();
   for (const auto& address : virtual_addresses_) {
@@ -25,7 +30,7 @@ void ReachWatch::tell() {
 void ReachWatch::look_again() {
   timer_.expires_after(period);
   timer_.async_wait([this](error_code error) {
-    if (error) return;
+    if (error || stopped_) return;
     tell();
     look_again();
   });

@@ -17,6 +17,7 @@ class ReachWatch {
 
   /// `mux` must outlive it. `virtual_addresses` are served though no route leads to them.
   ReachWatch(asio::io_context& context, Look look, std::set<core::Address> virtual_addresses, core::Mux& mux);
+  void stop();
 
  private:
   void tell();
@@ -26,6 +27,7 @@ class ReachWatch {
   std::set<core::Address> virtual_addresses_;
   core::Mux& mux_;
   asio::steady_timer timer_;
+  bool stopped_ = false;
 };
 
 }  // namespace tfunnel::proxy

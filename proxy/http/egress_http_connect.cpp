@@ -166,6 +166,11 @@ result<tcp::socket> HttpConnectEgress::connect(const Target& target, asio::yield
   return Flow(*this, target, yield).run();
 }
 
+void HttpConnectEgress::stop() {
+  settings_.dialler->stop();
+  blocking_calls_.stop();
+}
+
 HttpConnectHandshake::Tools HttpConnectEgress::handshake_tools() {
   return {context_, connector_, blocking_calls_, log_, settings_.timeout};
 }

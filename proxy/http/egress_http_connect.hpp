@@ -36,6 +36,7 @@ class HttpConnectEgress final : public Egress {
   /// (io::error_of); the log has a line that says what happened.
   result<tcp::socket> connect(const Target& target, asio::yield_context yield) override;
   [[nodiscard]] bool wants_name(const Target& /*target*/) const override { return true; }
+  void stop() override;
 
  private:
   class Flow;

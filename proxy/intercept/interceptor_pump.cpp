@@ -132,7 +132,7 @@ io::Delivery::State InterceptorPump::delivery() {
 }
 
 void InterceptorPump::let_go() {
-  if (!over_ && lanes_[0].shut) close();
+  if (!over_) lanes_[0].shut ? close() : reset();
 }
 
 // Nothing may be left unread, which would turn the end into a reset.

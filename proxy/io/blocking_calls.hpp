@@ -4,6 +4,8 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
+#include <list>
+#include <memory>
 #include <optional>
 
 #include "common/io/asio.hpp"
@@ -21,12 +23,23 @@ class BlockingCalls {
   BlockingCalls& operator=(const BlockingCalls&) = delete;
 
   /// Runs `call` in the thread, then `done` in the context's. Nobody can interrupt the call, so both must own what
-  /// they touch; and while the call is at work, nothing else may touch what it touches.
+  /// they touch; and while the call is at work, nothing else may touch what it touches. Both live here, and die in the
+  /// context's thread.
   void run(std::function<void()> call, std::function<void()> done);
+  /// Begins no more calls, and calls no `done` any more. Does not wait for the call that is at work.
+  void stop();
 
  private:
+  struct Job {
+    std::function<void()> call;
+    std::function<void()> done;
+  };
+  void finish(const std::shared_ptr<Job>& job);
+
   asio::io_context& context_;
   std::optional<asio::thread_pool> thread_;
+  std::list<std::shared_ptr<Job>> jobs_;  // until they are done; nobody else holds any
+  bool stopped_ = false;
 };
 
 }  // namespace tfunnel::proxy

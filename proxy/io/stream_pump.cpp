@@ -148,7 +148,11 @@ io::Delivery::State StreamPump::delivery() {
 }
 
 void StreamPump::let_go() {
-  if (over_ || !outward_.done) return;
+  if (over_) return;
+  if (!outward_.done) {
+    fail(asio::error::operation_aborted);
+    return;
+  }
   over_ = true;
   left_->close();
   right_->close();

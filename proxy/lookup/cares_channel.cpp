@@ -138,8 +138,12 @@ CaresChannel::CaresChannel(asio::io_context& context, const Settings& settings) 
   if (channel_ != nullptr) set_servers(channel_, settings.servers);
 }
 
-CaresChannel::~CaresChannel() {
-  if (channel_ != nullptr) ::ares_destroy(channel_);
+CaresChannel::~CaresChannel() { stop(); }
+
+// Its sockets are let go of by on_socket(), its questions by on_answer().
+void CaresChannel::stop() {
+  if (channel_ != nullptr) ::ares_destroy(std::exchange(channel_, nullptr));
+  timer_.cancel();
 }
 
 void CaresChannel::ask(const std::string& name, NameSource::Done done) {
@@ -180,7 +184,11 @@ void CaresChannel::on_answer(void* argument, int status, int /*timeouts*/, ares_
   auto& question = *request->question;
   --channel.pending_;
   --question.requests;
-  if (status == ARES_EDESTRUCTION || !question.done) return;
+  if (status == ARES_EDESTRUCTION) {
+    question.done = nullptr;
+    question.hurry.cancel();
+  }
+  if (!question.done) return;
   auto answer = status == ARES_SUCCESS && found ? answer_of(*found) : NameAnswer{{}, error_of(status), {}};
   if (answer.addresses.empty() && question.requests > 0) return;
   if (channel.at_once_) answer.good_for = std::max<core::Duration>(answer.good_for, file_good_for);
@@ -221,6 +229,8 @@ void CaresChannel::wait(const std::shared_ptr<Watch>& watch, WaitType kind) {
 }
 
 void CaresChannel::process(int readable, int writable) {
+  // A timer may have been due when it all was stopped.
+  if (channel_ == nullptr) return;
   ::ares_process_fd(channel_, readable, writable);
   set_timer();
 }

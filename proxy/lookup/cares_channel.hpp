@@ -35,6 +35,8 @@ class CaresChannel : public std::enable_shared_from_this<CaresChannel> {
 
   /// As NameSource::ask().
   void ask(const std::string& name, NameSource::Done done);
+  /// Drops the look-ups that are running, for good. REQUIRES: c-ares is not calling.
+  void stop();
   [[nodiscard]] std::size_t pending() const { return pending_; }
 
  private:

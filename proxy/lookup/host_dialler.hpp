@@ -22,6 +22,8 @@ class HostDialler {
   HostDialler& operator=(const HostDialler&) = delete;
 
   [[nodiscard]] NameLookup& lookup() { return lookup_; }
+  /// Those who connect are cancelled by their owners; this ends what goes on for nobody in particular.
+  void stop() { lookup_.stop(); }
 
  private:
   friend class HostDial;

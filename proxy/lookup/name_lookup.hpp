@@ -41,6 +41,8 @@ class NameLookup {
   /// operation_aborted if the coroutine was cancelled.
   result<std::vector<core::Address>> find(const std::string& name, const std::shared_ptr<Wait>& wait,
                                           const asio::yield_context& yield);
+  /// Nobody waits any more: the look-ups themselves end, too.
+  void stop() { source_->stop(); }
 
  private:
   void ask_next();

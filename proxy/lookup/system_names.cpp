@@ -35,7 +35,7 @@ SystemNames::SystemNames(asio::io_context& context, Settings settings)
 
 // Each flow asks, and a look costs four system calls.
 bool SystemNames::has_changed(core::Time now) {
-  if (now - looked_at_ < pause) return false;
+  if (stopped_ || now - looked_at_ < pause) return false;
   looked_at_ = now;
   const bool same =
       resolv_conf_ == io::FileVersion(settings_.resolv_conf) && nsswitch_ == io::FileVersion(settings_.nsswitch);
@@ -64,9 +64,18 @@ void SystemNames::read_files() {
 
 bool SystemNames::is_of_mdns(const std::string& name) const { return has_mdns_ && ends_in_local(name); }
 
+void SystemNames::stop() {
+  stopped_ = true;
+  channel_->stop();
+  for (const auto& channel : retired_) channel->stop();
+  library_.stop();
+}
+
 void SystemNames::ask(const std::string& name, Done done) {
+  if (stopped_) return;
   if (is_of_mdns(name)) return ask_library(name, std::move(done));
   channel_->ask(name, [this, name, done = std::move(done)](NameAnswer answer) {
+    if (stopped_) return;
     std::erase_if(retired_, [](const auto& channel) { return channel->pending() == 0; });
     answered(name, std::move(answer), done);
   });

@@ -31,6 +31,8 @@ class SystemNames final : public NameSource {
   SystemNames(asio::io_context& context, Settings settings);
 
   void ask(const std::string& name, Done done) override;
+  /// The C library cannot be stopped: a call that is at work goes on, and the destructor waits for it.
+  void stop() override;
   bool has_changed(core::Time now) override;
 
  private:
@@ -51,6 +53,7 @@ class SystemNames final : public NameSource {
   bool has_others_ = false;  // services that c-ares does not know
   std::shared_ptr<CaresChannel> channel_;
   std::vector<std::shared_ptr<CaresChannel>> retired_;  // of older files; gone with their last look-up
+  bool stopped_ = false;
   BlockingCalls library_;
 };
 

@@ -29,6 +29,7 @@ void TopLevelDomains::ask(const std::string& name, std::function<void(bool)> don
 
 void TopLevelDomains::start(const std::string& label) {
   const auto timer = std::make_shared<asio::steady_timer>(context_, limits_.answer);
+  domains_[label].timer = timer;
   // The first to come takes `open`.
   const auto open = std::make_shared<bool>(true);
   const auto finish = [this, label, timer, open](bool known) {
@@ -45,9 +46,17 @@ void TopLevelDomains::start(const std::string& label) {
   });
 }
 
+void TopLevelDomains::stop() {
+  for (auto& [label, domain] : domains_) {
+    domain.waiting.clear();
+    if (domain.timer) domain.timer->cancel();
+  }
+}
+
 void TopLevelDomains::learnt(const std::string& label, bool known) {
   auto& domain = domains_[label];
   domain.known = known;
+  domain.timer = nullptr;
   domain.until = Clock::now() + (known ? limits_.known : limits_.unknown);
   const auto waiting = std::exchange(domain.waiting, {});
   for (const auto& done : waiting) done(known);

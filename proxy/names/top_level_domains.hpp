@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,15 @@ class TopLevelDomains {
 
   /// Calls `done` once, perhaps from within, with whether the nameservers know the last label of `name`, a host_name().
   void ask(const std::string& name, std::function<void(bool)> done);
+  /// Forgets those who wait.
+  void stop();
 
  private:
   struct Domain {
     bool known = false;
     core::Time until;
     std::vector<std::function<void(bool)>> waiting;  // while it is asked for
+    std::shared_ptr<asio::steady_timer> timer;
   };
   void start(const std::string& label);
   void learnt(const std::string& label, bool known);

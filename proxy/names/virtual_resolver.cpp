@@ -75,6 +75,16 @@ void VirtualResolver::ask_by(const AskReal& real, dns::Message query, Done done)
   inquire(real, name, type, std::move(query), std::move(done));
 }
 
+void VirtualResolver::stop() {
+  top_level_.stop();
+  for (auto& [name, inquiry] : std::exchange(inquiries_, {})) {
+    for (const auto& question : inquiry.questions) {
+      question->timer.cancel();
+      question->done = nullptr;
+    }
+  }
+}
+
 void VirtualResolver::answer_reverse(const core::Address& address, std::uint16_t type, const dns::Message& query,
                                      const Done& done) {
   const auto name = names_.name_of(address);

@@ -51,6 +51,8 @@ class VirtualResolver final : public DnsUpstream {
   void ask_by(const AskReal& real, dns::Message query, Done done);
 
   void charge_to(core::MemoryBudget& memory) override { nameservers_.charge_to(memory); }
+  /// Forgets all queries: nobody waits for the answers. The nameservers still have theirs.
+  void stop();
 
  private:
   /// A query that waits, and by whom the nameservers are asked.

@@ -15,6 +15,7 @@ class Socks5Egress final : public Egress {
 
   result<tcp::socket> connect(const Target& target, asio::yield_context yield) override;
   [[nodiscard]] bool wants_name(const Target& /*target*/) const override { return true; }
+  void stop() override { client_.stop(); }
 
  private:
   Socks5Client& client_;

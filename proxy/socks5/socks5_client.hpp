@@ -47,6 +47,8 @@ class Socks5Client {
   /// know.
   result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const std::string& flow,
                        asio::yield_context yield, AskAgain wish = AskAgain::never, std::string* words = nullptr);
+  /// As Egress::stop().
+  void stop() { dialler_->stop(); }
 
  private:
   struct Attempt;

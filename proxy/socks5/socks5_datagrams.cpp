@@ -98,13 +98,8 @@ void Socks5Association::associate_in_coroutine() {
 
 void Socks5Association::associate_in(const asio::yield_context& yield) {
   if (flow_.over() && waiting_.empty()) return;
-  // All zeros: we do not know yet where our datagrams will seem to come from.
-  const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
-  dialling_ = true;
-  const auto text = flow_.over() ? "udp" : flow_.flow()->request.text();
   std::string words;
-  auto dialled = around_.client.dial(Socks5Command::udp_associate, anywhere, text, yield, AskAgain::never, &words);
-  dialling_ = false;
+  auto dialled = dial(words, yield);
   if (flow_.over() && waiting_.empty()) return;
   if (!dialled) return lose(io::reason_of(dialled.error()), words);
   if (const auto error = join(std::move(*dialled))) {
@@ -120,6 +115,18 @@ void Socks5Association::associate_in(const asio::yield_context& yield) {
     if (flow_.over() == was_over) send_to_relay(waiting.peer, waiting.payload);
   }
   if (was_over) close();
+}
+
+result<Socks5Client::Dialled> Socks5Association::dial(std::string& words, const asio::yield_context& yield) {
+  // Also where the coroutine is unwound.
+  struct Mark {
+    bool& set;
+    ~Mark() { set = false; }
+  } const mark{dialling_ = true};
+  // All zeros: we do not know yet where our datagrams will seem to come from.
+  const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
+  const auto text = flow_.over() ? "udp" : flow_.flow()->request.text();
+  return around_.client.dial(Socks5Command::udp_associate, anywhere, text, yield, AskAgain::never, &words);
 }
 
 error_code Socks5Association::join(Socks5Client::Dialled dialled) {
@@ -216,8 +223,16 @@ void Socks5Association::close() {
   error_code ignored;
   connected_->relay.cancel(ignored);
   connected_->control.cancel(ignored);
-  const auto timer = std::make_shared<asio::steady_timer>(around_.context, sent_at_ + relay_reads_within);
-  timer->async_wait([this, flow = flow_.shared_from_this(), timer](error_code) { connected_.reset(); });
+  closing_.emplace(around_.context, sent_at_ + relay_reads_within);
+  closing_->async_wait([this, flow = flow_.shared_from_this()](error_code) { connected_.reset(); });
+}
+
+// What waits is lost. An attempt that nothing waits for was given up before.
+void Socks5Association::let_go() {
+  if (!flow_.over()) return;
+  const bool wanted = !std::exchange(waiting_, {}).empty();
+  if (wanted && dialling_) attempt_->emit(asio::cancellation_type::terminal);
+  if (closing_) closing_->cancel();
 }
 
 io::Delivery::State Socks5Association::delivery() {

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/io/deliveries.hpp"
@@ -40,6 +41,7 @@ class Socks5Association final : public UdpPart, public io::Delivery {
   [[nodiscard]] std::string describe(std::string words) const override;
   [[nodiscard]] State delivery() override;
   [[nodiscard]] const core::Mux* link() const override { return &flow_.mux(); }
+  void let_go() override;
 
  private:
   struct Connected {
@@ -56,6 +58,7 @@ class Socks5Association final : public UdpPart, public io::Delivery {
   void associate();
   void associate_in_coroutine();
   void associate_in(const asio::yield_context& yield);
+  result<Socks5Client::Dialled> dial(std::string& words, const asio::yield_context& yield);
   error_code join(Socks5Client::Dialled dialled);
   void send_to_relay(const core::Endpoint& peer, core::ByteView payload);
   void watch_control();
@@ -73,6 +76,7 @@ class Socks5Association final : public UdpPart, public io::Delivery {
   bool dialling_ = false;
   std::deque<Waiting> waiting_;
   std::unique_ptr<Connected> connected_;
+  std::optional<asio::steady_timer> closing_;  // until then the relay may read
   core::Endpoint last_peer_;
   core::Time sent_at_{};
 };

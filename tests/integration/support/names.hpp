@@ -25,6 +25,7 @@ class ListedNames final : public proxy::NameSource {
     if (answer.addresses.empty()) answer.error = proxy::NameError::not_found;
     asio::post(context_, [done = std::move(done), answer = std::move(answer)] { done(answer); });
   }
+  void stop() override {}
 
  private:
   asio::io_context& context_;

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "common/io/deliveries.hpp"
 #include "common/io/socket_options.hpp"
 
 namespace tfunnel::test {
@@ -59,6 +60,7 @@ Tunnel::Tunnel(const LinkKind& kind, const Terms& terms)
       gate_(terms.access.gate()),
       batches_(context_),
       own_upstream_(terms.egress ? terms.egress(context_, log_) : nullptr),
+      given_upstream_(terms.upstream),
       udp_refusal_(terms.refusal ? terms.refusal(log_) : nullptr),
       direct_(context_, terms.connect_timeout),
       socks5_client_(context_, terms.socks5.value_or(proxy::Socks5Proxy()), terms.connect_timeout, log_,
@@ -113,20 +115,29 @@ proxy::WayOut Tunnel::way_out(const Terms& terms) {
   return {egress_, datagrams(terms), terms.carries_datagrams, is_upstream};
 }
 
-// The loop first runs dry, since the ends of flows refer to their mux until they are gone; the ways out hold some.
+// The ends of flows refer to their mux until they are gone.
 Tunnel::~Tunnel() {
+  if (ran_dry_) return;
+  EXPECT_TRUE(runs_dry()) << "something is still waited for at the end";
+}
+
+// What was cancelled needs no waiting: it is due already.
+bool Tunnel::runs_dry() {
+  ran_dry_ = true;
   if (!shut_down_) shut_down();
   context_.stop();
   thread_.join();
   door_.close();
-  context_.restart();
-  while (context_.poll() > 0) {
+  io::Deliveries::of(context_).let_go();
+  services_->stop();
+  socks5_client_.stop();
+  for (auto* upstream : {own_upstream_.get(), given_upstream_}) {
+    if (upstream != nullptr) upstream->stop();
   }
-  // Memory that they still hold is charged to sessions.
-  context_.destroy_handlers();
-  dialer_.reset();
-  datagrams_.reset();
-  services_.reset();
+  work_.reset();
+  context_.restart();
+  context_.poll();
+  return context_.stopped();
 }
 
 std::array<io::ExitStatus, 2> Tunnel::shut_down() {

@@ -11,7 +11,6 @@
 #include <ostream>
 #include <thread>
 
-#include "common/app/event_loop.hpp"
 #include "common/io/datagram_end.hpp"
 #include "common/io/session.hpp"
 #include "proxy/access/access_options.hpp"
@@ -109,6 +108,9 @@ class Tunnel {
   std::size_t proxy_flows();
   /// The proxy says GoAway; returns how both ended, the client first.
   std::array<io::ExitStatus, 2> shut_down();
+  /// Ends it as the programs end: the link first, then all that still waits is cancelled. True if nothing is left in
+  /// the event loop then that would have to be waited for. Nothing else may be called afterwards.
+  bool runs_dry();
 
  private:
   proxy::Egress& chosen(const Terms& terms);
@@ -118,7 +120,7 @@ class Tunnel {
   void add(tcp::socket socket);
 
   io::Log log_;
-  app::EventLoop context_{1};
+  asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::array<Socket, 4> link_;
   io::Channel client_channel_;
@@ -127,6 +129,7 @@ class Tunnel {
   proxy::UdpBatches batches_;
   proxy::DescriptorReserve reserve_;
   std::unique_ptr<proxy::Egress> own_upstream_;
+  proxy::Egress* given_upstream_;
   std::unique_ptr<proxy::UdpWay> udp_refusal_;
   proxy::DirectEgress direct_;
   proxy::Socks5Client socks5_client_;
@@ -147,6 +150,7 @@ class Tunnel {
   std::promise<void> ready_;
   std::thread thread_;
   bool shut_down_ = false;
+  bool ran_dry_ = false;
 };
 
 }  // namespace tfunnel::test
