@@ -22,13 +22,8 @@
 
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
-
-show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
-
-fail() {
-  echo "gateway.sh: $*" >&2
-  exit 1
-}
+# shellcheck source-path=SCRIPTDIR source=rules-common.sh
+. "$here/rules-common.sh"
 
 saved=()
 
@@ -65,6 +60,7 @@ case ${1:-} in
   -h | --help) show_help; exit ;;
   '' | -*) show_help >&2; exit 64 ;;
 esac
+need_root
 interface=$1
 shift
 options=()
@@ -75,6 +71,8 @@ done
 (($# > 1)) || fail "no command for the link; see --help"
 shift
 ip link show dev "$interface" >/dev/null 2>&1 || fail "there is no network interface $interface"
+# What the rules will refuse is refused before anything starts.
+read_options "${options[@]}"
 
 link=
 work=$(mktemp -d)

@@ -25,40 +25,98 @@ served_most=65536
 
 routing_table=12300
 rule_priority=123
-direct=()       # addresses and networks that stay outside the tunnel
+direct4=()      # addresses and networks that stay outside the tunnel
+direct6=()
+has_link=
+
+say() { echo "${0##*/}: $*"; }
 
 fail() {
-  echo "${0##*/}: $*" >&2
+  say "$*" >&2
   exit 1
+}
+
+# The command line is wrong.
+refuse() {
+  say "$*" >&2
+  exit 64
 }
 
 # The comment at the head of the script that was started.
 show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
-value_of() { [[ $# -ge 2 && -n $2 ]] || fail "$1 needs a value; see --help"; }
+value_of() { [[ ${2:--} != -* ]] || refuse "$1 needs a value, not '${2:-}'; see --help"; }
 
-# Reads the options behind "up". A name stands for all of its addresses.
+# Reads the options behind "up", and refuses what no rule could be made of.
 read_options() {
   while (($#)); do
-    value_of "$@"
     case $1 in
-      --link) add_link "$2" ;;
-      --exclude) direct+=("$2") ;;
-      --exclude-port) server_ports+=("$2") ;;
-      --port) port=$2 ;;
-      --fwmark) own_mark=$2 ;;
-      --user) users+=("$(id -u "$2")") || fail "--user: there is no user $2" ;;
-      *) fail "$1 is no option; see --help" ;;
+      --link) value_of "$@" && add_link "$2" ;;
+      --exclude) value_of "$@" && add_network "$2" ;;
+      --exclude-port) value_of "$@" && check_number "$1" "$2" 1 65535 && server_ports+=("$number") ;;
+      --port) value_of "$@" && check_number "$1" "$2" 1 65535 && port=$number ;;
+      --fwmark) value_of "$@" && check_mark "$2" ;;
+      --user) value_of "$@" && add_user "$2" ;;
+      *) refuse "$1 is no option; see --help" ;;
     esac
     shift 2
   done
 }
 
+# check_number OPTION WORD LEAST MOST: the value is in `number`, a decimal one.
+check_number() {
+  local digits=$2
+  while [[ $digits == 0[0-9]* ]]; do digits=${digits#0}; done
+  if ! [[ $digits =~ ^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$ ]] || ((digits < $3 || digits > $4)); then
+    refuse "$1 is a number from $3 to $4, not '$2'"
+  fi
+  number=$((digits))
+}
+
+check_mark() {
+  check_number --fwmark "$1" 1 $((0xffffffff))
+  ((number != capture_mark)) || refuse "--fwmark: $1 is on the packets that are captured; take another"
+  own_mark=$number
+}
+
+add_user() {
+  local id
+  id=$(id -u -- "$1" 2>/dev/null) || refuse "--user: there is no user '$1'"
+  users+=("$id")
+}
+
+# A name stands for all of its addresses. A bare number would be read as an address.
 add_link() {
-  local addresses
-  addresses=$(getent ahosts "$1" | awk '{ print $1 }' | sort -u) || true
-  [[ $addresses ]] || fail "--link: $1 has no address"
-  mapfile -t -O "${#direct[@]}" direct <<<"$addresses"
+  local addresses address
+  addresses=$([[ $1 =~ ^[0-9]+$ ]] || getent ahosts -- "$1" | awk '{ print $1 }' | sort -u) || true
+  [[ $addresses ]] || refuse "--link: $1 has no address; it takes the host alone, without user@ and :port"
+  for address in $addresses; do
+    if [[ $address == *:* ]]; then direct6+=("$address"); else direct4+=("$address"); fi
+  done
+  has_link=yes
+}
+
+add_network() {
+  local octet='(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+  if [[ $1 =~ ^$octet(\.$octet){3}(/(3[0-2]|[12]?[0-9]))?$ ]]; then
+    direct4+=("$1")
+  elif [[ $1 =~ ^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(/[0-9]{1,3})?$ ]] && ip -6 route show exact "$1" >/dev/null 2>&1; then
+    direct6+=("$1")
+  else
+    refuse "--exclude: '$1' is no address and no network such as 10.0.0.0/8 or fd00::/8 (for a name: --link)"
+  fi
+}
+
+warn_without_link() {
+  [[ $has_link ]] || ((${#users[@]})) ||
+    say "no --link: the tunnel may swallow its own link, if that is a connection of this machine" >&2
+}
+
+# What is left to do, unless a tfunnel is there already.
+say_captured() {
+  local words="tfunnel -p $port"
+  ((own_mark == 3)) || words+=" --fwmark $own_mark"
+  if [[ $(ss -Hltn "sport = :$port" 2>/dev/null) ]]; then say "capturing"; else say "capturing; now start $words"; fi
 }
 
 # Networks that this machine reaches without a router. They may change with the network:
@@ -73,10 +131,10 @@ connected_networks() {
 direct_networks() {
   if [[ $1 == -4 ]]; then
     printf '%s\n' 127.0.0.0/8 169.254.0.0/16 224.0.0.0/4 255.255.255.255
-    printf '%s\n' "${direct[@]}" | grep -F . || true
+    ((${#direct4[@]} == 0)) || printf '%s\n' "${direct4[@]}"
   else
     printf '%s\n' ::1 fe80::/10 ff00::/8
-    printf '%s\n' "${direct[@]}" | grep -F : || true
+    ((${#direct6[@]} == 0)) || printf '%s\n' "${direct6[@]}"
   fi
   connected_networks "$1"
 }

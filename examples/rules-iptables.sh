@@ -20,8 +20,9 @@
 # Until then, a socket that is bound to a new card gets an error.
 #
 # Options:
-#   --link HOST          the far end of the link, such as the ssh server; may be repeated
-#   --exclude NET        a network that stays outside the tunnel; may be repeated
+#   --link HOST          the far end of the link, such as the ssh server, by name or address, without
+#                        user and port; may be repeated
+#   --exclude NET        an address or network that stays outside the tunnel; may be repeated
 #   --exclude-port PORT  packets that this machine sends by UDP from this port stay outside: for
 #                        servers that speak first after more than an hour (WireGuard); may be repeated
 #   --port PORT          where `tfunnel -p PORT` listens (12300)
@@ -34,6 +35,7 @@ set -euo pipefail
 
 chains=(TFUNNEL_OUT TFUNNEL_PRE TFUNNEL_POST TFUNNEL_IN TFUNNEL_CHOOSE TFUNNEL_UDP TFUNNEL_ERRORS TFUNNEL_MARK
   TFUNNEL_TAKE TFUNNEL_ASKED)
+made=TFUNNEL_MADE # a chain that nobody uses: `up` has made the table
 hooks=('OUTPUT -j TFUNNEL_OUT' 'PREROUTING -j TFUNNEL_PRE' 'POSTROUTING -j TFUNNEL_POST' 'INPUT -j TFUNNEL_IN')
 sets=('tfunnel_served4 hash:ip,port,ip family inet' 'tfunnel_served6 hash:ip,port,ip family inet6')
 
@@ -44,6 +46,7 @@ rules() {
   networks=$(direct_networks "$1")
   echo '*mangle'
   printf ':%s - [0:0]\n' "${chains[@]}"
+  if made_table "$tables"; then echo ":$made - [0:0]"; fi
   choose "$1"
   cat <<RULES
 # tfunnel's packets wear the addresses of peers, so ICMP errors about them (port unreachable, packet too big) are
@@ -77,6 +80,24 @@ $(unhook "$(mangle "$tables")")
 $(printf -- '-I %s\n' "${hooks[@]}")
 COMMIT
 RULES
+}
+
+# Where iptables works by nftables, a table stays when it is empty. $1: iptables or ip6tables.
+family_of() { if [[ $1 == iptables ]]; then echo ip; else echo ip6; fi; }
+
+has_table() { nft list tables 2>/dev/null | grep -Fx "table $(family_of "$1") mangle" >/dev/null; }
+
+# There is none yet, or an earlier `up` has made it.
+made_table() { command -v nft >/dev/null && { ! has_table "$1" || mangle "$1" | grep "^:$made " >/dev/null; }; }
+
+# Unless something is in it by now.
+remove_empty_table() {
+  local family
+  family=$(family_of "$1")
+  has_table "$1" || return 0
+  nft list table "$family" mangle 2>/dev/null |
+    grep -vE '^(table .*|\s*(chain (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) \{|type .* policy accept;|\})?)$' \
+      >/dev/null || nft delete table "$family" mangle
 }
 
 # What there is now; nothing if there is no such table.
@@ -171,6 +192,7 @@ remove() {
     tr -d ': ' <<<"$ours" | sed 's/^/-X /'
     echo COMMIT
   } | "$1-restore" --noflush
+  if [[ $ours == *":$made "* ]]; then remove_empty_table "$1"; fi
 }
 
 has_ipset() { command -v ipset >/dev/null; }
@@ -204,6 +226,8 @@ up() {
   load
   routing_up
   trap - EXIT
+  warn_without_link
+  say_captured
 }
 
 load() {
@@ -218,10 +242,12 @@ down() {
 }
 
 case ${1:-} in
-  up | down) ;;
+  up) ;;
+  down) (($# == 1)) || refuse "down takes no options, so not $2; see --help" ;;
   -h | --help) show_help; exit ;;
-  *) show_help >&2; exit 64 ;;
+  '') show_help >&2; exit 64 ;;
+  *) refuse "'$1' is neither up nor down; see --help" ;;
 esac
-command -v iptables >/dev/null || fail "iptables is missing: apt-get install iptables"
 need_root
+command -v iptables >/dev/null || fail "iptables is missing: apt-get install iptables"
 "$@"

@@ -20,8 +20,9 @@
 # Until then, a socket that is bound to a new card gets an error.
 #
 # Options:
-#   --link HOST          the far end of the link, such as the ssh server; may be repeated
-#   --exclude NET        a network that stays outside the tunnel; may be repeated
+#   --link HOST          the far end of the link, such as the ssh server, by name or address, without
+#                        user and port; may be repeated
+#   --exclude NET        an address or network that stays outside the tunnel; may be repeated
 #   --exclude-port PORT  packets that this machine sends by UDP from this port stay outside: for
 #                        servers that speak first after more than an hour (WireGuard); may be repeated
 #   --port PORT          where `tfunnel -p PORT` listens (12300)
@@ -187,6 +188,8 @@ up() {
   trap down EXIT
   routing_up
   trap - EXIT
+  warn_without_link
+  say_captured
 }
 
 # A new table with nothing in it can always be deleted, whether there was one or not.
@@ -196,10 +199,12 @@ down() {
 }
 
 case ${1:-} in
-  up | down) ;;
+  up) ;;
+  down) (($# == 1)) || refuse "down takes no options, so not $2; see --help" ;;
   -h | --help) show_help; exit ;;
-  *) show_help >&2; exit 64 ;;
+  '') show_help >&2; exit 64 ;;
+  *) refuse "'$1' is neither up nor down; see --help" ;;
 esac
-command -v nft >/dev/null || fail "nft is missing: apt-get install nftables"
 need_root
+command -v nft >/dev/null || fail "nft is missing: apt-get install nftables"
 "$@"

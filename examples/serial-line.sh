@@ -10,13 +10,23 @@
 
 set -euo pipefail
 
+fail() {
+  echo "${0##*/}: $*" >&2
+  exit 1
+}
+
 show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
 # One descriptor, opened once: some devices hang up when they are closed in between.
 over() {
   local device=$1 speed=$2
   shift 2
+  # Opening a name that is none would make a file of it.
+  [[ -e $device ]] || fail "there is no device $device"
+  [[ -c $device ]] || fail "$device is no terminal device"
+  [[ $speed =~ ^[0-9]+$ ]] || fail "SPEED is in bits a second, not '$speed'"
   exec 5<>"$device"
+  [[ -t 5 ]] || fail "$device is no terminal device"
   stty raw -echo <&5
   stty "$speed" <&5
   stty crtscts <&5 2>/dev/null || echo "${0##*/}: $device has no hardware flow control" >&2

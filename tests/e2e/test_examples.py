@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
 import isolation
 import netlab
@@ -19,6 +20,10 @@ from system_rules import EXAMPLES, FAMILIES, OUTSIDE, example, state
 SCRIPTS = sorted(glob.glob(EXAMPLES + "/*.sh"))
 assert SCRIPTS, "a test of each of none would be skipped"
 PORT = 7100
+USAGE = 64
+WRONG_NETWORKS = ["intranet", "intra.net", "10.0.0.0/99", "10.0.0.256", "10.0.0", "10.0.0.1-10.0.0.9", "010.0.0.1",
+                  "10.0.0.0/255.0.0.0", "fd00::/129", "fd00:::1", "::ffff:300.0.0.1", "abc:", "default"]
+WRONG_PORTS = ["0", "65536", "99999", "many", "-1", "1.5", "12300x", "080x", "4294979596"]
 
 
 @pytest.fixture
@@ -269,15 +274,67 @@ def test_rules_stay_as_they_are_after_a_mistake(lab, name):
     before = state(lab.client)
     for words in (
         ["sideways"],
-        ["up", "--nonsense", "1"],
+        ["down", "--port"],
+        ["up", "--nonsense"],
         ["up", "--link"],
+        ["up", "--link", "--user"],
+        ["up", "--link", "nosuch.invalid"],
+        ["up", "--link", "user@192.0.2.1"],
+        ["up", "--link", "192.0.2.1:22"],
+        ["up", "--link", "22"],
         ["up", "--user", "nobody-here"],
-        ["up", "--exclude", "10.0.0.0/99"],
-        ["up", "--port", "many"],
+        *(["up", "--exclude", word] for word in WRONG_NETWORKS),
+        *(["up", option, word] for option in ("--port", "--exclude-port") for word in WRONG_PORTS),
+        *(["up", "--fwmark", word] for word in ("0", "1", "0x1", "4294967296", "0x100000000", "3/3", "three")),
     ):
         done = lab.client.run([example(name), *words], check=False)
-        assert done.returncode != 0 and done.stderr, words
+        assert done.returncode == USAGE, (words, done.stderr)
+        assert words[-1] in done.stderr, words
+        assert len(done.stderr.splitlines()) == 1, (words, done.stderr)
         assert state(lab.client) == before, words
+
+
+def test_rules_say_what_is_left_to_do(lab, rules, start_tunnel):
+    assert "now start tfunnel -p 12345 --fwmark 77\n" in rules("up", "--port", "12345", "--fwmark", "0x4d").stdout
+    said = rules("up", "--port", str(topology.PORT))
+    assert f"capturing; now start tfunnel -p {topology.PORT}\n" in said.stdout
+    assert "no --link" in said.stderr
+    start_tunnel()
+    said = rules("up", "--port", str(topology.PORT), "--link", topology.FAR_MGMT[4])
+    assert "capturing" in said.stdout and "now start" not in said.stdout
+    assert "no --link" not in said.stderr
+
+
+@pytest.mark.parametrize("before", ["", "add table ip mangle; add table ip6 mangle"])
+def test_iptables_tables_that_up_made_are_removed_by_down(before):
+    """And those of others stay; in a namespace of its own, since the lab's client has rules of somebody else."""
+    rules = example("rules-iptables.sh")
+    script = f"""
+set -e
+ip link set lo up
+nft '{before}'
+nft list tables > before
+{rules} up
+{rules} up --port 12345
+{rules} down
+{rules} up
+{rules} down
+nft list tables | diff before - >&2
+"""
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(["unshare", "-n", "bash", "-c", script], capture_output=True, text=True, check=False,
+                              cwd=directory)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [["rules-nft.sh", "up"], ["rules-iptables.sh", "down"],
+                                   ["gateway.sh", "lo", "--", "true"]], ids=lambda words: words[0])
+def test_script_that_needs_root_says_so_first(words):
+    script, *rest = words
+    command = ["unshare", "-U", "env", "PATH=/usr/bin:/bin", example(script), *rest]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "needs root" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -318,6 +375,18 @@ def test_serial_line(lab, commands, server, environment, tmp_path):
     line.terminate()
 
 
+@pytest.mark.parametrize("side", ["client", "proxy"])
+def test_serial_line_makes_no_file_of_a_mistyped_device(tmp_path, side):
+    there = tmp_path / "file"
+    there.touch()
+    for device, speed in [(tmp_path / "ttyNOPE", "9600"), (there, "9600"), ("/dev/null", "9600"), ("/dev/tty", "sane")]:
+        command = [example("serial-line.sh"), side, str(device), speed]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode == 1
+        assert (speed if speed == "sane" else str(device)) in done.stderr
+    assert os.listdir(tmp_path) == ["file"] and there.stat().st_size == 0
+
+
 def test_gateway(lab, commands, server, environment):
     del server
     commands.start_sshd()
@@ -332,8 +401,8 @@ def test_gateway(lab, commands, server, environment):
     before = state(lab.client)
     link = ["socat", "EXEC:tfunnel -p 12300", "EXEC:ssh host tfunnel"]
     script = start(lab, environment, example("gateway.sh"), "lan0", "--nonsense", "1", "--", *link)
-    assert script.wait() == 1
-    assert "--nonsense is no option" in script.log()
+    assert script.wait() == USAGE
+    assert "--nonsense is no option" in script.log() and "connected to" not in script.log()
     assert state(lab.client) == before
     script = start(
         lab, environment, example("gateway.sh"), "lan0", "--link", topology.FAR_MGMT[4], "--", *link
