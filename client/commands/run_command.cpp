@@ -33,7 +33,8 @@ std::string describe(std::span<const Subcommand>) {
           "https://example.com/\n"
           "Without --via the far end runs on this machine, which is of use with --http-proxy and the like.\n"
           "No root is needed. The exit status is the program's. All that it sent is delivered before this ends\n"
-          "(--linger); 75 if the program's status is 0, but not all was.\n\n"
+          "(--linger); 75 if the program's status is 0, but not all was.\n"
+          "Signals reach the program, but SIGUSR1: it prints the flows.\n\n"
        << description_of(options);
   return text.str();
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 
 #include "client/links/make_links.hpp"
@@ -58,6 +59,10 @@ void ClientProcess::hurry() {
   if (pid_ >= 0) ::kill(pid_, SIGINT);
 }
 
+void ClientProcess::print_flows() {
+  if (pid_ >= 0) ::kill(pid_, SIGUSR1);
+}
+
 bool ClientProcess::is_ready() {
   std::string said;
   char buffer[PIPE_BUF];
@@ -79,6 +84,8 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
   close_all_but({sockets.get(), ready.write.get()});
   close_standard_stream(STDIN_FILENO);
   close_standard_stream(STDOUT_FILENO);
+  // Until there is a handler it must not end this process. Blocked from before the fork, it has not by now.
+  std::signal(SIGUSR1, SIG_IGN);
   signals.restore();
   // Log lines must get through from the background, even where `stty tostop` is set.
   std::signal(SIGTTOU, SIG_IGN);

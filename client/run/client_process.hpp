@@ -28,6 +28,8 @@ class ClientProcess {
   /// How the far end's host completes names: lines of a resolv.conf, or nothing. REQUIRES: is_ready().
   [[nodiscard]] const std::string& resolver_lines() const { return resolver_lines_; }
 
+  /// It prints the table of flows, as soon as its event loop runs; without effect when it has ended.
+  void print_flows();
   /// It delivers what the program has sent, says goodbye to the far end, and ends.
   void ask_to_end();
   /// It delivers no more.

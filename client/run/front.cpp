@@ -175,6 +175,8 @@ void Front::handle(const ReceivedSignal& signal) {
       signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP || signal.number == SIGQUIT;
   if (signal.number == SIGCHLD) {
     reap();
+  } else if (signal.number == SIGUSR1) {
+    client_.print_flows();
   } else if (program_ > 0) {
     if (is_for_program(signal, program_)) ::kill(program_, signal.number);
   } else if (ending_) {

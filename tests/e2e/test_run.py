@@ -329,13 +329,34 @@ def test_forbidden_namespaces_are_explained(runs):
     assert "sysctl -w user.max_user_namespaces=" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2])
 def test_signal_sent_to_us_reaches_the_program(runs, number):
     run = runs.start("sh", "-c", f"trap 'echo got; exit 9' {int(number)}; echo up; while :; do sleep 0.05; done")
     run.wait_for_log("(?m)^up")
     run.signal(number)
     assert run.wait() == 9
     assert "\ngot\n" in run.log()
+
+
+def test_usr1_prints_the_flows_and_leaves_the_program_alone(runs):
+    go = os.path.join(runs.work, "go")
+    run = runs.start("sh", "-c", f"echo up; while [ ! -e {go} ]; do sleep 0.05; done; exit 9")
+    run.wait_for_log("(?m)^up")
+    run.signal(signal.SIGUSR1)
+    run.wait_for_log("(?m)^flows: 0 now")
+    with open(go, "w", encoding="ascii"):
+        pass
+    assert run.wait() == 9, run.log()
+
+
+def test_usr1_while_the_link_starts_ends_nothing(runs):
+    runs.via = "echo starting >&2; sleep 1000"
+    run = runs.start("true")
+    run.wait_for_log("starting")
+    run.signal(signal.SIGUSR1)
+    run.wait_for_log("the link is down")
+    run.signal(signal.SIGINT)
+    assert run.wait() == -signal.SIGINT
 
 
 def test_interrupt_while_the_link_starts(runs):
