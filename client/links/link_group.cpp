@@ -117,7 +117,9 @@ void LinkGroup::on_failed(Member& member, const SupervisedLink::Failure& failure
   }
   member.failed = true;
   if (!std::ranges::all_of(members_, &Member::failed)) return;
-  log_.error(failure.why);
+  // Who pressed Ctrl-C knows of no error.
+  const bool meant = failure.status == io::ExitStatus::interrupted;
+  log_.write(meant ? io::LogLevel::info : io::LogLevel::error, failure.why);
   end(failure.status);
 }
 

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "client/links/command_end.hpp"
+
 namespace tfunnel::client {
 
 namespace {
@@ -16,6 +18,8 @@ constexpr auto patience_after_loss = 300ms;
 constexpr auto patience_after_goodbye = 1s;
 constexpr auto patience_after_sigterm = 1s;
 constexpr auto rest_period = 20ms;
+// A command that says nothing for so long may be one to which nobody speaks, such as a shell.
+constexpr auto patience_in_silence = 10s;
 
 std::string seconds_text(core::Duration duration) {
   char text[32];
@@ -39,7 +43,9 @@ void LinkSupervision::begin(core::Time now) {
   ended_by_us_ = false;
   lent_ = false;
   hung_ = false;
+  greeted_ = false;
   started_at_ = now;
+  if (!was_up_) wait_ = {Next::say_silent, now + patience_in_silence};
   give(Start{past_master_, greeting_timeout(), !std::exchange(started_, true)});
 }
 
@@ -57,7 +63,9 @@ LinkSupervision::Actions LinkSupervision::start_failed(core::Time now, const std
 }
 
 LinkSupervision::Actions LinkSupervision::greeted(core::Time now, const std::string& software) {
+  stop_listening();
   give(TakeTerminalBack{});
+  greeted_ = true;
   session_ = Session::up;
   up_since_ = now;
   greeted_in_ = lent_ ? core::Duration::zero() : now - started_at_;
@@ -72,6 +80,7 @@ LinkSupervision::Actions LinkSupervision::greeted(core::Time now, const std::str
 LinkSupervision::Actions LinkSupervision::session_ended(core::Time now, io::ExitStatus status, const std::string& why,
                                                         const core::Drain::Facts& left) {
   if (draining_ && !left.over()) give(TellCut{left});
+  stop_listening();
   const bool was_up = std::exchange(session_, Session::none) == Session::up;
   session_end_ = {status, why};
   hung_ = !was_up && was_up_ && command_ == Command::runs && now - started_at_ >= greeting_timeout();
@@ -106,8 +115,10 @@ LinkSupervision::Actions LinkSupervision::command_stopped(int signal) {
   return answer();
 }
 
+// A person has to be asked first, and shall not be talked to meanwhile.
 LinkSupervision::Actions LinkSupervision::lent() {
   lent_ = true;
+  stop_listening();
   return answer();
 }
 
@@ -154,6 +165,7 @@ LinkSupervision::Actions LinkSupervision::time_passed(core::Time now) {
   if (!wait_ || now < wait_->until) return answer();
   switch (std::exchange(wait_, std::nullopt)->next) {
     case Next::start: begin(now); break;
+    case Next::say_silent: give(Say{LogLevel::warning, "no answer yet; does the command end with `tfunnel`?"}); break;
     case Next::terminate: terminate(now); break;
     case Next::kill: give(Signal{SIGKILL}); break;
     case Next::look_at_rest: look_at_rest(now); break;
@@ -161,13 +173,28 @@ LinkSupervision::Actions LinkSupervision::time_passed(core::Time now) {
   return answer();
 }
 
+// To what the far end says first, or does not.
+void LinkSupervision::stop_listening() {
+  if (wait_ && wait_->next == Next::say_silent) wait_.reset();
+}
+
 void LinkSupervision::finish(core::Time now) {
   give(Close{});
   if (stopping_) return give(TellStopped{});
-  auto why = session_end_.why;
-  if (!ended_by_us_) why = "the link's command " + command_end_.how + ": " + why;
-  if (was_up_) return try_again_later(now, why);
-  give(TellFailed{{command_end_.interrupted ? io::ExitStatus::interrupted : session_end_.status, why}});
+  auto failure = why_it_failed();
+  if (was_up_) return try_again_later(now, failure.why);
+  give(TellFailed{std::move(failure)});
+}
+
+// Where the command's status says more than the session, which only saw its end, it speaks instead.
+LinkSupervision::Failure LinkSupervision::why_it_failed() const {
+  const bool interrupted = command_end_.interrupted || (!ended_by_us_ && command_end_.status == interrupted_status);
+  if (interrupted && !was_up_) return {io::ExitStatus::interrupted, "interrupted"};
+  if (ended_by_us_) return session_end_;
+  const bool heard_nothing = !greeted_ && session_end_.status == io::ExitStatus::link_lost;
+  const auto known =
+      heard_nothing && command_end_.status ? explain_status(*command_end_.status, settings_.script) : std::nullopt;
+  return {session_end_.status, "the link's command " + command_end_.how + ": " + known.value_or(session_end_.why)};
 }
 
 void LinkSupervision::try_again_later(core::Time now, const std::string& why) {

@@ -34,6 +34,8 @@ class LinkSupervision {
     bool can_go_past_master = false;
     /// Gives 0 to 1; see core::BackOff.
     std::function<double()> chance;
+    /// What a shell was told to run; empty: no shell was.
+    std::string script = {};
   };
 
   /// How the first start failed.
@@ -46,6 +48,7 @@ class LinkSupervision {
   struct CommandEnd {
     std::string how;  // "ended with status 3"
     bool interrupted = false;
+    std::optional<int> status = {};  // unless a signal ended it
   };
 
   // The actions.
@@ -127,7 +130,7 @@ class LinkSupervision {
  private:
   enum class Session { none, greets, up };
   enum class Command { none, runs, left_some };
-  enum class Next { start, terminate, kill, look_at_rest };
+  enum class Next { start, say_silent, terminate, kill, look_at_rest };
   struct Wait {
     Next next;
     core::Time until;
@@ -139,7 +142,9 @@ class LinkSupervision {
   [[nodiscard]] core::Duration greeting_timeout() const;
   void terminate(core::Time now);
   void look_at_rest(core::Time now);
+  void stop_listening();
   void finish(core::Time now);
+  [[nodiscard]] Failure why_it_failed() const;
   void try_again_later(core::Time now, const std::string& why);
 
   Settings settings_;
@@ -162,6 +167,7 @@ class LinkSupervision {
   std::optional<core::Duration> lived_;  // how long the lost link had been up
   core::Time rest_may_last_until_{};
   // Of this start.
+  bool greeted_ = false;
   Failure session_end_{};
   CommandEnd command_end_;
   bool ended_by_us_ = false;  // the command

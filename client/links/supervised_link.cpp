@@ -32,7 +32,7 @@ double chance() {
 
 LinkSupervision::Settings supervision_of(const SupervisedLink::Settings& settings) {
   return {settings.session.greeting_timeout, settings.restart_patience,
-          settings.command.past_control_master().has_value(), chance};
+          settings.command.past_control_master().has_value(), chance, settings.command.script};
 }
 
 }  // namespace
@@ -95,7 +95,8 @@ void SupervisedLink::check_child() {
     }
     events_.on_process();
     const bool interrupted = WIFSIGNALED(*status) && WTERMSIG(*status) == SIGINT;
-    act(supervision_.command_ended(Clock::now(), {describe_end(*status), interrupted}));
+    const auto exit_status = WIFEXITED(*status) ? std::optional(WEXITSTATUS(*status)) : std::nullopt;
+    act(supervision_.command_ended(Clock::now(), {describe_end(*status), interrupted, exit_status}));
     look_at_group();
   }
 }

@@ -1,6 +1,7 @@
 """--via with a far end that never starts: one clear line, and an exit status; never a hang."""
 
 import os
+import signal
 import socket
 import time
 
@@ -72,6 +73,7 @@ def test_ssh_refused(client_of, commands):
     status, log = client_of("ssh host tfunnel")
     assert status == LINK_ENDED, log
     assert "status 255" in log and "refused" in log, log
+    assert "ssh failed, see above" in said_by_client(log)[-1] and "installed there" not in log, log
 
 
 def test_ssh_does_not_let_us_in(client_of, commands, tmp_path):
@@ -81,6 +83,7 @@ def test_ssh_does_not_let_us_in(client_of, commands, tmp_path):
     status, log = client_of("ssh host tfunnel")
     assert status == LINK_ENDED, log
     assert "status 255" in log and "denied" in log, log
+    assert "ssh failed, see above" in said_by_client(log)[-1] and "installed there" not in log, log
 
 
 def test_ssh_to_an_unknown_host(client_of):
@@ -93,7 +96,26 @@ def test_tfunnel_is_not_installed_there(client_of, commands):
     commands.start_sshd()
     status, log = client_of("ssh host tfunnel-of-another-name")
     assert status == LINK_ENDED, log
-    assert "status 127" in log and "not found" in log, log
+    assert "status 127" in log and "tfunnel was not found there" in said_by_client(log)[-1], log
+
+
+def test_destination_instead_of_a_command(client_of):
+    _, log = client_of("user@192.0.2.1")
+    assert "did you mean 'ssh user@192.0.2.1 tfunnel'?" in said_by_client(log)[-1], log
+
+
+def test_interrupted_command_is_no_error(client_of):
+    status, log = client_of("exit 130")
+    assert status == 130, log
+    assert said_by_client(log)[-1].endswith(": interrupted") and "error" not in log, log
+
+
+def test_silent_far_end_is_told_before_its_time_is_over(start_tunnel):
+    tunnel = start_tunnel(links.link_via, via="exec sleep 1000", ready=False)
+    tunnel.wait_for_log("no answer yet; does the command end with `tfunnel`", 30)
+    tunnel.client.signal(signal.SIGTERM)
+    tunnel.client.wait()
+    tunnel.wait_nothing_left()
 
 
 def test_noise_on_stdout_is_shown(client_of):

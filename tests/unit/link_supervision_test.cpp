@@ -69,6 +69,7 @@ const Words nothing;
 class Link {
  public:
   explicit Link(bool uses_ssh = true) : link_({120s, 15s, uses_ssh, [] { return 1.0; }}) {}
+  explicit Link(const char* script) : link_({120s, 15s, false, [] { return 1.0; }, script}) {}
 
   Words start() { return words(link_.start(now)); }
   Words start_fails() { return words(link_.start_failed(now, "no room")); }
@@ -84,6 +85,9 @@ class Link {
   Words refused() { return words(link_.refused()); }
   Words command_ends(const std::string& how = "ended with status 3", bool interrupted = false) {
     return words(link_.command_ended(now, {how, interrupted}));
+  }
+  Words command_ends_with(int status) {
+    return words(link_.command_ended(now, {"ended with status " + std::to_string(status), false, status}));
   }
   Words group_goes() { return words(link_.group_gone(now)); }
   Words after(core::Duration time) {
@@ -136,7 +140,79 @@ core::Drain::Facts something_left() {
 TEST(LinkSupervision, FirstStartHasTimeForAPassword) {
   Link link;
   EXPECT_EQ(link.start(), Words{"start, to greet within 120000 ms"});
+  EXPECT_EQ(link.after(10s), Words{"warning: no answer yet; does the command end with `tfunnel`?"});
   EXPECT_FALSE(link.waits());
+}
+
+TEST(LinkSupervision, NobodyIsToldOfSilenceWhoHasBeenAskedSomething) {
+  Link link;
+  link.start();
+  link.stops_by(SIGTTIN);
+  link.lent();
+  EXPECT_FALSE(link.waits());
+}
+
+TEST(LinkSupervision, SilenceIsNotToldOnceTheFarEndHasGreetedOrTheCommandHasEnded) {
+  Link link;
+  link.start();
+  link.greeted_after(9s);
+  EXPECT_FALSE(link.waits());
+  Link other;
+  other.start();
+  other.session_ends();
+  other.end_command();
+  EXPECT_FALSE(other.waits());
+}
+
+struct StatusAndWords {
+  int status;
+  const char* script;
+  const char* words;
+};
+
+TEST(LinkSupervision, LastLineSaysWhatTheStatusMeans) {
+  constexpr const char* unknown = "the link ended";
+  const StatusAndWords cases[] = {
+      {255, "ssh host tfunnel", "ssh failed, see above"},
+      {255, "something", unknown},
+      {127, "ssh host tfunnel", "tfunnel was not found there, see above"},
+      {127, "nothing-of-that-name", "a program was not found, see above"},
+      {126, "/etc/passwd", "a program cannot be executed, see above"},
+      {127, " user@host", "'user@host' is no command; did you mean 'ssh user@host tfunnel'?"},
+      {126, "user@192.0.2.1 tfunnel", "did you mean 'ssh user@192.0.2.1 tfunnel'?"},
+      {127, "a@b;c", "a program was not found, see above"},
+      {127, "@host", "a program was not found, see above"},
+      {3, "ssh host tfunnel", unknown},
+  };
+  for (const auto& one : cases) {
+    Link link(one.script);
+    link.start();
+    link.session_ends();
+    link.command_ends_with(one.status);
+    const auto said = link.group_goes();
+    EXPECT_TRUE(tells(said, "failed with 69: the link's command ended with status " + std::to_string(one.status)));
+    EXPECT_TRUE(tells(said, one.words)) << one.status << ' ' << one.script << ": " << said.back();
+  }
+}
+
+TEST(LinkSupervision, StatusOfALinkThatWasUpIsNotExplainedAsOneThatNeverWas) {
+  Link link("ssh host tfunnel");
+  link.come_up();
+  link.session_ends();
+  link.command_ends_with(255);
+  EXPECT_TRUE(tells(link.group_goes(), "link lost: the link's command ended with status 255: the link ended;"));
+  link.after(link.due());
+  link.session_ends();
+  link.command_ends_with(255);
+  EXPECT_TRUE(tells(link.group_goes(), "still down: the link's command ended with status 255: ssh failed, see above;"));
+}
+
+TEST(LinkSupervision, CommandThatReportsCtrlCWasInterrupted) {
+  Link link;
+  link.start();
+  link.session_ends();
+  link.command_ends_with(130);
+  EXPECT_TRUE(tells(link.group_goes(), "failed with 130: interrupted"));
 }
 
 TEST(LinkSupervision, FirstGreetingTellsToWhom) {
