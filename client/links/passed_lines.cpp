@@ -1,19 +1,19 @@
 #include "client/links/passed_lines.hpp"
 
-#include "common/core/greeting.hpp"
+#include "common/io/far_line.hpp"
 
 namespace tfunnel::client {
 
 namespace {
 
-constexpr std::size_t longest_line = 1000;
+// Of a far end that logs JSON: a message, its fields and their escapes. What is shown of a line is shorter.
+constexpr std::size_t longest_line = 8192;
+constexpr std::size_t longest_shown = 1000;
 
 // A far end tells of each link that comes and goes, and so do we.
 bool is_information(std::string_view line) {
-  constexpr std::string_view far_end = "tfunnel proxy: ";
-  if (!line.starts_with(far_end)) return false;
-  const auto said = line.substr(far_end.size());
-  return !said.starts_with("warning: ") && !said.starts_with("error: ");
+  const auto said = io::read_far_line(line);
+  return said && said->origin == io::far_program && said->level >= io::LogLevel::info;
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ void PassedLines::take(std::string_view bytes) {
 
 void PassedLines::end_line() {
   if (!line_.empty() && (!is_information(line_) || log_.wants(io::LogLevel::debug))) {
-    log_.pass_on(core::printable(line_, longest_line));
+    log_.pass_on(io::read_far_line(line_) ? line_ : line_.substr(0, longest_shown));
   }
   line_.clear();
 }

@@ -161,8 +161,11 @@ void Log::far_end_says(std::string words) const {
 }
 
 void Log::pass_on(std::string_view line) const {
-  shared_->far_words.passed(line, Clock::now());
-  if (admits(LogLevel::info, line, __LINE__, __FILE__)) put(LogLevel::info, line, {});
+  const auto said = read_far_line(line);
+  const auto text = said ? text_of(*said) : core::printable(line, line.size());
+  shared_->far_words.passed(text, Clock::now());
+  if (!admits(LogLevel::info, text, __LINE__, __FILE__)) return;
+  said ? shared_->say(log_line(format_, who_, *said)) : put(LogLevel::info, text, {});
 }
 
 bool Log::admits(LogLevel level, std::string_view message, int line, const char* file) const {

@@ -4,13 +4,11 @@
 #include <boost/json.hpp>
 #include <ctime>
 
+#include "common/io/level_names.hpp"
+
 namespace tfunnel::io {
 
 namespace {
-
-constexpr std::array<std::string_view, 5> level_names{"error", "warning", "info", "debug", "trace"};
-
-std::string_view level_name(LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
 
 /// RFC 3339, UTC, with milliseconds.
 std::string timestamp() {
@@ -34,9 +32,12 @@ std::string text_line(std::string_view who, LogLevel level, std::string_view mes
   return line + "\n";
 }
 
+boost::json::object members(std::string_view who, LogLevel level, std::string_view message) {
+  return {{"time", timestamp()}, {"level", level_name(level)}, {"program", who}, {"message", message}};
+}
+
 std::string json_line(std::string_view who, LogLevel level, std::string_view message, LogFields fields) {
-  boost::json::object object{
-      {"time", timestamp()}, {"level", level_name(level)}, {"program", who}, {"message", message}};
+  auto object = members(who, level, message);
   for (const auto& [key, value] : fields) object.emplace(key, value);
   return boost::json::serialize(object) + "\n";
 }
@@ -46,6 +47,15 @@ std::string json_line(std::string_view who, LogLevel level, std::string_view mes
 std::string log_line(LogFormat format, std::string_view who, LogLevel level, std::string_view message,
                      LogFields fields) {
   return (format == LogFormat::text ? text_line : json_line)(who, level, message, fields);
+}
+
+// A far end's field never takes the place of a member of ours.
+std::string log_line(LogFormat format, std::string_view who, const FarLine& line) {
+  if (format == LogFormat::text) return text_line(who, LogLevel::info, text_of(line), {});
+  auto object = members(who, line.level, line.message);
+  object.emplace("origin", line.origin);
+  for (const auto& [key, value] : line.fields) object.emplace(key, value);
+  return boost::json::serialize(object) + "\n";
 }
 
 }  // namespace tfunnel::io

@@ -1,6 +1,7 @@
 // How a log line looks.
 #pragma once
 
+#include "common/io/far_line.hpp"
 #include "common/io/log_level.hpp"
 
 namespace tfunnel::io {
@@ -8,5 +9,9 @@ namespace tfunnel::io {
 /// With a newline at the end. `who` is the program.
 std::string log_line(LogFormat format, std::string_view who, LogLevel level, std::string_view message,
                      LogFields fields = {});
+
+/// The same for what a far end said, and `who` passes on: as JSON it keeps its level and fields, and gets the member
+/// "origin"; as text it is the message.
+std::string log_line(LogFormat format, std::string_view who, const FarLine& line);
 
 }  // namespace tfunnel::io

@@ -246,3 +246,21 @@ def test_json_log_is_json(lab, via):
     tunnel.stop()
     for line in tunnel.log().splitlines():
         assert isinstance(json.loads(line), dict), line
+
+
+def test_far_ends_json_becomes_lines_of_ours(lab, via):
+    tunnel = via("exec far tfunnel -v --log-format json", client_args="-v --log-format json")
+    assert supervised.answered(lab)
+    tunnel.wait_for_log('"origin"')
+    tunnel.stop()
+    rows = [json.loads(line) for line in tunnel.log().splitlines()]
+    assert not [row for row in rows if row["message"].startswith("{")], tunnel.log()
+    assert {row["program"] for row in rows if row.get("origin") == "tfunnel proxy"} == {"tfunnel link"}
+
+
+def test_far_ends_information_is_held_back_in_json_as_in_text(lab, via):
+    tunnel = via("echo hello >&2; exec far tfunnel --log-format json", client_args="--log-format json")
+    assert supervised.answered(lab)
+    tunnel.wait_for_log("hello")
+    tunnel.stop()
+    assert "serving" not in tunnel.log()
