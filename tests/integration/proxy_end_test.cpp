@@ -128,17 +128,17 @@ TEST_F(ProxyEnd, ConnectionToTheUpstreamIsBeingMade) {
   EXPECT_TRUE(tunnel->runs_dry());
 }
 
-TEST_F(ProxyEnd, DestinationReadsNothing) {
+TEST_F(ProxyEnd, DestinationNeitherReadsNorEnds) {
   start({});
   near = tunnel->connect(door.endpoint());
   far = door.accept();
-  near.send(Bytes(8U << 20));
+  near.send(Bytes(256U << 10));
   near.half_close();
-  ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == 8U << 20; }));
+  ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == 256U << 10; }));
   EXPECT_TRUE(tunnel->runs_dry());
 }
 
-TEST_F(ProxyEnd, DestinationReadsNothingBehindAnInterceptor) {
+TEST_F(ProxyEnd, DestinationNeitherReadsNorEndsBehindAnInterceptor) {
   struct All final : proxy::InterceptorFactory {
     std::unique_ptr<proxy::Interceptor> intercept(const proxy::Target& /*target*/) override {
       return std::make_unique<proxy::Interceptor>();
@@ -149,9 +149,9 @@ TEST_F(ProxyEnd, DestinationReadsNothingBehindAnInterceptor) {
   start(terms);
   near = tunnel->connect(door.endpoint());
   far = door.accept();
-  near.send(Bytes(8U << 20));
+  near.send(Bytes(256U << 10));
   near.half_close();
-  ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == 8U << 20; }));
+  ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == 256U << 10; }));
   EXPECT_TRUE(tunnel->runs_dry());
 }
 
