@@ -76,7 +76,7 @@ class Meeting:
             return line in self.server.log()
 
         try:
-            netlab.wait_until(said, netlab.patient(PATIENCE), f"{line!r}")
+            netlab.wait_until(said, PATIENCE, f"{line!r}")
         except netlab.LabError:
             pytest.fail(f"no {line!r} in:\n" + self.server.log())
 
@@ -139,7 +139,7 @@ def test_quic_server_behind_a_proxy_without_udp_is_refused_at_once(lab, runs):
             return re.findall(r'"details":"([^"]*)","from_peer"', file.read())
         return []
 
-    netlab.wait_until(ends, netlab.patient(PATIENCE), "the end of a QUIC connection")
+    netlab.wait_until(ends, PATIENCE, "the end of a QUIC connection")
     # By its name if Chromium hears of it while it reads, by its number (net_error_list.h) if it writes.
     assert re.search(r"ERR_CONNECTION_REFUSED|error: -102\b", ends()[0]), ends()
     run.terminate(netlab.patient(20))
