@@ -182,3 +182,19 @@ routing_down() {
     ip "$family" route flush table "$routing_table" 2>/dev/null || true
   done
 }
+
+# main PROGRAM PACKAGE WORDS...: the command line of the script, which has the functions `up` and `down`.
+main() {
+  local program=$1 package=$2
+  shift 2
+  case ${1:-} in
+    up) ;;
+    down) (($# == 1)) || refuse "down takes no options, so not $2; see --help" ;;
+    -h | --help) show_help; exit ;;
+    '') show_help >&2; exit 64 ;;
+    *) refuse "'$1' is neither up nor down; see --help" ;;
+  esac
+  need_root
+  command -v "$program" >/dev/null || fail "$program is missing: apt-get install $package"
+  "$@"
+}

@@ -241,13 +241,4 @@ down() {
   routing_down
 }
 
-case ${1:-} in
-  up) ;;
-  down) (($# == 1)) || refuse "down takes no options, so not $2; see --help" ;;
-  -h | --help) show_help; exit ;;
-  '') show_help >&2; exit 64 ;;
-  *) refuse "'$1' is neither up nor down; see --help" ;;
-esac
-need_root
-command -v iptables >/dev/null || fail "iptables is missing: apt-get install iptables"
-"$@"
+main iptables iptables "$@"

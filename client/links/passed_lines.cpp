@@ -1,5 +1,7 @@
 #include "client/links/passed_lines.hpp"
 
+#include <utility>
+
 #include "common/io/far_line.hpp"
 
 namespace tfunnel::client {
@@ -11,9 +13,8 @@ constexpr std::size_t longest_line = 8192;
 constexpr std::size_t longest_shown = 1000;
 
 // A far end tells of each link that comes and goes, and so do we.
-bool is_information(std::string_view line) {
-  const auto said = io::read_far_line(line);
-  return said && said->origin == io::far_program && said->level >= io::LogLevel::info;
+bool is_information(const io::FarLine& said) {
+  return said.origin == io::far_program && said.level >= io::LogLevel::info;
 }
 
 }  // namespace
@@ -65,10 +66,11 @@ void PassedLines::take(std::string_view bytes) {
 }
 
 void PassedLines::end_line() {
-  if (!line_.empty() && (!is_information(line_) || log_.wants(io::LogLevel::debug))) {
-    log_.pass_on(io::read_far_line(line_) ? line_ : line_.substr(0, longest_shown));
-  }
-  line_.clear();
+  const auto line = std::exchange(line_, {});
+  if (line.empty()) return;
+  const auto said = io::read_far_line(line);
+  if (!said) return log_.pass_on(std::string_view(line).substr(0, longest_shown));
+  if (!is_information(*said) || log_.wants(io::LogLevel::debug)) log_.pass_on(*said);
 }
 
 }  // namespace tfunnel::client

@@ -160,12 +160,18 @@ void Log::far_end_says(std::string words) const {
   shared_->plan(now);
 }
 
+void Log::pass_on(const FarLine& said) const {
+  if (passes(text_of(said))) shared_->say(log_line(format_, who_, said));
+}
+
 void Log::pass_on(std::string_view line) const {
-  const auto said = read_far_line(line);
-  const auto text = said ? text_of(*said) : core::printable(line, line.size());
+  const auto text = core::printable(line, line.size());
+  if (passes(text)) put(LogLevel::info, text, {});
+}
+
+bool Log::passes(std::string_view text) const {
   shared_->far_words.passed(text, Clock::now());
-  if (!admits(LogLevel::info, text, __LINE__, __FILE__)) return;
-  said ? shared_->say(log_line(format_, who_, *said)) : put(LogLevel::info, text, {});
+  return admits(LogLevel::info, text, __LINE__, __FILE__);
 }
 
 bool Log::admits(LogLevel level, std::string_view message, int line, const char* file) const {

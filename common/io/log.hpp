@@ -12,6 +12,8 @@
 
 namespace tfunnel::io {
 
+struct FarLine;
+
 /// Writes one line a call, whole. Passed by reference; there is no global log. Never blocks: lines that standard error
 /// does not take at once wait for tick(), a few megabytes of them; what comes on top is lost, and a line says how many
 /// were as soon as there is room again. The last object gives them a second at its end.
@@ -42,7 +44,9 @@ class Log {
   /// same words is passed on. REQUIRES: `words` are printable.
   void far_end_says(std::string words) const;
 
-  /// A line that somebody else said: whatever the level, but thinned like about_flow().
+  /// A line that a far end said: whatever the level, but thinned like about_flow().
+  void pass_on(const FarLine& said) const;
+  /// The same for somebody else's line, which is not trusted.
   void pass_on(std::string_view line) const;
   /// Text of many lines for a person who asked for it, as it is.
   void print(std::string_view text) const;
@@ -64,6 +68,8 @@ class Log {
   struct Shared;
   Log(LogLevel level, LogFormat format, std::string who, std::shared_ptr<Shared> shared);
   void put(LogLevel level, std::string_view message, Fields fields) const;
+  /// Of a line of others.
+  [[nodiscard]] bool passes(std::string_view text) const;
   [[nodiscard]] bool admits(LogLevel level, std::string_view message, int line, const char* file) const;
 
   LogLevel level_;

@@ -34,6 +34,14 @@ class ProxyEnd : public testing::Test {
     near.half_close();
     ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received >= bytes.size(); }));
   }
+  void send_to_one_that_does_not_read() {
+    constexpr std::size_t amount = 256U << 10;
+    near = tunnel->connect(door.endpoint());
+    far = door.accept();
+    near.send(Bytes(amount));
+    near.half_close();
+    ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == amount; }));
+  }
   void send(const core::Endpoint& peer, const Bytes& payload) {
     application = tunnel->udp_application();
     tunnel->call([&] { application->send(peer, payload); });
@@ -130,11 +138,7 @@ TEST_F(ProxyEnd, ConnectionToTheUpstreamIsBeingMade) {
 
 TEST_F(ProxyEnd, DestinationNeitherReadsNorEnds) {
   start({});
-  near = tunnel->connect(door.endpoint());
-  far = door.accept();
-  near.send(Bytes(256U << 10));
-  near.half_close();
-  ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == 256U << 10; }));
+  send_to_one_that_does_not_read();
   EXPECT_TRUE(tunnel->runs_dry());
 }
 
@@ -147,11 +151,7 @@ TEST_F(ProxyEnd, DestinationNeitherReadsNorEndsBehindAnInterceptor) {
   Tunnel::Terms terms;
   terms.interceptors = &all;
   start(terms);
-  near = tunnel->connect(door.endpoint());
-  far = door.accept();
-  near.send(Bytes(256U << 10));
-  near.half_close();
-  ASSERT_TRUE(eventually([&] { return tunnel->proxy_counters().bytes_received == 256U << 10; }));
+  send_to_one_that_does_not_read();
   EXPECT_TRUE(tunnel->runs_dry());
 }
 
