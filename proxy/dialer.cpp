@@ -40,7 +40,7 @@ std::shared_ptr<core::FlowHandler> Dialer::accept(core::Flow& flow) {
     mux_->refuse(flow);
     return nullptr;
   }
-  log_.debug("open " + flow.request.text());
+  log_.debug("open", io::LogFlow(flow.request, flow.id));
   if (flow.request.transport == core::Transport::udp) return datagrams_.add(flow);
   return dial(flow);
 }

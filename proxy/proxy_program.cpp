@@ -55,7 +55,7 @@ void ProxyProgram::wait_for_signal() {
 }
 
 void ProxyProgram::on_signal(int number) {
-  if (number == SIGUSR1) return log_.print(session_->table());
+  if (number == SIGUSR1) return session_->print_table(log_);
   if (number == SIGHUP) return;
   if (!ending_.started()) {
     why_ = app::reason_of_signal(number);

@@ -117,15 +117,15 @@ void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket sock
   if (comes_back_(request.destination)) {
     log_.about_flow(io::LogLevel::warning,
                     "refused a connection made straight to the capture port: it would come back for ever",
-                    {{"flow", request.text()}});
+                    io::LogFlow(request));
   } else if (link && !is_routed(link->reach(), request.destination.address)) {
     log_.about_flow(io::LogLevel::info, "refused: network unreachable, the far end has no route there",
-                    {{"flow", request.text()}});
+                    io::LogFlow(request));
     refused(request);
   } else if (link) {
     open(link, request, std::move(socket));
   } else {
-    log_.about_flow(io::LogLevel::info, "refused: the link is down", {{"flow", request.text()}});
+    log_.about_flow(io::LogLevel::info, "refused: the link is down", io::LogFlow(request));
     refused(request);
   }
 }
@@ -135,12 +135,12 @@ void TcpCapture::refused(const core::FlowRequest& request, core::Reason reason) 
 }
 
 void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket) {
-  log_.debug("open " + request.text());
   const auto relay = std::make_shared<io::Relay>(context_, std::shared_ptr<core::Mux>(link, &link->mux()), log_);
   link->mux().make_room(std::chrono::steady_clock::now());
   auto* flow = link->mux().open(request, relay);
   // Dropped here, the connection is reset.
   if (flow == nullptr) return refused(request, core::Reason::resource_limit);
+  log_.debug("open", io::LogFlow(request, flow->id));
   relay->bind(*flow, request.source);
   relay->attach(std::move(socket));
 }

@@ -106,7 +106,7 @@ void UdpCapture::read(Receiver& receiver) {
 void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination,
                       core::ByteView payload) {
   if (comes_back_(destination)) {
-    log_.debug("dropped a datagram sent straight to the capture port", {{"from", source.text()}});
+    log_.debug("dropped a datagram sent straight to the capture port", {{"source", source.text()}});
   } else if (mode_ == CaptureMode::refuse) {
     refuse(source, destination);
   } else if (auto* end = source_for(now, source)) {
@@ -134,7 +134,7 @@ UdpSource* UdpCapture::source_for(core::Time now, const core::Endpoint& source) 
   }
   const auto end = std::make_shared<UdpSource>(link, source, sources_, sender_, summary_);
   auto& flow = *mux.open({core::Transport::udp, source, {}}, end);
-  log_.debug("open " + flow.request.text());
+  log_.debug("open", io::LogFlow(flow.request, flow.id));
   end->bind(flow, now);
   return end.get();
 }

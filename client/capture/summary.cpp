@@ -12,8 +12,6 @@ namespace {
 constexpr std::size_t most_destinations = 4096;
 constexpr std::size_t most_lines = 100;
 
-const char* name_of(core::Transport transport) { return transport == core::Transport::tcp ? "tcp" : "udp"; }
-
 }  // namespace
 
 Summary::Row& Summary::Row::operator+=(const Row& other) {
@@ -115,7 +113,7 @@ std::string Summary::json_line(const Line& line) {
     if (row.why[i] > 0) why.emplace(core::name(static_cast<core::Reason>(i)), row.why[i]);
   }
   const bool is_tcp = line.transport == core::Transport::tcp;
-  const boost::json::object object{{"summary", name_of(line.transport)},
+  const boost::json::object object{{"summary", name(line.transport)},
                                    {"destination", line.destination},
                                    {is_tcp ? "connections" : "datagrams", row.count},
                                    {"sent", row.sent},
@@ -128,10 +126,9 @@ std::string Summary::json_line(const Line& line) {
 std::string Summary::table_line(const Line& line) {
   const auto& row = line.row;
   char text[300];
-  std::snprintf(text, sizeof text, "  %-4s%-48s%12llu%16llu%16llu%9llu", name_of(line.transport),
-                line.destination.c_str(), static_cast<unsigned long long>(row.count),
-                static_cast<unsigned long long>(row.sent), static_cast<unsigned long long>(row.received),
-                static_cast<unsigned long long>(row.refused));
+  std::snprintf(text, sizeof text, "  %-4s%-48s%12llu%16llu%16llu%9llu", name(line.transport), line.destination.c_str(),
+                static_cast<unsigned long long>(row.count), static_cast<unsigned long long>(row.sent),
+                static_cast<unsigned long long>(row.received), static_cast<unsigned long long>(row.refused));
   const auto reason = why(row);
   return text + (reason.empty() ? "" : "  " + reason) + '\n';
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/core/text.hpp"
+#include "common/io/flow_table.hpp"
 
 namespace tfunnel::client {
 
@@ -141,14 +142,12 @@ void LinkGroup::note_groups() {
   }
 }
 
-std::string LinkGroup::table() const {
-  std::string text;
+void LinkGroup::print_table(const io::Log& log) const {
   for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto number = members_.size() > 1 ? i + 1 : 0;
     const auto session = members_[i].link->session();
-    if (members_.size() > 1) text += "link " + std::to_string(i + 1) + ":\n";
-    text += session ? session->table() : "the link is down\n";
+    session ? session->print_table(log, number) : io::print_no_flow_table(log, number);
   }
-  return text;
 }
 
 }  // namespace tfunnel::client

@@ -29,7 +29,7 @@ class LinkGroup final : public Links {
   void drain(core::LastCall::Terms terms) override;
   core::Drain::Facts prospects() override;
   void stop(const std::string& why) override;
-  [[nodiscard]] std::string table() const override;
+  void print_table(const io::Log& log) const override;
   void tell_reach() override;
   void nudge() override;
   void check_children() override;

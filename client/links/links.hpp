@@ -47,8 +47,8 @@ class Links {
   [[nodiscard]] virtual core::Drain::Facts prospects() = 0;
   /// Says goodbye. `why` is for the far ends' logs.
   virtual void stop(const std::string& why) = 0;
-  /// The flows, for a person.
-  [[nodiscard]] virtual std::string table() const = 0;
+  /// The flows and counters of each link, for who asked for them.
+  virtual void print_table(const io::Log& log) const = 0;
   /// Calls Events::on_reach, if a link is up.
   virtual void tell_reach() = 0;
   /// The network changed, or the machine slept.

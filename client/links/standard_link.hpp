@@ -18,7 +18,7 @@ class StandardLink final : public Links {
   void drain(core::LastCall::Terms terms) override { session_.drain(terms); }
   core::Drain::Facts prospects() override { return session_.prospects(); }
   void stop(const std::string& why) override { session_.shut_down(why); }
-  [[nodiscard]] std::string table() const override { return session_.table(); }
+  void print_table(const io::Log& log) const override { session_.print_table(log); }
   void tell_reach() override;
 
  private:

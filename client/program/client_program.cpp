@@ -114,7 +114,7 @@ class ClientProgram {
 
   void on_signal(int number) {
     if (number == SIGCHLD) return links_->check_children();
-    if (number == SIGUSR1) return log_.print(links_->table());
+    if (number == SIGUSR1) return links_->print_table(log_);
     if (!ending_.started()) begin_to_end(app::reason_of_signal(number));
     if (!hooks_.applications_are_gone || number != SIGTERM) ending_.start();
   }

@@ -10,6 +10,8 @@ namespace tfunnel::core {
 
 enum class Transport : std::uint8_t { tcp, udp };
 
+[[nodiscard]] constexpr const char* name(Transport transport) { return transport == Transport::tcp ? "tcp" : "udp"; }
+
 /// The asker and the wish; `destination` has no meaning for UDP.
 struct FlowRequest {
   Transport transport = Transport::tcp;

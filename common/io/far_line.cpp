@@ -47,7 +47,8 @@ std::optional<FarLine> read_json(std::string_view line) {
     } else if (key == "message") {
       said.message = printable(member);
     } else if (key != "time") {
-      said.fields.emplace_back(core::printable(key, longest_text), printable(member));
+      said.fields.push_back(
+          {core::printable(key, longest_text), printable(member), member.is_number() || member.is_bool()});
     }
   }
   if (!said.origin.starts_with("tfunnel") || said.message.empty()) return std::nullopt;
@@ -64,7 +65,7 @@ std::string text_of(const FarLine& line) {
   auto text = line.origin + ": ";
   if (line.level != LogLevel::info) text.append(level_name(line.level)).append(": ");
   text += line.message;
-  for (const auto& [key, value] : line.fields) text.append(" ").append(key).append("=").append(value);
+  for (const auto& field : line.fields) text.append(" ").append(field.key).append("=").append(field.text);
   return text;
 }
 

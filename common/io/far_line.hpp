@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "common/io/log_level.hpp"
@@ -16,10 +15,16 @@ constexpr std::string_view far_program = "tfunnel proxy";
 
 /// What it says. Nothing in it is trusted, but all is printable.
 struct FarLine {
+  struct Field {
+    std::string key;
+    std::string text;
+    bool is_literal = false;  // JSON as it is, a number say
+  };
+
   LogLevel level = LogLevel::info;
   std::string origin;  // the program that wrote it: far_program, or another tfunnel in between
   std::string message;
-  std::vector<std::pair<std::string, std::string>> fields;
+  std::vector<Field> fields;
 };
 
 /// Reads a line without its newline: JSON of any tfunnel, or a far end's text. Nothing: it is somebody else's, ssh's

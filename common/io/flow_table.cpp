@@ -1,11 +1,26 @@
 #include "common/io/flow_table.hpp"
 
+#include <boost/json.hpp>
+
 #include <map>
 #include <sstream>
 
 namespace tfunnel::io {
 
 namespace {
+
+namespace json = boost::json;
+
+using Flows = std::map<core::FlowId, const core::Flow*>;
+using Milliseconds = std::chrono::duration<double, std::milli>;
+
+Flows flows_of(const core::Mux& mux) {
+  Flows flows;
+  mux.for_each_flow([&](const core::Flow& flow) { flows.emplace(flow.id, &flow); });
+  return flows;
+}
+
+std::string words_of(const core::Flow& flow) { return flow.handler ? flow.handler->describe() : "closing"; }
 
 std::string flow_line(const core::Flow& flow) {
   std::ostringstream line;
@@ -16,28 +31,37 @@ std::string flow_line(const core::Flow& flow) {
   }
   if (flow.end_sent) line << "  [we ended]";
   if (flow.end_received) line << "  [far end ended]";
-  if (!flow.handler) {
-    line << "  [closing]";
-  } else if (const auto words = flow.handler->describe(); !words.empty()) {
-    line << "  [" << words << "]";
-  }
+  if (const auto words = words_of(flow); !words.empty()) line << "  [" << words << "]";
   return line.str();
 }
 
-}  // namespace
+json::object flow_object(const core::Flow& flow) {
+  json::object object{{"flow", flow.id},
+                      {"transport", core::name(flow.request.transport)},
+                      {"source", flow.request.source.text()},
+                      {"sent", flow.bytes_sent},
+                      {"received", flow.bytes_received},
+                      {"end_sent", flow.end_sent},
+                      {"end_received", flow.end_received}};
+  if (flow.request.transport == core::Transport::tcp) {
+    object.emplace("destination", flow.request.destination.text());
+    object.emplace("credit", flow.send_credit);
+    object.emplace("window", flow.window.window());
+  }
+  if (const auto words = words_of(flow); !words.empty()) object.emplace("state", words);
+  return object;
+}
 
-std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
-  std::map<core::FlowId, std::string> lines;
-  mux.for_each_flow([&](const core::Flow& flow) { lines.emplace(flow.id, flow_line(flow)); });
+std::string text_table(const core::Mux& mux, const core::MemoryBudget& budget) {
+  const auto flows = flows_of(mux);
   const auto& counters = mux.counters();
   std::ostringstream text;
-  text << "flows: " << lines.size() << " now, " << counters.flows_opened << " in all\n";
-  for (const auto& [id, line] : lines) text << "  " << line << '\n';
+  text << "flows: " << flows.size() << " now, " << counters.flows_opened << " in all\n";
+  for (const auto& [id, flow] : flows) text << "  " << flow_line(*flow) << '\n';
   const auto& pacer = mux.pacer();
-  const std::chrono::duration<double, std::milli> round_trip = pacer.round_trip();
-  text << "link: " << static_cast<std::uint64_t>(pacer.rate()) << " bytes/s at most, round trip " << round_trip.count()
-       << " ms, in flight " << pacer.in_flight() << " of " << pacer.bound(std::chrono::steady_clock::now())
-       << " bytes\n";
+  text << "link: " << static_cast<std::uint64_t>(pacer.rate()) << " bytes/s at most, round trip "
+       << Milliseconds(pacer.round_trip()).count() << " ms, in flight " << pacer.in_flight() << " of "
+       << pacer.bound(std::chrono::steady_clock::now()) << " bytes\n";
   text << "payload: sent " << counters.bytes_sent << " bytes, received " << counters.bytes_received
        << " bytes; of these without a copy " << counters.bytes_sent_moved << " and " << counters.bytes_received_moved
        << "\n"
@@ -46,6 +70,52 @@ std::string flow_table(const core::Mux& mux, const core::MemoryBudget& budget) {
        << "UDP flows that gave way to others: " << counters.flows_spared << "\n"
        << "buffered: " << budget.used() << " of " << budget.cap() << " bytes\n";
   return text.str();
+}
+
+json::object pacer_object(const core::Pacer& pacer) {
+  return {{"bytes_per_second", static_cast<std::uint64_t>(pacer.rate())},
+          {"round_trip_ms", Milliseconds(pacer.round_trip()).count()},
+          {"in_flight", pacer.in_flight()},
+          {"bound", pacer.bound(std::chrono::steady_clock::now())}};
+}
+
+json::object json_table(const core::Mux& mux, const core::MemoryBudget& budget) {
+  const auto& counters = mux.counters();
+  json::array flows;
+  for (const auto& [id, flow] : flows_of(mux)) flows.emplace_back(flow_object(*flow));
+  return {{"up", true},
+          {"flows", std::move(flows)},
+          {"flows_opened", counters.flows_opened},
+          {"pacing", pacer_object(mux.pacer())},
+          {"sent", counters.bytes_sent},
+          {"sent_without_copy", counters.bytes_sent_moved},
+          {"received", counters.bytes_received},
+          {"received_without_copy", counters.bytes_received_moved},
+          {"datagrams_dropped", counters.datagrams_dropped},
+          {"datagrams_refused", counters.datagrams_refused},
+          {"errors_dropped", counters.errors_dropped},
+          {"flows_gave_way", counters.flows_spared},
+          {"buffered", budget.used()},
+          {"buffer_size", budget.cap()}};
+}
+
+void print_table(const Log& log, std::size_t link, const std::string& text, json::object object) {
+  if (log.format() == LogFormat::text) {
+    return log.print((link != 0 ? "link " + std::to_string(link) + ":\n" : "") + text);
+  }
+  if (link != 0) object.emplace("link", link);
+  log.print("flow table", object);
+}
+
+}  // namespace
+
+void print_flow_table(const Log& log, std::size_t link, const core::Mux& mux, const core::MemoryBudget& budget) {
+  const bool json = log.format() == LogFormat::json;
+  print_table(log, link, json ? "" : text_table(mux, budget), json ? json_table(mux, budget) : json::object());
+}
+
+void print_no_flow_table(const Log& log, std::size_t link) {
+  print_table(log, link, "the link is down\n", {{"up", false}});
 }
 
 }  // namespace tfunnel::io

@@ -132,12 +132,22 @@ void Log::write(LogLevel level, std::string_view message, Fields fields) const {
   if (wants(level)) put(level, message, fields);
 }
 
-void Log::put(LogLevel level, std::string_view message, Fields fields) const {
-  shared_->say(log_line(format_, who_, level, message, fields));
+void Log::debug(std::string_view message, const LogFlow& flow, Fields fields) const {
+  if (wants(LogLevel::debug)) put(LogLevel::debug, message, fields, &flow);
+}
+
+void Log::put(LogLevel level, std::string_view message, Fields fields, const LogFlow* flow) const {
+  shared_->say(log_line(format_, who_, level, message, fields, flow));
 }
 
 void Log::about_flow(LogLevel level, std::string_view message, Fields fields, int line, const char* file) const {
   if (wants(level) && admits(level, message, line, file)) put(level, message, fields);
+}
+
+void Log::about_flow(LogLevel level, std::string_view message, const LogFlow& flow, Fields fields, int line,
+                     const char* file) const {
+  if (!wants(level)) return;
+  if (admits(level, std::string(message) + ": " + flow.text(), line, file)) put(level, message, fields, &flow);
 }
 
 void Log::about_upstream(std::string_view message, Fields fields, int line, const char* file) const {
@@ -185,6 +195,10 @@ bool Log::admits(LogLevel level, std::string_view message, int line, const char*
 }
 
 void Log::print(std::string_view text) const { shared_->say(text); }
+
+void Log::print(std::string_view message, const boost::json::object& members) const {
+  shared_->say(log_line(who_, message, members));
+}
 
 void Log::tick() const { shared_->tick(Clock::now()); }
 

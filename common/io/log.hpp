@@ -1,6 +1,7 @@
 // Log lines on standard error; standard output belongs to the protocol.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -30,11 +31,14 @@ class Log {
   [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
   /// `fields` follow the message as key=value, or become members of the JSON object.
   void write(LogLevel level, std::string_view message, Fields fields = {}) const;
+  void debug(std::string_view message, const LogFlow& flow, Fields fields = {}) const;
   /// A line that a flow, a datagram, an upstream or a stranger caused, which may cause any number of them: see
   /// core::LineThinner. Each call in the program's text is a kind of line. With debug lines wanted, nothing is left
   /// out.
   void about_flow(LogLevel level, std::string_view message, Fields fields = {}, int line = __builtin_LINE(),
                   const char* file = __builtin_FILE()) const;
+  void about_flow(LogLevel level, std::string_view message, const LogFlow& flow, Fields fields = {},
+                  int line = __builtin_LINE(), const char* file = __builtin_FILE()) const;
 
   /// An upstream failed a flow, and somebody should do something about it: the first with this message is a warning,
   /// and then one a minute, with a count; the others are information. See core::SparseLines.
@@ -50,6 +54,9 @@ class Log {
   void pass_on(std::string_view line) const;
   /// Text of many lines for a person who asked for it, as it is.
   void print(std::string_view text) const;
+  /// The same for a program: one object, whatever the level.
+  void print(std::string_view message, const boost::json::object& members) const;
+  [[nodiscard]] LogFormat format() const { return format_; }
 
   void error(std::string_view message, Fields fields = {}) const { write(LogLevel::error, message, fields); }
   void warning(std::string_view message, Fields fields = {}) const { write(LogLevel::warning, message, fields); }
@@ -67,7 +74,7 @@ class Log {
  private:
   struct Shared;
   Log(LogLevel level, LogFormat format, std::string who, std::shared_ptr<Shared> shared);
-  void put(LogLevel level, std::string_view message, Fields fields) const;
+  void put(LogLevel level, std::string_view message, Fields fields, const LogFlow* flow = nullptr) const;
   /// Of a line of others.
   [[nodiscard]] bool passes(std::string_view text) const;
   [[nodiscard]] bool admits(LogLevel level, std::string_view message, int line, const char* file) const;

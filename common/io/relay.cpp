@@ -53,7 +53,7 @@ void Relay::fail(core::Reason reason, std::string_view words) {
     }
     return give_up();
   }
-  log_.about_flow(LogLevel::info, "flow failed: " + flow_->request.text(),
+  log_.about_flow(LogLevel::info, "flow failed", LogFlow(flow_->request, flow_->id),
                   {{"reason", std::string(core::name(reason))}});
   // reset() may release the last owner but the caller.
   auto& flow = *std::exchange(flow_, nullptr);
@@ -254,7 +254,7 @@ void Relay::close_in_order() {
 void Relay::on_reset(core::Reason reason) {
   if (flow_ != nullptr) {
     const bool failed_setup = !flow_->far_connected;
-    log_.about_flow(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended: " + flow_->request.text(),
+    log_.about_flow(failed_setup ? LogLevel::info : LogLevel::debug, "flow ended", LogFlow(flow_->request, flow_->id),
                     {{"reason", std::string(core::name(reason))}});
   }
   flow_ = nullptr;
@@ -306,7 +306,7 @@ Delivery::State Relay::delivery() {
 
 void Relay::break_off(error_code error) {
   if (flow_ != nullptr) {
-    log_.debug("flow broken off: " + flow_->request.text(), {{"error", error.message()}});
+    log_.debug("flow broken off", LogFlow(flow_->request, flow_->id), {{"error", error.message()}});
     mux_->reset(*std::exchange(flow_, nullptr), reason_of(error));
   }
   drop();

@@ -118,7 +118,7 @@ void Session::on_words(const core::FlowRequest& /*request*/, std::string words) 
 }
 
 void Session::on_no_memory(const core::FlowRequest& request) {
-  log_.about_flow(LogLevel::warning, "buffer_size is used up: a flow is refused", {{"flow", request.text()}});
+  log_.about_flow(LogLevel::warning, "buffer_size is used up: a flow is refused", LogFlow(request));
 }
 
 void Session::on_drain(std::uint32_t number) {
@@ -127,6 +127,6 @@ void Session::on_drain(std::uint32_t number) {
   if (first && on_asked_to_drain) on_asked_to_drain();
 }
 
-std::string Session::table() const { return flow_table(mux_, budget_); }
+void Session::print_table(const Log& log, std::size_t link) const { print_flow_table(log, link, mux_, budget_); }
 
 }  // namespace tfunnel::io

@@ -73,8 +73,8 @@ class Session final : private core::LinkListener {
   [[nodiscard]] const std::optional<core::ResolverHints>& peer_resolver() const { return peer_resolver_; }
   /// Where the far end's host has routes to; see core::Reach. REQUIRES: on_ready was called.
   [[nodiscard]] const core::Reach& reach() const { return reach_; }
-  /// The table of flows and counters, for a person.
-  [[nodiscard]] std::string table() const;
+  /// The table of flows and counters; `link` is the number of its link, 0 if there is only one.
+  void print_table(const Log& log, std::size_t link = 0) const;
 
   [[nodiscard]] core::Mux& mux() { return mux_; }
 

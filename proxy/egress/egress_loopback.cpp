@@ -15,7 +15,7 @@ result<tcp::socket> LoopbackEgress::connect_by_name(const Target& target, const 
   if (target.name.empty()) return others_.connect(target, yield);
   const auto admission = gate_.admit_name(target.name, target.destination.port);
   if (admission.allowed) return others_.connect(target, yield);
-  log_.about_flow(io::LogLevel::info, "refused: tcp " + target.source.text() + " -> " + target.destination.text(),
+  log_.about_flow(io::LogLevel::info, "refused", io::LogFlow({core::Transport::tcp, target.source, target.destination}),
                   {{"reason", admission.why}});
   return io::error_of(core::Reason::denied);
 }

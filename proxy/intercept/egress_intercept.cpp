@@ -15,7 +15,7 @@ result<tcp::socket> InterceptEgress::connect(const Target& target, asio::yield_c
   auto pair = make_local_pair(context_, yield);
   if (!pair) {
     log_.about_flow(io::LogLevel::warning, "no room for an interceptor: " + pair.error().message(),
-                    {{"to", target.destination.text()}});
+                    {{"destination", target.destination.text()}});
     return pair.error();
   }
   const auto pump = std::make_shared<InterceptorPump>(std::move(pair->second), std::move(*socket),

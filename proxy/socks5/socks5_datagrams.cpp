@@ -166,7 +166,7 @@ void Socks5Association::watch_control() {
   connected_->control.async_wait(tcp::socket::wait_read, [this, flow = flow_.shared_from_this()](error_code error) {
     if (error || flow->over()) return;
     around_.log.about_flow(io::LogLevel::info, "the SOCKS5 proxy ended an association",
-                           {{"flow", flow->flow()->request.text()}});
+                           io::LogFlow(flow->flow()->request, flow->flow()->id));
     lose(core::Reason::upstream_refused);
   });
 }

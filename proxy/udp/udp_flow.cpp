@@ -22,8 +22,8 @@ void UdpFlow::on_datagram(const core::Endpoint& peer, core::ByteView payload) {
 
 // A denied datagram keeps no flow alive.
 void UdpFlow::deny(const core::Endpoint& peer, const std::string& why) {
-  shared_.log.about_flow(std::exchange(said_, true) ? io::LogLevel::debug : io::LogLevel::info,
-                         "refused: " + flow_->request.text() + " -> " + peer.text(), {{"reason", why}});
+  shared_.log.about_flow(std::exchange(said_, true) ? io::LogLevel::debug : io::LogLevel::info, "refused",
+                         io::LogFlow(flow_->request, flow_->id, peer), {{"reason", why}});
   refuse(peer, core::Reason::denied);
 }
 

@@ -57,7 +57,8 @@ udp::socket* UdpSockets::socket_for(const core::Endpoint& peer, bool as_applicat
 
 // That the application's port is taken on this host says nothing about the peer.
 void UdpSockets::no_socket(const core::Endpoint& peer, error_code error) {
-  around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(), {{"peer", peer.text()}});
+  around_.log.about_flow(io::LogLevel::info, "no socket for a UDP flow: " + error.message(),
+                         {{"destination", peer.text()}});
   if (error == asio::error::address_in_use) {
     ++flow_.mux().counters().datagrams_dropped;
   } else {
@@ -106,8 +107,8 @@ void UdpSockets::read(udp::socket& socket) {
 
 void UdpSockets::report_errors(udp::socket& socket) {
   for (const auto& error : read_udp_errors(socket)) {
-    around_.log.debug("datagram undeliverable",
-                      {{"peer", error.peer.text()}, {"reason", std::string(name(error.reason))}});
+    around_.log.debug("datagram undeliverable", io::LogFlow(flow_.flow()->request, flow_.flow()->id, error.peer),
+                      {{"reason", std::string(name(error.reason))}});
     flow_.undeliverable(error.peer, error.reason);
   }
 }

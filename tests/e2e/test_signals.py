@@ -1,5 +1,7 @@
 """Signals end cleanly, are ignored, or tell something; they never break flows by accident."""
 
+import json
+import re
 import signal
 import socket
 
@@ -65,3 +67,33 @@ def test_usr1_prints_the_flows(lab, tunnel, end):
         process.signal(signal.SIGUSR1)
         process.wait_for_log(topology.FAR[4].replace(".", r"\."))
         assert traffic_talk.echoes(flow)
+
+
+def objects_of(process):
+    """Its log, each line of which must be JSON."""
+    return [json.loads(line) for line in process.log().splitlines()]
+
+
+def test_json_log_is_json_to_the_last_line_and_names_flows_by_members(lab, server, start_tunnel):
+    del server
+    denied = f"--deny {topology.FAR_OTHER[4]}/32"
+    tunnel = start_tunnel(client_args="-v --log-format json", proxy_args=f"-v --log-format json {denied}")
+    with some_flow(lab) as flow:
+        assert traffic_talk.echoes(flow)
+        assert lab.expect(lab.client, "reset,refused,unreachable", to=topology.FAR_OTHER[4])
+        for process in (tunnel.client, tunnel.proxy):
+            process.signal(signal.SIGUSR1)
+            process.wait_for_log('"flow table".*\n')
+            objects = objects_of(process)
+            table = next(line for line in objects if line["message"] == "flow table")
+            (row,) = [row for row in table["flows"] if "destination" in row]
+            assert (row["transport"], row["destination"]) == ("tcp", f"{topology.FAR[4]}:{topology.SERVER_PORT}")
+            assert row["sent"] > 0 and row["received"] > 0 and table["up"] and table["pacing"]["bound"] > 0
+            opened = [line for line in objects if line["message"] == "open"]
+            assert row["flow"] in [line["flow"] for line in opened]
+            assert not [line for line in objects if re.search(r"\d\.\d+:\d", line["message"])]
+        refused = [line for line in objects_of(tunnel.proxy) if line["message"] == "refused"]
+        assert [line["destination"].split(":")[0] for line in refused] == [topology.FAR_OTHER[4]]
+    tunnel.client.signal(signal.SIGTERM)
+    assert tunnel.statuses() == (0, 0)
+    assert objects_of(tunnel.client) and objects_of(tunnel.proxy)

@@ -116,7 +116,7 @@ TEST_P(Signal, TerminationWhileConnectingEndsCleanly) {
   introduce(program);
   BusyServer busy;
   program.write(open_frames(busy.endpoint(), 1000));
-  EXPECT_TRUE(program.said("open udp"));
+  EXPECT_TRUE(program.said("open: udp"));
   program.signal(SIGTERM);
   EXPECT_EQ(program.wait(), code(ExitStatus::cut)) << program.errors();
   EXPECT_NE(program.errors().find("cut: 1000 bytes to "), std::string::npos) << program.errors();

@@ -216,7 +216,7 @@ TEST_P(UnreadErrors, FlowsGoOnAndNoLineIsLost) {
   EXPECT_TRUE(program.errors().empty());
   GetParam().wake_up(errors.read);
   program.read_errors();
-  EXPECT_TRUE(program.said("open tcp 192.0.2.1:1 -> " + server.endpoint().text()));
+  EXPECT_TRUE(program.said("open: tcp 192.0.2.1:1 -> " + server.endpoint().text()));
   const auto lines = lines_of(program.errors());
   EXPECT_EQ(count_with(lines, "refused: tcp 192.0.2.1:1 -> 169.254.169.254:80 reason="), 1000U);
   for (const auto& line : lines) EXPECT_TRUE(line.starts_with("filler") || line.starts_with("tfunnel proxy: ")) << line;

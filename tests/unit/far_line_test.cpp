@@ -14,7 +14,7 @@ using io::LogFormat;
 using io::LogLevel;
 
 constexpr const char* json_line =
-    R"({"time":"2026-11-29T00:00:00.000Z","level":"warning","program":"tfunnel proxy","message":"slow","server":"a:53"})";
+    R"({"time":"2026-11-29T00:00:00.000Z","level":"warning","program":"tfunnel proxy","message":"slow","server":"a:53","flow":7})";
 
 boost::json::object merged(std::string_view line) {
   const auto said = io::read_far_line(line);
@@ -31,12 +31,13 @@ TEST(FarLine, JsonIsDecodedWithItsLevelAndFields) {
   EXPECT_EQ(line.at("origin"), "tfunnel proxy");
   EXPECT_EQ(line.at("message"), "slow");
   EXPECT_EQ(line.at("server"), "a:53");
+  EXPECT_EQ(line.at("flow"), 7);
   EXPECT_NE(line.at("time"), "2026-11-29T00:00:00.000Z") << "its clock is not ours";
 }
 
 TEST(FarLine, JsonLooksLikeTextWhereTextIsLogged) {
   EXPECT_EQ(io::log_line(LogFormat::text, "tfunnel link", *io::read_far_line(json_line)),
-            "tfunnel link: tfunnel proxy: warning: slow server=a:53\n");
+            "tfunnel link: tfunnel proxy: warning: slow server=a:53 flow=7\n");
 }
 
 TEST(FarLine, TextIsDecodedToo) {
