@@ -31,6 +31,7 @@ SupervisedLink::Events LinkGroup::events_of(std::size_t number) {
 
 void LinkGroup::start() {
   for (auto& member : members_) member.link->start();
+  if (settings_.link.keeps_trying) begin_patience();
 }
 
 void LinkGroup::drain(core::LastCall::Terms terms) {
@@ -100,7 +101,10 @@ void LinkGroup::on_down() {
   if (any_up()) return;
   if (settings_.link_wait <= core::Duration::zero()) return events_.on_mode(CaptureMode::refuse);
   events_.on_mode(CaptureMode::wait);
-  if (ending_) return;
+  if (!ending_) begin_patience();
+}
+
+void LinkGroup::begin_patience() {
   patience_.expires_after(settings_.link_wait);
   patience_.async_wait([this](error_code error) {
     if (error || ending_ || any_up()) return;

@@ -47,6 +47,7 @@ class LinkGroup final : public Links {
   SupervisedLink::Events events_of(std::size_t number);
   void on_up();
   void on_down();
+  void begin_patience();
   void on_failed(Member& member, const SupervisedLink::Failure& failure);
   void on_stopped(Member& member);
   void end(io::ExitStatus status);

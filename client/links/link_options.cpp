@@ -17,6 +17,8 @@ app::po::options_description link_description(LinkOptions& options) {
       "start it so many times, and spread connections over them");
   add("link-wait", app::seconds_value(options.link_wait, app::Bound::zero_too),
       "seconds that new connections wait for a lost link; then they are refused");
+  add("keep-trying", app::po::bool_switch(&options.keep_trying),
+      "a first start that fails is no end: it is tried again like a lost link");
   return description;
 }
 

@@ -12,6 +12,7 @@ struct LinkOptions {
   std::string via;
   int links = 1;
   core::Duration link_wait = std::chrono::seconds(30);
+  bool keep_trying = false;
 };
 
 /// `options` must outlive the parse.

@@ -182,7 +182,9 @@ void LinkSupervision::finish(core::Time now) {
   give(Close{});
   if (stopping_) return give(TellStopped{});
   auto failure = why_it_failed();
-  if (was_up_) return try_again_later(now, failure.why);
+  const bool given_up = failure.status == io::ExitStatus::interrupted;
+  if (was_up_ || (settings_.keeps_trying && !given_up)) return try_again_later(now, failure.why);
+  failed_ = true;
   give(TellFailed{std::move(failure)});
 }
 
@@ -204,7 +206,9 @@ void LinkSupervision::try_again_later(core::Time now, const std::string& why) {
   const auto wait = back_off_.next(lived.value_or(core::Duration::zero()), settings_.chance());
   const auto* how = !lived && past_master_ ? ", ssh without a ControlMaster, which may be dead" : "";
   const auto line = why + "; trying again in " + seconds_text(wait) + how;
-  give(lived ? Say{LogLevel::warning, "link lost: " + line} : Say{LogLevel::info, "link is still down: " + line});
+  const bool was_said = std::exchange(failed_, true) && !lived;
+  give(was_said ? Say{LogLevel::info, "link is still down: " + line}
+                : Say{LogLevel::warning, (lived ? "link lost: " : "no link yet: ") + line});
   wait_ = {Next::start, now + wait};
 }
 

@@ -21,7 +21,7 @@ namespace tfunnel::client {
 /// carried out in this order. Knows no clock and no process.
 ///
 /// A start is over when both its session has ended and its command's process group is gone. The next one comes after a
-/// while; but if the link was never up, only when retry() asks for it.
+/// while; but if the link was never up, only when retry() asks for it, or with `keeps_trying`.
 class LinkSupervision {
  public:
   struct Settings {
@@ -36,6 +36,8 @@ class LinkSupervision {
     std::function<double()> chance;
     /// What a shell was told to run; empty: no shell was.
     std::string script = {};
+    /// A link that was never up is tried again like a lost one, unless a person interrupted it.
+    bool keeps_trying = false;
   };
 
   /// How the first start failed.
@@ -154,6 +156,7 @@ class LinkSupervision {
   Command command_ = Command::none;
   std::optional<Wait> wait_;
   bool started_ = false;  // ever
+  bool failed_ = false;   // ever
   bool was_up_ = false;   // ever
   bool stopping_ = false;
   std::optional<core::LastCall::Terms> draining_;

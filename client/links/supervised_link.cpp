@@ -31,8 +31,12 @@ double chance() {
 }
 
 LinkSupervision::Settings supervision_of(const SupervisedLink::Settings& settings) {
-  return {settings.session.greeting_timeout, settings.restart_patience,
-          settings.command.past_control_master().has_value(), chance, settings.command.script};
+  return {settings.session.greeting_timeout,
+          settings.restart_patience,
+          settings.command.past_control_master().has_value(),
+          chance,
+          settings.command.script,
+          settings.keeps_trying};
 }
 
 }  // namespace

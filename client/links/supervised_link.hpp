@@ -25,6 +25,7 @@ class SupervisedLink {
     io::Session::Settings session;
     /// See LinkSupervision::Settings.
     core::Duration restart_patience = std::chrono::seconds(15);
+    bool keeps_trying = false;
   };
 
   using Failure = LinkSupervision::Failure;
@@ -34,7 +35,7 @@ class SupervisedLink {
     std::function<void()> on_process;
     std::function<void()> on_up;
     std::function<void()> on_down;
-    /// It has never been up. It rests until retry().
+    /// It has never been up, and does not keep trying. It rests until retry().
     std::function<void(const Failure&)> on_failed;
     /// After stop(), and not from within: the command has ended.
     std::function<void()> on_stopped;

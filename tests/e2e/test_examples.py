@@ -427,12 +427,17 @@ def unit_settings():
     return dict(line.split("=", 1) for line in lines)
 
 
+def in_place(text):
+    """The unit's programs where they are now, and not where an installation puts them."""
+    text = text.replace("/usr/local/share/tfunnel/examples", EXAMPLES)
+    return text.replace("/usr/local/bin/tfunnel", topology.tfunnel())
+
+
 def unit_command(line, variables):
     """Close enough to systemd's own splitting for what the unit uses."""
     for name, value in variables.items():
         line = line.replace("${" + name + "}", shlex.quote(value)).replace("$" + name, value)
-    line = line.replace("/usr/local/share/tfunnel", EXAMPLES)
-    return shlex.split(line)
+    return shlex.split(in_place(line))
 
 
 def test_unit_commands_work_with_its_capabilities_only(lab, commands, server, environment):
@@ -455,7 +460,11 @@ def test_unit_commands_work_with_its_capabilities_only(lab, commands, server, en
     assert "51820" in state(lab.client)["nft -s list ruleset"]
     check_traffic(lab)
     service.terminate()
-    lab.client.run([*limited, *unit_command(settings["ExecStopPost"], variables)], env=environment)
+    stop = [*limited, *unit_command(settings["ExecStopPost"], variables)]
+    captured = state(lab.client)
+    lab.client.run(stop, env={**environment, "SERVICE_RESULT": "exit-code"})
+    assert state(lab.client) == captured, "a failure opens the way"
+    lab.client.run(stop, env={**environment, "SERVICE_RESULT": "success"})
     assert state(lab.client) == before
 
 
@@ -465,9 +474,7 @@ def test_systemd_accepts_the_unit(tmp_path):
     with open(example("tfunnel.service"), encoding="utf-8") as file:
         text = file.read()
     unit = tmp_path / "tfunnel.service"
-    text = text.replace("/usr/local/share/tfunnel", EXAMPLES)
-    # The verifier looks for programs in the system's folders.
-    unit.write_text(text.replace("ExecStart=tfunnel ", f"ExecStart={topology.tfunnel()} "), encoding="utf-8")
+    unit.write_text(in_place(text), encoding="utf-8")
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
     )

@@ -9,6 +9,7 @@ import links
 import netlab
 import pytest
 import topology
+import traffic_talk
 
 LINK_ENDED = 69
 PROTOCOL_ERROR = 76
@@ -164,3 +165,25 @@ def test_capture_that_is_impossible_starts_no_command(lab, client_of):
         status, log = client_of(f"touch {lab.directory}/started; exec far tfunnel")
     assert status != 0, log
     assert not os.path.exists(f"{lab.directory}/started")
+
+
+def test_keep_trying_waits_for_a_server_that_is_not_there_yet(lab, server, start_tunnel):
+    """As at boot: what is captured meanwhile waits, and then works."""
+    del server
+    gate = os.path.join(lab.directory, "server-is-up")
+    via = f"[ -e {gate} ] || {{ echo no route >&2; exit 255; }}; exec far tfunnel"
+    tunnel = start_tunnel(links.link_via, via=via, ready=False, client_args="--keep-trying")
+    tunnel.client.wait_for_log("no link yet: the link's command ended with status 255")
+    tunnel.client.wait_for_log("link is still down")
+    early = lab.client.connect(topology.FAR[4], topology.SERVER_PORT)
+    with open(gate, "w", encoding="ascii"):
+        pass
+    tunnel.wait_ready()
+    early.sendall(traffic_talk.header("echo") + b"early")
+    assert traffic_talk.receive_exactly(early, 5) == b"early"
+    early.close()
+
+
+def test_keep_trying_is_ended_by_ctrl_c(client_of):
+    status, log = client_of("kill -INT $$", client_args="--keep-trying")
+    assert status == 130, log

@@ -71,6 +71,11 @@ class Link {
   explicit Link(bool uses_ssh = true) : link_({120s, 15s, uses_ssh, [] { return 1.0; }}) {}
   explicit Link(const char* script) : link_({120s, 15s, false, [] { return 1.0; }, script}) {}
 
+  static LinkSupervision::Settings patient() {
+    return {.greeting_timeout = 120s, .restart_patience = 15s, .chance = [] { return 1.0; }, .keeps_trying = true};
+  }
+  explicit Link(LinkSupervision::Settings settings) : link_(std::move(settings)) {}
+
   Words start() { return words(link_.start(now)); }
   Words start_fails() { return words(link_.start_failed(now, "no room")); }
   Words greeted_after(core::Duration time) {
@@ -341,6 +346,31 @@ TEST(LinkSupervision, LinkThatNeverWasUpIsTriedAgainOnRequest) {
   link.end_command();
   EXPECT_EQ(link.retry(), Words{"info: link is still down: it did not come up; trying again in 0.2 s"});
   EXPECT_EQ(link.after(250ms), Words{"start, to greet within 120000 ms"});
+}
+
+TEST(LinkSupervision, LinkThatNeverWasUpIsTriedAgainWhereThatIsWanted) {
+  Link link(Link::patient());
+  link.start();
+  link.session_ends();
+  link.command_ends();
+  EXPECT_EQ(link.group_goes(),
+            (Words{"close",
+                   "warning: no link yet: the link's command ended with status 3: the link ended; trying "
+                   "again in 0.2 s"}));
+  EXPECT_EQ(link.after(250ms), Words{"start, to greet within 120000 ms"});
+  link.session_ends();
+  link.command_ends();
+  EXPECT_TRUE(tells(link.group_goes(), "info: link is still down: ")) << "one warning is enough";
+  EXPECT_TRUE(link.waits());
+}
+
+TEST(LinkSupervision, CtrlCEndsALinkThatIsTriedAgain) {
+  Link link(Link::patient());
+  link.start();
+  link.session_ends();
+  link.command_ends("was ended by signal 2 (Interrupt)", true);
+  EXPECT_TRUE(tells(link.group_goes(), "failed with 130: "));
+  EXPECT_FALSE(link.waits());
 }
 
 TEST(LinkSupervision, CtrlCAtTheFirstQuestionIsToldApart) {
