@@ -59,6 +59,7 @@ void SupervisedLink::drain(core::LastCall::Terms terms) { act(supervision_.drain
 void SupervisedLink::stop(const std::string& why) { act(supervision_.stop(Clock::now(), why)); }
 
 void SupervisedLink::close() {
+  closed_ = true;
   timer_.cancel();
   for (const auto& one : lines_) {
     if (const auto lines = one.lock()) lines->close();
@@ -81,7 +82,7 @@ void SupervisedLink::wait() {
   }
   timer_.expires_at(*due);
   timer_.async_wait([this](error_code error) {
-    if (error) return;
+    if (error || closed_) return;
     look_at_group();
     act(supervision_.time_passed(Clock::now()));
   });

@@ -106,7 +106,8 @@ class SupervisedLink {
   asio::steady_timer timer_;  // until supervision_.due()
   ChildGroup group_;
   std::shared_ptr<io::Session> session_;
-  bool is_up_ = false;  // the session
+  bool is_up_ = false;   // the session
+  bool closed_ = false;  // a timer that is due by then must not begin anew
   // Of the commands' standard errors: a process that one has left behind, as ssh does, may hold its pipe for long.
   std::vector<std::weak_ptr<PassedLines>> lines_;
 };

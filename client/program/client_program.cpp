@@ -19,9 +19,6 @@ namespace tfunnel::client {
 
 namespace {
 
-// More than an event loop takes in which all was cancelled.
-constexpr auto goodbye_time = std::chrono::seconds(1);
-
 // Of the applications' signals only those meant for us come here: nothing is asked for twice by accident.
 app::Ending::Terms ending_terms(const app::CommonOptions& common, const ClientHooks& hooks) {
   app::Ending::Terms terms{app::drain_limits(common), "Ctrl-C"};
@@ -47,15 +44,24 @@ class ClientProgram {
     signals_.add(SIGCHLD);
     app::ignore_sigpipe();
   }
-  ~ClientProgram() {
-    app::hear_no_more_signals();
-    // Should a handler be left after all.
-    context_.destroy_handlers();
-  }
+  ~ClientProgram() { app::hear_no_more_signals(); }
   ClientProgram(const ClientProgram&) = delete;
   ClientProgram& operator=(const ClientProgram&) = delete;
 
   io::ExitStatus run() {
+    try {
+      serve();
+    } catch (...) {
+      // What is still pending will not run any more, but refers to all this.
+      context_.destroy_handlers();
+      throw;
+    }
+    if (summary_) log_.print(summary_->text(json_));
+    return status_;
+  }
+
+ private:
+  void serve() {
     wait_for_signal();
     if (hooks_.sockets_come_late) links_->start();
     auto sockets = hooks_.sockets();
@@ -65,14 +71,8 @@ class ClientProgram {
     if (!hooks_.sockets_come_late) links_->start();
     network_.start();
     context_.run();
-    // What finish() has cancelled is heard of, and lets go of what it owns.
-    context_.restart();
-    context_.run_for(goodbye_time);
-    if (summary_) log_.print(summary_->text(json_));
-    return status_;
   }
 
- private:
   Links::Events link_events() {
     Links::Events events;
     events.on_mode = [this](CaptureMode mode) { set_mode(mode); };
@@ -164,7 +164,8 @@ class ClientProgram {
     if (status_ == io::ExitStatus::ok) status_ = status;
   }
 
-  // From here on nothing is waited for. The event loop runs dry, then everything is destroyed in turn.
+  // From here on nothing is waited for: whoever has something pending cancels it. What is cancelled still runs, while
+  // all that it refers to is there; then the event loop is empty.
   void finish() {
     finished_ = true;
     io::Deliveries::of(context_).let_go();
@@ -172,7 +173,6 @@ class ClientProgram {
     network_.stop();
     log_timer_.stop();
     signals_.cancel();
-    context_.stop();
   }
 
   std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone

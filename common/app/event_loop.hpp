@@ -5,10 +5,10 @@
 
 namespace tfunnel::app {
 
-/// Pending handlers own sockets that still drain; these refer to sessions, whose timers in turn need the context: so
-/// the handlers go first, by destroy_handlers(), then the sessions, then the context.
 struct EventLoop : asio::io_context {
   using asio::io_context::io_context;
+  /// For an end by an exception, while all that handlers refer to is there: they own sockets that still drain, these
+  /// refer to sessions, and the sessions' timers to the context. Any other end lets the loop run dry.
   void destroy_handlers() { shutdown(); }
 };
 
