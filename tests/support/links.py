@@ -173,9 +173,11 @@ class Tunnel:
 
     def stop(self):
         """SIGTERM to the client, which tells the proxy; whatever is left is killed."""
-        with contextlib.suppress(netlab.LabError, IndexError, ProcessLookupError):
-            for pid in self.lab.client.find(topology.tfunnel()):
+        for pid in self.lab.client.find(topology.tfunnel()):
+            # It may have ended, or be a start of the link that is just becoming another program.
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(netlab.LabError):
             for part in self.parts():
                 part.wait(5)
         self.kill()
