@@ -135,6 +135,9 @@ def _via(server, start_tunnel):
     def start(via="far tfunnel", count=1, **options):
         tunnel = start_tunnel(links.link_via, via=via, count=count, **options)
         tunnel.wait_up(count)
+        # A far end that runs may not have greeted: one that is killed by then was never up.
+        if count > 1:
+            netlab.wait_until(lambda: tunnel.log().count("link is up") >= count, 20, f"{count} links that are up")
         return tunnel
 
     return start
