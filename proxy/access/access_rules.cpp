@@ -99,6 +99,13 @@ AccessRules::Decision AccessRules::decide(const core::Endpoint& destination,
   return {};
 }
 
+AccessRules::Decision AccessRules::decide_own(const core::Endpoint& destination) const {
+  const auto covers = [&](const auto& rule) { return rule.covers(destination.address, destination.port); };
+  const auto first = std::ranges::find_if(rules_, covers);
+  if (first == rules_.end() || first->allow) return {};
+  return {false, "--deny " + first->text};
+}
+
 AccessRules::Decision AccessRules::decide(std::string_view name, std::uint16_t port) const {
   for (const auto& address : addresses_of_metadata(name)) {
     auto decision = decide(core::Endpoint{address, port});

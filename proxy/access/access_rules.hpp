@@ -55,6 +55,9 @@ class AccessRules {
   /// stand for their addresses, whatever their case and with or without a dot at the end, and so does an address given
   /// as a name. Rules know no other names.
   [[nodiscard]] Decision decide(std::string_view name, std::uint16_t port) const;
+  /// The same for what this program itself answers: it is no address of a host's, and whoever allows some destinations
+  /// does not mean to do without their names. So only a --deny denies it that comes before any --allow which covers it.
+  [[nodiscard]] Decision decide_own(const core::Endpoint& destination) const;
   [[nodiscard]] bool empty() const { return rules_.empty(); }
 
  private:

@@ -2,7 +2,15 @@
 
 namespace tfunnel::proxy {
 
+namespace {
+constexpr std::uint16_t dns_port = 53;
+}
+
 Gate::Admission Gate::admit(const core::Endpoint& destination) const {
+  if (destination.port == dns_port && resolver_.contains(destination.address)) {
+    auto decision = rules_.decide_own(destination);
+    return {decision.allowed, std::move(decision.why), destination, false};
+  }
   if (!loopback_.is_virtual(destination.address)) {
     auto decision = rules_.decide(destination);
     return {decision.allowed, std::move(decision.why), destination, false};

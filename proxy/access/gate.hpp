@@ -1,6 +1,7 @@
 // Whether a destination may be reached, and what it is called on either side.
 #pragma once
 
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -15,7 +16,9 @@ class Gate {
  public:
   /// Lets everything pass that no rule is needed for.
   Gate() = default;
-  Gate(AccessRules rules, const FarLoopback& loopback) : rules_(std::move(rules)), loopback_(loopback) {}
+  /// `resolver`: the addresses at whose port 53 this program itself answers.
+  Gate(AccessRules rules, const FarLoopback& loopback, std::set<core::Address> resolver = {})
+      : rules_(std::move(rules)), loopback_(loopback), resolver_(std::move(resolver)) {}
   Gate(const Gate&) = default;
   Gate& operator=(const Gate&) = default;
   virtual ~Gate() = default;
@@ -41,6 +44,7 @@ class Gate {
  private:
   AccessRules rules_;
   FarLoopback loopback_;
+  std::set<core::Address> resolver_;
 };
 
 }  // namespace tfunnel::proxy
