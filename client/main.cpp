@@ -1,6 +1,8 @@
 // tfunnel: the list of what it can do.
+#include "client/commands/answers.hpp"
 #include "client/commands/commands.hpp"
 #include "common/app/arguments.hpp"
+#include "common/app/commit.hpp"
 #include "common/app/main_guard.hpp"
 #include "common/app/standard_streams.hpp"
 
@@ -9,5 +11,6 @@ int main(int argc, char** argv) {
   app::open_standard_streams();
   const app::Arguments arguments(argc, argv);
   const client::Subcommand all[] = {client::default_command, client::run_command, client::proxy_command};
-  return app::guarded("tfunnel", [&] { return client::dispatch(arguments.words(), all); });
+  return app::guarded("tfunnel",
+                      [&] { return client::dispatch(arguments.words(), all, client::version_text(app::commit())); });
 }

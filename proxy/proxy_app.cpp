@@ -34,7 +34,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   for (const auto& warning : upstream.http.warnings) log.warning(warning);
   ProxyProgram program(common, log);
   auto& context = program.context();
-  const Gate gate = options.access.gate();
+  const Gate gate = options.access.gate(options.names.resolver());
   DescriptorReserve reserve;
   Routes routes(context, {options, upstream, gate, reserve, extensions.binding}, extensions.interceptors, log);
   Dialer dialer(context, routes.streams(), routes.datagrams(), reserve, log, routes.namer());

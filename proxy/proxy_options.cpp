@@ -17,6 +17,8 @@ app::po::options_description proxy_description(ProxyOptions& options) {
 
 void check(const ProxyOptions& options) {
   check(options.names);
+  check(options.access);
+  check(options.http_proxy);
   if (!options.access.rules.empty() && options.names.proxy_names == NameMode::always) {
     throw app::UsageError("--proxy-names always excludes --allow and --deny: rules know addresses only");
   }

@@ -16,27 +16,18 @@ namespace tfunnel::client {
 app::po::options_description client_description(ClientOptions& options) {
   app::po::options_description description("Client");
   auto add = description.add_options();
-  // Read as signed numbers: unsigned ones would quietly take -1 for the largest.
-  using Numbers = std::vector<std::int64_t>;
-  const auto take_ports = [&options](const Numbers& ports) {
-    for (const auto port : ports) {
-      if (port < 1 || port > 65535) throw app::UsageError("--port is 1 to 65535");
-      options.ports.push_back(static_cast<std::uint16_t>(port));
-    }
-  };
-  add("port,p", app::po::value<Numbers>()->composing()->notifier(take_ports),
+  add("port,p", app::numbers_value(options.ports, 1, 65535),
       "be the client: capture what TPROXY sends to this port; may be repeated");
-  add("fwmark", app::number_value(options.fwmark, 1, 0xffffffff),
-      "mark of our own packets, which capture rules must leave alone");
+  add("fwmark", app::mark_value(options.fwmark), "mark of our own packets, which capture rules must leave alone");
   description.add(link_description(options.link));
   return description;
 }
 
 void check(const ClientOptions& options, const app::CommonOptions& common, const std::set<std::string>& given) {
-  for (const auto* option : {"via", "links", "link-wait"}) {
-    if (!given.contains(option) || (!options.ports.empty() && !options.link.via.empty())) continue;
-    const std::string wants = option == std::string_view("via") ? "--port" : "--port and --via";
-    throw app::UsageError("--" + std::string(option) + " is the client's: it goes with " + wants);
+  for (const std::string option : {"via", "fwmark", "links", "link-wait"}) {
+    const bool wants_via = option == "links" || option == "link-wait";
+    if (!given.contains(option) || (!options.ports.empty() && (!wants_via || !options.link.via.empty()))) continue;
+    throw app::UsageError("--" + option + " is the client's: it goes with --port" + (wants_via ? " and --via" : ""));
   }
   if (common.tty && !options.link.via.empty())
     throw app::UsageError("--tty and --via exclude each other: the link is the command");

@@ -52,9 +52,10 @@ void refuse_for_client(const std::set<std::string>& given) {
 io::ExitStatus run(const Invocation& invocation) {
   Options options;
   const auto description = description_of(options);
-  const auto given = app::parse(invocation.words, description);
-  if (is_answered(options.common, default_command, invocation.all)) return io::ExitStatus::ok;
-  check(options.common);
+  const auto given = app::parse(invocation.words, description,
+                                [&](const std::string& word) { return meaning_of(word, invocation.all); });
+  if (is_answered(options.common, default_command, invocation)) return io::ExitStatus::ok;
+  check(options.common, given);
   check(options.far_end.proxy);
   check(options.client, options.common, given);
   if (options.client.ports.empty()) return run_far_end(options.common, options.far_end);

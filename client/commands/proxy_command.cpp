@@ -34,12 +34,12 @@ io::ExitStatus run(const Invocation& invocation) {
   of_others.add(client_description(client)).add(run_description(run));
   all.add(of_others);
   const auto given = app::parse(invocation.words, all);
-  if (is_answered(options.common, proxy_command, invocation.all)) return io::ExitStatus::ok;
+  if (is_answered(options.common, proxy_command, invocation)) return io::ExitStatus::ok;
   for (const auto& option : of_others.options()) {
     if (given.contains(option->long_name()))
       throw app::UsageError("--" + option->long_name() + " is not for the proxy");
   }
-  check(options.common);
+  check(options.common, given);
   check(options.far_end.proxy);
   return run_far_end(options.common, options.far_end);
 }

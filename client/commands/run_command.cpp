@@ -50,6 +50,14 @@ void refuse_for_near_end(const std::set<std::string>& given) {
   }
 }
 
+// Without dashes it is the program's name, or the far end's.
+std::string meant_by(const std::string& word, const RunWords& words, const Invocation& invocation) {
+  if (!words.program.empty()) return "";
+  const auto meant = word.find('@') == std::string::npos ? "" : meaning_of(word, invocation.all);
+  return meant.empty() ? "the program to run stands behind --, as in: tfunnel run --via 'ssh host tfunnel' -- " + word
+                       : meant;
+}
+
 RunNames names_of(const proxy::NameOptions& options) {
   RunNames names{options.resolver_addresses, options.dns};
   if (options.resolver().empty()) names.resolvers.clear();
@@ -60,9 +68,10 @@ io::ExitStatus run(const Invocation& invocation) {
   Options options;
   const auto words = split_run_words(invocation.words);
   const auto description = description_of(options);
-  const auto given = app::parse(words.options, description);
-  if (is_answered(options.common, run_command, invocation.all)) return io::ExitStatus::ok;
-  check(options.common);
+  const auto given = app::parse(words.options, description,
+                                [&](const std::string& word) { return meant_by(word, words, invocation); });
+  if (is_answered(options.common, run_command, invocation)) return io::ExitStatus::ok;
+  check(options.common, given);
   check(options.far_end.proxy);
   const auto names = names_of(options.far_end.proxy.names);
   check(options.run, words, options.common, names);

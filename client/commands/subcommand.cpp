@@ -4,8 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/app/options.hpp"
-#include "common/core/greeting.hpp"
+#include "common/app/option_values.hpp"
 #include "common/core/nearest.hpp"
 
 namespace tfunnel::client {
@@ -17,30 +16,44 @@ const Subcommand* find(std::string_view word, std::span<const Subcommand> all) {
   return found == all.end() ? nullptr : &*found;
 }
 
-[[noreturn]] void refuse(const std::string& word, std::span<const Subcommand> all) {
+std::vector<std::string> names_of(std::span<const Subcommand> all) {
   std::vector<std::string> names;
-  std::string list;
   for (const auto& command : all) {
-    if (*command.name == '\0') continue;
-    names.emplace_back(command.name);
-    list += (list.empty() ? "" : ", ") + names.back();
+    if (*command.name != '\0') names.emplace_back(command.name);
   }
-  const auto meant = core::nearest(word, names);
-  throw app::UsageError("no such command: " + core::printable(word, 100) +
-                        (meant ? " (did you mean '" + *meant + "'?)" : "") + "; there are " + list +
-                        ", see tfunnel --help");
+  return names;
+}
+
+[[noreturn]] void refuse(const std::string& word, std::span<const Subcommand> all) {
+  std::string list;
+  for (const auto& name : names_of(all)) list += (list.empty() ? "" : ", ") + name;
+  const auto meant = meaning_of(word, all);
+  throw app::UsageError("no such command: " + app::in_quotes(word) + (meant.empty() ? "" : " (" + meant + ")") +
+                        "; there are " + list + ", see tfunnel --help");
 }
 
 }  // namespace
 
-io::ExitStatus dispatch(std::span<const char* const> words, std::span<const Subcommand> all) {
+io::ExitStatus dispatch(std::span<const char* const> words, std::span<const Subcommand> all,
+                        const std::string& version) {
   const std::string word = words.size() > 1 ? words[1] : "";
   const bool is_named = !word.empty() && word.front() != '-';
   const auto* const command = find(is_named ? word : "", all);
   if (command == nullptr) refuse(word, all);
   std::vector<const char*> rest(words.begin(), words.end());
   if (is_named) rest.erase(rest.begin() + 1);
-  return command->run({rest, all});
+  return command->run({rest, all, version});
+}
+
+std::string meaning_of(const std::string& word, std::span<const Subcommand> all) {
+  if (word.empty()) return "";
+  if (find(word, all) != nullptr) return "a command stands first: tfunnel " + word + " ...";
+  if (app::parse_number(word, 1, 65535)) return "did you mean -p " + word + "?";
+  // user@host, host.example, [2001:db8::1], and no path.
+  const bool is_host = word.find('@') != std::string::npos || word.find_first_of(".:") != std::string::npos;
+  if (is_host && word.find_first_of("/ ") == std::string::npos) return "did you mean --via 'ssh " + word + " tfunnel'?";
+  const auto meant = core::nearest(word, names_of(all));
+  return meant ? "did you mean '" + *meant + "'?" : "";
 }
 
 std::string list_of(std::span<const Subcommand> all) {

@@ -16,6 +16,8 @@ struct Invocation {
   std::span<const char* const> words;
   /// All commands, for --help.
   std::span<const Subcommand> all;
+  /// What --version says.
+  std::string version = {};
 };
 
 /// Adding one takes its file, and a line in main.cpp.
@@ -30,7 +32,12 @@ struct Subcommand {
 
 /// Runs the one that the first word names, or the one without a name. Throws app::UsageError: there is none of that
 /// name.
-io::ExitStatus dispatch(std::span<const char* const> words, std::span<const Subcommand> all);
+io::ExitStatus dispatch(std::span<const char* const> words, std::span<const Subcommand> all,
+                        const std::string& version = {});
+
+/// What somebody may have meant who typed `word` where an option, or a command, stands: one of the commands, a far
+/// end's host, a port. Empty: nothing comes to mind.
+std::string meaning_of(const std::string& word, std::span<const Subcommand> all);
 
 /// A line for each that has a name.
 std::string list_of(std::span<const Subcommand> all);

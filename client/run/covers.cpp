@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "client/run/kernel_settings.hpp"
 #include "client/run/mount_calls.hpp"
@@ -97,8 +96,7 @@ bool has_gone(const std::error_code& error) {
 Covers::Covers(const MountPlan& plan, const CheckedFiles& checked)
     : resolver_text_(resolver_text(plan.nameservers)), copies_(checked) {
   hidden_ = name_service_directories(io::file_contents("/etc/nsswitch.conf"));
-  const auto* runtime_directory = std::getenv("XDG_RUNTIME_DIR");
-  const auto services = outside_services(runtime_directory == nullptr ? "" : runtime_directory, plan.show);
+  const auto services = outside_services(own_runtime_directory(), plan.show);
   hidden_.insert(hidden_.end(), services.begin(), services.end());
   hidden_.insert(hidden_.end(), plan.hide.begin(), plan.hide.end());
   std::ranges::sort(hidden_);

@@ -98,7 +98,7 @@ void Front::wait_for_start() {
 void Front::look_at_report() {
   const auto report = init_.report();
   set_up_ = true;
-  if (report.status != io::ExitStatus::ok) throw app::UsageError(report.text, report.status);
+  if (report.status != io::ExitStatus::ok) throw app::UsageError::in_lines(report.text, report.status);
   log_.info(std::string("network: ") + (report.network.ipv6 ? "IPv4 and IPv6" : "IPv4") +
             " in a namespace of its own; names are looked up by the far end");
   if (report.network.no_card) {

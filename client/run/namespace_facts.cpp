@@ -161,7 +161,7 @@ NamespaceFacts look_at_facts(int error, bool made) {
 // EX_OSERR of sysexits.h is what "can't fork" is.
 void refuse(const std::string& what, int error) {
   const auto status = error == EAGAIN ? io::ExitStatus::os_error : io::ExitStatus::no_permission;
-  throw app::UsageError(explain_refusal(what, error, look_at_facts(error, false)), status);
+  throw app::UsageError::in_lines(explain_refusal(what, error, look_at_facts(error, false)), status);
 }
 
 }  // namespace tfunnel::client

@@ -73,10 +73,11 @@ void set_up_firewall(const std::string& rules) {
   if (!nft) throw app::UsageError("libnftables does not start", io::ExitStatus::os_error);
   nft_ctx_buffer_error(nft.get());
   if (nft_run_cmd_from_buffer(nft.get(), rules.c_str()) == 0) return;
-  throw app::UsageError(std::string("the kernel takes no nftables rules with TPROXY (nft_tproxy, nft_fib_inet, "
-                                    "nft_reject_inet): ") +
-                            nft_ctx_get_error_buffer(nft.get()),
-                        io::ExitStatus::os_error);
+  throw app::UsageError::in_lines(
+      std::string("the kernel takes no nftables rules with TPROXY (nft_tproxy, nft_fib_inet, "
+                  "nft_reject_inet): ") +
+          nft_ctx_get_error_buffer(nft.get()),
+      io::ExitStatus::os_error);
 }
 
 }  // namespace

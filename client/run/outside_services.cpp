@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 
@@ -32,6 +33,11 @@ fs::path resolved(const std::string& path) {
 }
 
 }  // namespace
+
+std::string own_runtime_directory() {
+  const auto* directory = std::getenv("XDG_RUNTIME_DIR");
+  return directory == nullptr ? "" : directory;
+}
 
 std::vector<std::string> outside_services(const std::string& runtime_directory, const std::vector<std::string>& shown) {
   std::vector<std::string> all;

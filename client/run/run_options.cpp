@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "client/run/front.hpp"
+#include "client/run/outside_services.hpp"
+#include "common/app/option_values.hpp"
 #include "common/core/address.hpp"
 
 namespace tfunnel::client {
@@ -12,7 +14,7 @@ namespace tfunnel::client {
 namespace {
 
 constexpr const char* example =
-    "\n  tfunnel run --via 'ssh host tfunnel' -- curl https://example.com/\nsee tfunnel run --help";
+    " tfunnel run --via 'ssh host tfunnel' -- curl https://example.com/; see tfunnel run --help";
 
 // Whether the program's resolv.conf names the servers of --dns: else our far end asks them for it.
 bool asks_itself(const RunOptions& options, const RunNames& names) {
@@ -28,8 +30,22 @@ void check_names(const RunOptions& options, const RunNames& names) {
   for (const auto& server : names.servers) {
     if (core::Address::parse(server)) continue;
     if (server == "virtual") throw app::UsageError(when + ", --dns virtual is for the far end's command line");
-    throw app::UsageError(when + ", --dns is an address without a port (resolv.conf(5) knows none), not '" + server +
-                          "'");
+    throw app::UsageError(when + ", --dns is an address without a port (resolv.conf(5) knows none), not " +
+                          app::in_quotes(server));
+  }
+}
+
+void check_paths(const RunOptions& options) {
+  for (const auto& path : options.hide) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) throw app::UsageError("--hide " + path + ": there is no such file");
+  }
+  const auto hidden_but = [](const std::vector<std::string>& shown) {
+    return outside_services(own_runtime_directory(), shown).size();
+  };
+  for (const auto& path : options.show) {
+    if (hidden_but({path}) == hidden_but({}))
+      throw app::UsageError("--show " + path + ": nothing there is hidden of itself");
   }
 }
 
@@ -38,10 +54,11 @@ void check_names(const RunOptions& options, const RunNames& names) {
 app::po::options_description run_description(RunOptions& options) {
   app::po::options_description description("Run");
   auto add = description.add_options();
-  add("hide", app::po::value(&options.hide)->composing(),
+  const auto is_absolute = [](std::string_view path) { return path.starts_with('/'); };
+  add("hide", app::words_value(options.hide, is_absolute, "an absolute path"),
       "a directory or socket that the program shall not reach (a service that would use the network for it); may be "
       "repeated");
-  add("show", app::po::value(&options.show)->composing(),
+  add("show", app::words_value(options.show, is_absolute, "an absolute path"),
       "one of the services that are hidden anyway (the system's D-Bus, Docker, Podman, libvirt and the like) and shall "
       "not be; may be repeated");
   add("summary", app::po::bool_switch(&options.summary),
@@ -62,16 +79,10 @@ RunWords split_run_words(std::span<const char* const> words) {
 }
 
 void check(const RunOptions& options, const RunWords& words, const app::CommonOptions& common, const RunNames& names) {
-  if (words.program.empty()) throw app::UsageError(std::string("the program to run stands behind --:") + example);
+  if (words.program.empty())
+    throw app::UsageError(std::string("the program to run stands behind --, as in:") + example);
   if (common.tty) throw app::UsageError("run makes its own link: --tty has no place here");
-  for (const auto& path : options.hide) {
-    if (!path.starts_with('/')) throw app::UsageError("--hide is an absolute path, not '" + path + "'");
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) throw app::UsageError("--hide " + path + ": there is no such file");
-  }
-  for (const auto& path : options.show) {
-    if (!path.starts_with('/')) throw app::UsageError("--show is an absolute path, not '" + path + "'");
-  }
+  check_paths(options);
   check_names(options, names);
 }
 

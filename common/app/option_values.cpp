@@ -5,17 +5,18 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace tfunnel::app {
 
 namespace {
 
-/// All of the text as a number, in decimal notation.
-template <class T>
-std::optional<T> parse_all(std::string_view text) {
+/// All of the text as a number, in decimal notation unless another base is given.
+template <class T, class... Base>
+std::optional<T> parse_all(std::string_view text, Base... base) {
   T value{};
   const auto* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
+  const auto result = std::from_chars(text.data(), end, value, base...);
   if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
   return value;
 }
@@ -48,9 +49,29 @@ po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
 
 po::value_semantic* text_value(std::string& target, const std::string& shown) {
   const auto parse = [](std::string_view text) {
-    return text.empty() ? std::nullopt : std::optional(std::string(text));
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos ? std::nullopt
+                                                                       : std::optional(std::string(text));
   };
   return new ParsedValue<std::string>(target, parse, "not empty", shown);
+}
+
+po::value_semantic* words_value(std::vector<std::string>& target, const std::function<bool(std::string_view)>& is_right,
+                                const std::string& rule, const std::string& shown) {
+  const auto parse = [is_right](std::string_view text) {
+    return is_right(text) ? std::optional(std::string(text)) : std::nullopt;
+  };
+  return new ListedValue<std::string>(target, parse, rule, shown);
+}
+
+po::value_semantic* mark_value(std::uint32_t& target) {
+  const auto parse = [](std::string_view text) {
+    const bool hex = text.starts_with("0x") || text.starts_with("0X");
+    auto value = hex ? parse_all<std::uint32_t>(text.substr(2), 16) : parse_all<std::uint32_t>(text);
+    return value && *value != 0 ? value : std::nullopt;
+  };
+  const auto most = std::numeric_limits<std::uint32_t>::max();
+  return new ParsedValue<std::uint32_t>(target, parse, range_text(1, most) + ", or 0x1 to 0xffffffff",
+                                        with_default(std::to_string(target)));
 }
 
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most) {

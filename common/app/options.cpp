@@ -1,13 +1,11 @@
 #include "common/app/options.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <sstream>
 
+#include "common/app/config_file.hpp"
+#include "common/app/option_names.hpp"
 #include "common/app/option_values.hpp"
-#include "common/core/greeting.hpp"
-#include "common/core/nearest.hpp"
 
 namespace tfunnel::app {
 
@@ -23,13 +21,6 @@ core::Duration value_of(const char* path, core::Duration fallback) {
   return std::ifstream(path) >> value && value > 0 ? seconds(value) : fallback;
 }
 
-/// Option names use dashes inside; users may write underscores. Only the name part changes.
-std::string dashed(std::string text) {
-  const auto name_end = std::min(text.find('='), text.size());
-  std::replace(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(name_end), '_', '-');
-  return text;
-}
-
 std::vector<std::string> normalised(std::span<const char* const> words) {
   std::vector<std::string> arguments(words.begin() + 1, words.end());
   for (auto& argument : arguments) {
@@ -39,42 +30,58 @@ std::vector<std::string> normalised(std::span<const char* const> words) {
   return arguments;
 }
 
-/// In one line that a terminal can take, whatever somebody typed.
-std::string shown(const po::error& error) {
-  constexpr std::size_t longest = 300;
-  return core::printable(error.what(), longest);
+/// The error's words, but of an option that there is not only its name: the value behind it may be a secret.
+std::string shown(const po::error& error, const po::options_description& description) {
+  const auto* const unknown = dynamic_cast<const po::unknown_option*>(&error);
+  if (unknown == nullptr) return error.what();
+  auto name = unknown->get_option_name();
+  name.resize(std::min(name.find('='), name.size()));
+  return "unrecognised option " + in_quotes(name) + proposal(name, description, "--");
 }
 
-/// ", did you mean --linger?", or nothing. Single letters are near to everything.
-std::string proposal(const std::string& option, const po::options_description& description,
-                     const std::string& dashes = "--") {
-  std::vector<std::string> known;
-  for (const auto& one : description.options()) known.push_back(one->long_name());
-  const auto start = std::min(option.find_first_not_of('-'), option.size());
-  const auto meant = core::nearest(std::string_view(option).substr(start, option.find('=') - start), known);
-  return meant ? ", did you mean " + dashes + *meant + "?" : "";
+/// The first word that is neither an option nor the value of one, and where it stands: behind an option that takes one
+/// word, and of which it may be the rest.
+[[noreturn]] void refuse_word(const std::vector<po::option>& options, std::size_t at, const Explain& explain) {
+  const auto word = options[at].value.front();
+  auto said = in_quotes(word) + " is no option";
+  const auto meant = explain ? explain(word) : "";
+  if (!meant.empty()) throw UsageError(said + ": " + meant);
+  if (at > 0 && options[at - 1].original_tokens.size() == 2)
+    said += ", and if it belongs to " + options[at - 1].original_tokens[0] + ", all of that stands in quotes";
+  throw UsageError(said + "; see --help");
 }
 
-void read_config(const std::string& path, const po::options_description& description, po::variables_map& values) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path))
-    throw UsageError("cannot read the configuration file " + path, io::ExitStatus::bad_config);
-  std::stringstream text;
-  for (std::string line; std::getline(file, line);) text << dashed(line) << '\n';
+void refuse_words(const po::parsed_options& parsed, const Explain& explain) {
+  for (std::size_t i = 0; i < parsed.options.size() && !parsed.options[i].unregistered; ++i) {
+    if (parsed.options[i].position_key >= 0) refuse_word(parsed.options, i, explain);
+  }
+}
+
+po::command_line_parser parser(const std::vector<std::string>& words, const po::options_description& description) {
+  const auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+  auto made = po::command_line_parser(words);
+  made.options(description).style(style);
+  return made;
+}
+
+/// An unknown option may be that of a program whose name stands before it: then it is this name that is wrong here.
+po::parsed_options read(std::span<const char* const> words, const po::options_description& description,
+                        const Explain& explain) {
+  const auto normal = normalised(words);
   try {
-    po::store(po::parse_config_file(text, description), values);
-  } catch (const po::unknown_option& error) {
-    throw UsageError(path + ": " + shown(error) + proposal(error.get_option_name(), description, ""),
-                     io::ExitStatus::bad_config);
-  } catch (const po::error& error) {
-    throw UsageError(path + ": " + shown(error), io::ExitStatus::bad_config);
+    auto parsed = parser(normal, description).run();
+    refuse_words(parsed, explain);
+    return parsed;
+  } catch (const po::unknown_option&) {
+    refuse_words(parser(normal, description).allow_unregistered().run(), explain);
+    throw;
   }
 }
 
 }  // namespace
 
 io::LogLevel CommonOptions::level() const {
-  if (verbose) return io::LogLevel::debug;
+  if (verbose) return std::max(log_level, io::LogLevel::debug);
   return quiet ? io::LogLevel::warning : log_level;
 }
 
@@ -117,45 +124,42 @@ po::options_description common_description(CommonOptions& options) {
   add("linger", seconds_value(options.linger, Bound::zero_too),
       "seconds without progress until what is still to be delivered at the end is given up");
   add("tty", po::bool_switch(&options.tty), "the terminal is the link (a serial line): raw mode");
-  add("config", po::value<std::string>(), "read options from a file, one `name=value` a line");
+  add("config", text_value(options.config, "arg"), "read options from a file, one `name=value` a line");
   return description;
 }
 
 po::parsed_options read_command_line(std::span<const char* const> words, const po::options_description& description) {
-  const auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-  return po::command_line_parser(normalised(words)).options(description).style(style).run();
+  return parser(normalised(words), description).run();
 }
 
-std::set<std::string> parse(std::span<const char* const> words, const po::options_description& description) {
+std::set<std::string> parse(std::span<const char* const> words, const po::options_description& description,
+                            const Explain& explain) {
   po::variables_map values;
   std::set<std::string> given;
   try {
-    const auto parsed = read_command_line(words, description);
-    for (const auto& option : parsed.options) {
-      if (option.position_key >= 0)
-        throw UsageError("'" + core::printable(option.value.front(), 100) + "' is no option; see --help");
-      given.insert(option.string_key);
-    }
+    const auto parsed = read(words, description, explain);
+    for (const auto& option : parsed.options) given.insert(option.string_key);
     po::store(parsed, values);
-  } catch (const po::unknown_option& error) {
-    throw UsageError(shown(error) + proposal(error.get_option_name(), description) + "; see --help");
   } catch (const po::error& error) {
-    throw UsageError(shown(error) + "; see --help");
+    throw UsageError(shown(error, description) + "; see --help");
   }
-  if (values.contains("config")) read_config(values["config"].as<std::string>(), description, values);
-  try {
-    po::notify(values);
-  } catch (const po::error& error) {
-    throw UsageError(shown(error) + "; see --help");
-  }
+  if (given.contains("config")) read_config_file(values["config"].as<std::string>(), description, values);
+  po::notify(values);
   return given;
 }
 
-void check(const CommonOptions& options) {
+void check(const CommonOptions& options, const std::set<std::string>& given) {
   if (options.verbose && options.quiet) throw UsageError("--verbose and --quiet exclude each other");
+  const bool says_level = given.contains("log-level");
+  if (says_level && options.verbose && options.log_level < io::LogLevel::debug)
+    throw UsageError("--verbose and a --log-level below debug exclude each other");
+  if (says_level && options.quiet && options.log_level != io::LogLevel::warning)
+    throw UsageError("--quiet and a --log-level other than warning exclude each other");
   const bool pings = options.keepalive > core::Duration::zero();
   if (pings && options.keepalive_timeout <= options.keepalive)
     throw UsageError("--keepalive-timeout must be longer than --keepalive, or no answer can come in time");
+  if (!pings && given.contains("keepalive-timeout"))
+    throw UsageError("--keepalive-timeout has no meaning with --keepalive 0: the link never counts as dead");
 }
 
 }  // namespace tfunnel::app

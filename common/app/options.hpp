@@ -4,14 +4,15 @@
 #include <boost/program_options.hpp>
 
 #include <chrono>
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <set>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "common/app/usage_error.hpp"
 #include "common/core/time.hpp"
 #include "common/io/data_path.hpp"
 #include "common/io/exit_status.hpp"
@@ -21,23 +22,13 @@ namespace tfunnel::app {
 
 namespace po = boost::program_options;
 
-/// A mistake of the user's: its text is printed as the one line that says what to do.
-class UsageError : public std::runtime_error {
- public:
-  explicit UsageError(const std::string& what, io::ExitStatus status = io::ExitStatus::usage)
-      : std::runtime_error(what), status_(status) {}
-  [[nodiscard]] io::ExitStatus status() const { return status_; }
-
- private:
-  io::ExitStatus status_;
-};
-
 /// Options that both ends have.
 struct CommonOptions {
   bool help = false;
   bool version = false;
   bool verbose = false;
   bool quiet = false;
+  std::string config;
   bool tty = false;  // the terminal on stdin and stdout is the link
   io::LogLevel log_level = io::LogLevel::info;
   io::LogFormat log_format = io::LogFormat::text;
@@ -60,12 +51,16 @@ po::options_description common_description(CommonOptions& options);
 /// Throws po::error. `description` must outlive the result.
 po::parsed_options read_command_line(std::span<const char* const> words, const po::options_description& description);
 
+/// What a word may have been meant for that is no option and no value of one; empty: nothing comes to mind.
+using Explain = std::function<std::string(const std::string& word)>;
+
 /// Reads the command line, then the file that --config names (the command line wins). Names may be
 /// written with dashes or underscores. Returns which ones the command line itself gives. Throws UsageError, which names
-/// the nearest known option for one that there is not.
-std::set<std::string> parse(std::span<const char* const> words, const po::options_description& description);
+/// the nearest known option for one that there is not, and says of another word what `explain` does.
+std::set<std::string> parse(std::span<const char* const> words, const po::options_description& description,
+                            const Explain& explain = {});
 
-/// Throws UsageError for values that make no sense together.
-void check(const CommonOptions& options);
+/// Throws UsageError for values that make no sense together; `given` is what the command line names.
+void check(const CommonOptions& options, const std::set<std::string>& given = {});
 
 }  // namespace tfunnel::app

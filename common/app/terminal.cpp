@@ -12,7 +12,7 @@ namespace tfunnel::app {
 
 void refuse_terminal(bool allowed) {
   if (allowed || (::isatty(STDIN_FILENO) == 0 && ::isatty(STDOUT_FILENO) == 0)) return;
-  throw UsageError(
+  throw UsageError::in_lines(
       "standard input and output carry the tunnel, but here they are a terminal. Join two ends, for example:\n"
       "  socat EXEC:'tfunnel -p 12300' EXEC:'ssh host tfunnel'\n"
       "  tfunnel -p 12300 --via 'ssh host tfunnel'\n"

@@ -5,10 +5,16 @@
 #include <filesystem>
 #include <string>
 
+#include "common/io/asio.hpp"
+
 namespace tfunnel::io {
 
 /// All of it; empty if it cannot be read.
 std::string file_contents(const std::string& path);
+
+/// All of it; an error if it cannot be read, is a directory, or has more than `limit` bytes: then it is not what was
+/// meant (a device that never ends, say). A pipe is read to its end.
+result<std::string> read_file(const std::string& path, std::size_t limit);
 
 /// Differs when the file was written or replaced. Of a file that is not there all are equal. Costs two system calls.
 struct FileVersion {

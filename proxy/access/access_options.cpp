@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "common/app/option_values.hpp"
+
 namespace tfunnel::proxy {
 
 namespace {
@@ -37,21 +39,53 @@ class RuleOption final : public po::value_semantic {
   bool allow_;
 };
 
-void take_address(FarLoopback& loopback, const std::string& text) {
-  const auto address = core::Address::parse(text);
-  if (!address || !is_ordinary_source(*address)) {
-    throw app::UsageError("--far-loopback-address is an IP address that nobody else has, not '" + text + "'");
+/// Both families in one value, each once.
+class LoopbackAddress final : public app::WordValue<core::Address> {
+ public:
+  explicit LoopbackAddress(AccessOptions& options)
+      : WordValue(parse_ordinary, "an IP address that nobody else has", "ADDRESS"), options_(options) {}
+
+  [[nodiscard]] bool is_composing() const override { return true; }
+  bool apply_default(boost::any& /*value*/) const override { return false; }
+  void parse(boost::any& value, const std::vector<std::string>& words, bool /*utf8*/) const override {
+    if (value.empty()) value = Both();
+    auto& both = boost::any_cast<Both&>(value);
+    const auto address = read(words.at(0));
+    auto& place = address.is_v4() ? both.v4 : both.v6;
+    if (place) throw app::UsageError("--far-loopback-address is one a family: " + words.at(0) + " is the second");
+    place = address;
   }
-  (address->is_v4() ? loopback.v4 : loopback.v6) = *address;
-}
+  void notify(const boost::any& value) const override {
+    const auto& both = boost::any_cast<const Both&>(value);
+    auto& loopback = options_.loopback;
+    loopback.v4 = both.v4.value_or(loopback.v4);
+    loopback.v6 = both.v6.value_or(loopback.v6);
+    options_.names_loopback = true;
+  }
+
+ private:
+  struct Both {
+    std::optional<core::Address> v4;
+    std::optional<core::Address> v6;
+  };
+
+  static std::optional<core::Address> parse_ordinary(std::string_view text) {
+    const auto address = core::Address::parse(std::string(text));
+    return address && is_ordinary_source(*address) ? address : std::nullopt;
+  }
+
+  AccessOptions& options_;
+};
 
 }  // namespace
 
+void check(const AccessOptions& options) {
+  if (options.names_loopback && !options.loopback.offered)
+    throw app::UsageError("--far-loopback-address says where --far-loopback is, and goes with it");
+}
+
 po::options_description access_description(AccessOptions& options) {
   po::options_description description("Proxy: who may be reached");
-  const auto take_addresses = [&options](const std::vector<std::string>& texts) {
-    for (const auto& text : texts) take_address(options.loopback, text);
-  };
   auto add = description.add_options();
   // Program_options owns them.
   add("allow", new RuleOption(options.rules, true),
@@ -62,8 +96,7 @@ po::options_description access_description(AccessOptions& options) {
       "the contrary; without any --allow the rest is allowed, else denied");
   add("far-loopback", po::bool_switch(&options.loopback.offered),
       "services on this host's own loopback may be reached at the virtual address");
-  add("far-loopback-address",
-      po::value<std::vector<std::string>>()->composing()->value_name("ADDRESS")->notifier(take_addresses),
+  add("far-loopback-address", new LoopbackAddress(options),
       "the virtual address, one a family (198.18.0.1 and 2001:2::1)");
   return description;
 }

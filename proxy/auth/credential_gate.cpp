@@ -36,7 +36,9 @@ class CredentialGate::Place {
 };
 
 CredentialGate::CredentialGate(std::string password_file) : password_file_(std::move(password_file)) {
-  if (!password_file_.empty()) password_ = first_line_of(password_file_).value_or("");
+  if (!password_file_.empty()) {
+    if (auto found = first_line_of(password_file_)) password_ = std::move(*found);
+  }
   trust_->on_change([this] {
     for (auto* timer : *waiting_) timer->cancel();
   });
@@ -71,7 +73,7 @@ std::optional<std::string> CredentialGate::changed_password() {
   if (!found || found->empty() || *found == password_) return std::nullopt;
   password_ = *found;
   trust_->changed();
-  return found;
+  return password_;
 }
 
 }  // namespace tfunnel::proxy

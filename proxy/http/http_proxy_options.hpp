@@ -23,6 +23,9 @@ struct HttpProxyOptions {
 /// `options` must outlive the parse.
 app::po::options_description http_proxy_description(HttpProxyOptions& options);
 
+/// Throws app::UsageError for options without that to which they belong.
+void check(const HttpProxyOptions& options);
+
 /// The options, understood.
 struct HttpProxySettings {
   std::vector<ProxyUrl> proxies;  // with their credentials; none: connect directly

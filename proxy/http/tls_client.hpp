@@ -24,4 +24,7 @@ class TlsClient {
 /// if the file is unusable, or this build has no TLS.
 std::unique_ptr<TlsClient> make_tls_client(const std::string& authorities);
 
+/// The library for it, with the release that runs: "OpenSSL 3.0.17", or "no OpenSSL".
+std::string tls_library();
+
 }  // namespace tfunnel::proxy

@@ -1,9 +1,11 @@
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "common/app/options.hpp"
 #include "common/core/address.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/text_file.hpp"
 #include "proxy/http/tls_client.hpp"
 #include "proxy/http/tls_session.hpp"
 #include "proxy/io/cleared_slot.hpp"
@@ -12,6 +14,9 @@
 namespace tfunnel::proxy {
 
 namespace {
+
+// All authorities that a system trusts take a fraction of it.
+constexpr std::size_t longest_file = 16 << 20;
 
 /// A handshake with a proxy through TLS. The stream's user wants a plain socket afterwards, so a pump
 /// joins the session with one.
@@ -109,8 +114,10 @@ class OpenSslClient final : public TlsClient {
                                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     if (authorities.empty()) {
       ::SSL_CTX_set_default_verify_paths(context);
+    } else if (const auto file = io::read_file(authorities, longest_file); !file) {
+      throw app::UsageError("--proxy-ca: cannot read " + authorities + ": " + file.error().message());
     } else if (::SSL_CTX_load_verify_locations(context, authorities.c_str(), nullptr) != 1) {
-      throw app::UsageError("--proxy-ca: cannot read certificates from " + authorities + "; wanted: a PEM file");
+      throw app::UsageError("--proxy-ca: there is no certificate in " + authorities + "; wanted: a PEM file");
     }
   }
 
@@ -133,6 +140,12 @@ class OpenSslClient final : public TlsClient {
 };
 
 }  // namespace
+
+// "OpenSSL 3.0.17 1 Jul 2025" with its date.
+std::string tls_library() {
+  const std::string text = ::OpenSSL_version(OPENSSL_VERSION);
+  return text.substr(0, text.find(' ', text.find(' ') + 1));
+}
 
 std::unique_ptr<TlsClient> make_tls_client(const std::string& authorities) {
   return std::make_unique<OpenSslClient>(authorities);

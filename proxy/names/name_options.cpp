@@ -1,7 +1,6 @@
 #include "proxy/names/name_options.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "common/app/option_values.hpp"
 #include "proxy/dns/dns_message.hpp"
@@ -20,10 +19,8 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
-  return port;
+  const auto port = app::parse_number(text, 1, 65535);
+  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
 }
 
 std::optional<core::Endpoint> endpoint(const std::string& address, std::optional<std::uint16_t> port) {
@@ -48,15 +45,26 @@ std::optional<core::Endpoint> parse_server(const std::string& text, std::uint16_
   return endpoint(text.substr(0, colon), parse_port(std::string_view(text).substr(colon + 1)));
 }
 
+namespace {
+
+bool is_resolver_address(std::string_view word) {
+  return word == no_address || core::Address::parse(std::string(word)).has_value();
+}
+
+bool is_server(std::string_view word) {
+  return word == no_server || parse_server(std::string(word), dns::port).has_value();
+}
+
+}  // namespace
+
 app::po::options_description name_description(NameOptions& options) {
   app::po::options_description description("Names (proxy)");
   auto add = description.add_options();
   add("resolver-address",
-      app::po::value(&options.resolver_addresses)
-          ->composing()
-          ->default_value(options.resolver_addresses, joined(options.resolver_addresses)),
+      app::words_value(options.resolver_addresses, is_resolver_address, "an IP address, or none alone",
+                       app::with_default(joined(options.resolver_addresses))),
       "an address whose port 53 is the far end's own resolver; may be repeated; none: there is no such address");
-  add("dns", app::po::value(&options.dns)->composing(),
+  add("dns", app::words_value(options.dns, is_server, "ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), or virtual"),
       "ADDRESS[:PORT] of a nameserver to use instead of the far end's own ones; may be repeated, tried in order; "
       "virtual: "
       "names for which they have no answer get virtual addresses, and an upstream proxy resolves them");
@@ -68,16 +76,8 @@ app::po::options_description name_description(NameOptions& options) {
 }
 
 void check(const NameOptions& options) {
-  for (const auto& address : options.resolver_addresses) {
-    if (address == no_address && options.resolver_addresses.size() == 1) continue;
-    if (!core::Address::parse(address))
-      throw app::UsageError("--resolver-address is an IP address, or none alone, not '" + address + "'");
-  }
-  for (const auto& server : options.dns) {
-    if (server != no_server && !parse_server(server, dns::port))
-      throw app::UsageError("--dns is ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), or virtual, not '" + server +
-                            "'");
-  }
+  if (options.resolver_addresses.size() > 1 && std::ranges::count(options.resolver_addresses, no_address) > 0)
+    throw app::UsageError("--resolver-address is an IP address, or none alone: none and others exclude each other");
   if (options.always_virtual() && options.resolver().empty())
     throw app::UsageError("--dns virtual needs an address to be asked at: not --resolver-address none");
 }

@@ -1,7 +1,5 @@
 #include "proxy/socks5/socks5_options.hpp"
 
-#include <charconv>
-
 #include "common/app/option_values.hpp"
 #include "proxy/auth/password_file.hpp"
 
@@ -12,11 +10,9 @@ namespace {
 constexpr std::size_t longest = 255;  // RFC 1929, 2: the length is one byte
 
 std::uint16_t port_of(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc() || stop != end || port == 0) throw app::UsageError("--socks5: the port is 1 to 65535");
-  return port;
+  const auto port = app::parse_number(text, 1, 65535);
+  if (!port) throw app::UsageError("--socks5: the port is 1 to 65535, not " + app::in_quotes(text));
+  return static_cast<std::uint16_t>(*port);
 }
 
 void take_host_and_port(Socks5Proxy& proxy, std::string_view text) {
@@ -35,16 +31,24 @@ void take_host_and_port(Socks5Proxy& proxy, std::string_view text) {
   proxy.port = port_of(rest);
 }
 
-std::string read_password(const std::string& path) {
-  const auto password = first_line_of(path);
-  if (!password) throw app::UsageError("--socks5-password-file: cannot read " + path);
-  return *password;
-}
-
 Socks5Credentials credentials_of(std::string_view text) {
   const auto colon = text.find(':');
   return {std::string(text.substr(0, colon)),
           colon == std::string_view::npos ? std::string() : std::string(text.substr(colon + 1))};
+}
+
+Socks5Proxy parse_server(std::string_view text) {
+  Socks5Proxy proxy;
+  for (const std::string_view scheme : {"socks5://", "socks5h://"}) {
+    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+  }
+  // A password may hold an @, a host may not.
+  if (const auto at = text.rfind('@'); at != std::string_view::npos) {
+    proxy.credentials = credentials_of(text.substr(0, at));
+    text.remove_prefix(at + 1);
+  }
+  take_host_and_port(proxy, text);
+  return proxy;
 }
 
 }  // namespace
@@ -54,21 +58,11 @@ std::optional<Socks5Proxy> Socks5Options::proxy() const {
     if (user.empty() && password_file.empty()) return std::nullopt;
     throw app::UsageError("--socks5-user and --socks5-password-file need --socks5");
   }
-  Socks5Proxy proxy;
-  std::string_view rest = server;
-  for (const std::string_view scheme : {"socks5://", "socks5h://"}) {
-    if (rest.starts_with(scheme)) rest.remove_prefix(scheme.size());
-  }
-  // A password may hold an @, a host may not.
-  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
-    proxy.credentials = credentials_of(rest.substr(0, at));
-    rest.remove_prefix(at + 1);
-  }
-  take_host_and_port(proxy, rest);
+  auto proxy = parse_server(server);
   if (!user.empty()) proxy.credentials = {user, proxy.credentials ? proxy.credentials->password : ""};
   if (!password_file.empty()) {
     if (!proxy.credentials) throw app::UsageError("--socks5-password-file needs a user: --socks5-user");
-    proxy.credentials->password = read_password(password_file);
+    proxy.credentials->password = password_in(password_file, "--socks5-password-file");
     proxy.password_file = password_file;
   }
   if (proxy.credentials && (proxy.credentials->user.empty() || proxy.credentials->user.size() > longest ||
@@ -81,11 +75,14 @@ std::optional<Socks5Proxy> Socks5Options::proxy() const {
 app::po::options_description socks5_description(Socks5Options& options) {
   app::po::options_description description("Proxy: upstream SOCKS5 proxy");
   auto add = description.add_options();
-  add("socks5", app::text_value(options.server, "[USER[:PASSWORD]@]HOST[:PORT]"),
+  const auto parse = [](std::string_view text) {
+    static_cast<void>(parse_server(text));
+    return std::optional(std::string(text));
+  };
+  add("socks5", new app::ParsedValue<std::string>(options.server, parse, "a server", "[USER[:PASSWORD]@]HOST[:PORT]"),
       "go through this SOCKS5 proxy, UDP too (port 1080)");
-  add("socks5-user", app::po::value(&options.user)->value_name("USER"), "the user name for it");
-  add("socks5-password-file", app::po::value(&options.password_file)->value_name("FILE"),
-      "its first line is the password");
+  add("socks5-user", app::text_value(options.user, "USER"), "the user name for it");
+  add("socks5-password-file", app::text_value(options.password_file, "FILE"), "its first line is the password");
   return description;
 }
 

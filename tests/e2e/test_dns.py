@@ -139,6 +139,26 @@ def test_other_resolver_address(lab, start_tunnel):
 
 @FAMILIES
 @STREAMS
+def test_rules_for_destinations_leave_their_names_alone(lab, server, start_tunnel, family, words):
+    del server
+    start_dnsmasq(lab, NAMESERVER[4])
+    start_tunnel(proxy_args=f"--dns {NAMESERVER[4]} --allow {topology.FAR[4]}")
+    assert short(lab.client, RESOLVER[family], NAME, *words) == [topology.FAR[4]]
+    lab.traffic(lab.client, "flows", "--count", 2)
+    lab.expect(lab.client, "reset,refused", to=RESOLVER[4], port=853)
+
+
+@STREAMS
+def test_rule_that_denies_the_resolver_is_obeyed(lab, start_tunnel, words):
+    start_dnsmasq(lab, NAMESERVER[4])
+    tunnel = start_tunnel(proxy_args=f"--dns {NAMESERVER[4]} --allow {NAMESERVER[4]} --deny {RESOLVER[4]}:53")
+    assert short(lab.client, NAMESERVER[4], NAME, *words) == [topology.FAR[4]]
+    dig(lab.client, RESOLVER[4], NAME, *words, "+time=1")
+    tunnel.wait_for_log(rf"refused: .*{RESOLVER[4]}.*--deny")
+
+
+@FAMILIES
+@STREAMS
 def test_any_other_resolver_is_reached_as_before(lab, start_tunnel, family, words):
     start_dnsmasq(lab, NAMESERVER[family])
     start_tunnel()

@@ -258,6 +258,22 @@ TEST(Gate, VirtualAddressCanBeChangedInEachFamily) {
   EXPECT_FALSE(gate.admit(endpoint("198.18.0.1", 1)).to_loopback);
 }
 
+TEST(Gate, RulesForOthersDoNotTakeTheirNamesAway) {
+  const auto admits = [](std::vector<const char*> arguments, const char* address, std::uint16_t port = 53) {
+    const std::set resolver{*core::Address::parse("198.18.0.53"), *core::Address::parse("169.254.1.1")};
+    return parsed(std::move(arguments)).gate(resolver).admit(endpoint(address, port)).allowed;
+  };
+  EXPECT_TRUE(admits({"--allow", "10.0.0.0/8"}, "198.18.0.53"));
+  EXPECT_FALSE(admits({"--allow", "10.0.0.0/8"}, "198.18.0.53", 853)) << "there is nothing but names";
+  EXPECT_FALSE(admits({"--allow", "10.0.0.0/8"}, "198.18.0.54"));
+  EXPECT_TRUE(admits({}, "169.254.1.1")) << "it is no host's address";
+  EXPECT_FALSE(admits({}, "169.254.1.1", 80));
+  EXPECT_FALSE(admits({"--deny", "198.18.0.53"}, "198.18.0.53"));
+  EXPECT_FALSE(admits({"--allow", "10.0.0.0/8", "--deny", "*:53"}, "198.18.0.53"));
+  EXPECT_TRUE(admits({"--allow", "*:53", "--deny", "*"}, "198.18.0.53"));
+  EXPECT_TRUE(admits({"--deny", "198.18.0.53:54"}, "198.18.0.53"));
+}
+
 TEST(Gate, DeniedStrangersAreNotHeard) {
   const auto gate = parsed({"--allow", "10.0.0.0/8"}).gate();
   EXPECT_FALSE(gate.shown(endpoint("192.0.2.1", 5)));

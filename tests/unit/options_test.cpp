@@ -21,8 +21,8 @@ CommonOptions parsed(std::vector<std::string> arguments) {
   for (const auto& argument : arguments) argv.push_back(argument.c_str());
   CommonOptions options;
   const auto description = app::common_description(options);
-  app::parse(argv, description);
-  app::check(options);
+  const auto given = app::parse(argv, description);
+  app::check(options, given);
   return options;
 }
 
@@ -67,7 +67,9 @@ TEST(Options, UnderscoresAndDashesMeanTheSame) {
 
 TEST(Options, VerboseMeansDebug) {
   EXPECT_EQ(parsed({"-v"}).level(), io::LogLevel::debug);
-  EXPECT_EQ(parsed({"--verbose", "--log-level", "error"}).level(), io::LogLevel::debug);
+  EXPECT_EQ(parsed({"--verbose", "--log-level", "trace"}).level(), io::LogLevel::trace);
+  EXPECT_EQ(status_of({"--verbose", "--log-level", "error"}), ExitStatus::usage);
+  EXPECT_EQ(status_of({"--quiet", "--log-level", "error"}), ExitStatus::usage);
 }
 
 TEST(Options, BadValuesAreUsageErrorsInOneLine) {
@@ -151,6 +153,46 @@ TEST_F(ConfigFile, MistakesInItHaveAStatusOfTheirOwn) {
   EXPECT_EQ(status_of({"--config", write("log-level=loud\n")}), ExitStatus::bad_config);
   EXPECT_EQ(status_of({"--config", write("udp-timeout=soon\n")}), ExitStatus::bad_config);
   EXPECT_EQ(status_of({"--config", write("just words\n")}), ExitStatus::bad_config);
+}
+
+TEST_F(ConfigFile, MistakeIsFoundByItsLine) {
+  const auto said = [&](const std::string& text) {
+    const auto message = message_of({"--config", write(text)});
+    return message.starts_with(path_ + ":") ? message.substr(path_.size() + 1) : "no place: " + message;
+  };
+  EXPECT_EQ(said("# a\n\nudp-timeout=0\n"), "3: udp-timeout is seconds above 0, not '0'");
+  EXPECT_EQ(said("verbose=true\nlingre=3"), "2: unrecognised option 'lingre', did you mean linger?");
+  EXPECT_EQ(said("linger 3\n"), "1: 'linger' has no value: a line is name=value, such as linger=...");
+  EXPECT_EQ(said("linger=3\r\nlinger=4\r\n"), "2: linger stands in the file twice");
+  EXPECT_EQ(said("[both]\n"), "1: '[both]': there are no sections");
+  EXPECT_EQ(said("config=other\n"), "1: config has no place in a file");
+  EXPECT_EQ(said("log-level=\x1b[2J\n"), "1: log-level is error, warning, info, debug or trace, not '\\x1b[2J'");
+  EXPECT_EQ(said(std::string("a\0b=1\n", 6)), "1: this is no text");
+}
+
+TEST_F(ConfigFile, LevelInItGivesWayToThatOfTheCommandLine) {
+  EXPECT_EQ(parsed({"-v", "--config", write("log-level=error\n")}).level(), io::LogLevel::debug);
+}
+
+TEST_F(ConfigFile, CannotBeReadForAReason) {
+  EXPECT_NE(message_of({"--config", "/no/such"}).find("/no/such: No such file"), std::string::npos);
+  EXPECT_NE(message_of({"--config", "/dev/zero"}).find("/dev/zero: File too large"), std::string::npos);
+}
+
+TEST(Options, WhateverWasTypedIsShownInOneLine) {
+  EXPECT_EQ(message_of({"a\nb\x1b[31m\xff"}), "'a\\x0ab\\x1b[31m\\xff' is no option; see --help");
+  EXPECT_LT(message_of({std::string(100'000, 'x')}).size(), 200U);
+  EXPECT_LT(message_of({"--log-level", std::string(100'000, 'x')}).size(), 300U);
+}
+
+TEST(Options, ValueOfAnOptionThatThereIsNotIsNotShown) {
+  for (const auto* word : {"--htp-proxy=http://me:secret@host", "http://me:secret@host"}) {
+    EXPECT_EQ(message_of({word}).find("secret"), std::string::npos) << word;
+  }
+}
+
+TEST(Options, WordBehindAValueMayBelongToIt) {
+  EXPECT_NE(message_of({"--linger", "3", "s"}).find("if it belongs to --linger"), std::string::npos);
 }
 
 TEST_F(ConfigFile, FolderInItsPlaceIsNotTakenForAnEmptyFile) {

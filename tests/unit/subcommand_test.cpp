@@ -53,9 +53,18 @@ TEST(Subcommands, OptionsOrNothingAtAllMeanTheOneWithoutAName) {
 }
 
 TEST(Subcommands, UnknownWordIsNamedWithThoseThatThereAre) {
-  EXPECT_EQ(refused({"tfunnel", "nosuch"}), "no such command: nosuch; there are run, status, see tfunnel --help");
+  EXPECT_EQ(refused({"tfunnel", "nosuch"}), "no such command: 'nosuch'; there are run, status, see tfunnel --help");
   EXPECT_EQ(refused({"tfunnel", "statsu"}),
-            "no such command: statsu (did you mean 'status'?); there are run, status, see tfunnel --help");
+            "no such command: 'statsu' (did you mean 'status'?); there are run, status, see tfunnel --help");
+}
+
+TEST(Subcommands, OtherWordIsAnsweredWithWhatItMayMean) {
+  EXPECT_EQ(client::meaning_of("user@host", table), "did you mean --via 'ssh user@host tfunnel'?");
+  EXPECT_EQ(client::meaning_of("12300", table), "did you mean -p 12300?");
+  EXPECT_EQ(client::meaning_of("run", table), "a command stands first: tfunnel run ...");
+  for (const auto* word : {"", "65536", "./file", "ssh host.example tfunnel", "nosuch"}) {
+    EXPECT_EQ(client::meaning_of(word, table), "") << word;
+  }
 }
 
 TEST(Subcommands, ListHasALineForEachThatHasAName) {
