@@ -8,11 +8,14 @@
 # status. The client needs root or its capabilities; HOST needs `tfunnel` in its PATH.
 
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=rules-common.sh
+. "$(dirname "$(readlink -f "$0")")/rules-common.sh"
 
 case ${1:-} in
-  -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit ;;
-  '') sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  -h | --help) show_help; exit ;;
+  '') show_help >&2; exit 64 ;;
 esac
+check_host_and_port "$@"
 
 coproc ssh -o ServerAliveInterval=15 "$1" tfunnel
-exec tfunnel -p "${2:-12300}" <&"${COPROC[0]}" >&"${COPROC[1]}"
+exec tfunnel -p "$port" <&"${COPROC[0]}" >&"${COPROC[1]}"

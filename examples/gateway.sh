@@ -58,7 +58,8 @@ undo() {
 
 case ${1:-} in
   -h | --help) show_help; exit ;;
-  '' | -*) show_help >&2; exit 64 ;;
+  '') show_help >&2; exit 64 ;;
+  -*) refuse "'$1' is no network interface; see --help" ;;
 esac
 need_root
 interface=$1
@@ -68,7 +69,7 @@ while (($#)) && [[ $1 != -- ]]; do
   options+=("$1")
   shift
 done
-(($# > 1)) || fail "no command for the link; see --help"
+(($# > 1)) || refuse "no command for the link; see --help"
 shift
 ip link show dev "$interface" >/dev/null 2>&1 || fail "there is no network interface $interface"
 # What the rules will refuse is refused before anything starts.

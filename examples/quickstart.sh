@@ -28,6 +28,12 @@ fail() {
   exit 1
 }
 
+# The command line is wrong.
+refuse() {
+  echo "quickstart: ${*//[[:cntrl:]]/?}" >&2
+  exit 64
+}
+
 say() { printf '%s\n' "$*"; }
 
 # --- packages and build --------------------------------------------------------------------------
@@ -127,7 +133,7 @@ link_command() {
 one_program() {
   target=$1
   shift 2
-  (($# > 0)) || fail "say what to run: $0 $target -- PROGRAM"
+  (($# > 0)) || refuse "say what to run: $0 $target -- PROGRAM"
   read -ra ssh_options <<<"${SSH_OPTIONS:-}"
   prepare
   build
@@ -200,6 +206,9 @@ undo() {
   say "The rules are gone; this machine is as before."
 }
 
+(($# == 0)) || [[ ${1//[[:space:]]/} ]] || refuse "'$1' is no host; see --help"
+[[ $# -lt 2 || $2 == -- ]] || refuse "'$2' stands where only -- and a program may; see --help"
+
 case ${1:-} in
   '')
     prepare
@@ -208,6 +217,6 @@ case ${1:-} in
     ;;
   --inside) inside ;;
   -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" ;;
-  -*) fail "$1 is no option; see --help" ;;
+  -*) refuse "$1 is no option; see --help" ;;
   *) if [[ ${2:-} == -- ]]; then one_program "$@"; else tunnel "$1"; fi ;;
 esac

@@ -8,6 +8,8 @@
 # Besides, the servers (or their router) must send what is for those addresses here: this machine is their default
 # route, or has a route of its own for the clients' networks. Servers on this very machine do not see the address.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=rules-common.sh
+. "$(dirname "$(readlink -f "$0")")/rules-common.sh"
 
 mark=0x7f # of answers to transparent sockets
 table=127
@@ -45,9 +47,11 @@ down() {
   done
 }
 
-case "${1:-}" in
-  up) down && up ;;
-  down) down ;;
-  -h | --help) usage ;;
-  *) usage >&2; exit 64 ;;
+case "${1:-}:$#" in
+  up:1) down && up ;;
+  down:1) down ;;
+  -h:* | --help:*) usage ;;
+  :*) usage >&2; exit 64 ;;
+  up:* | down:*) refuse "$1 takes no options, so not $2; see --help" ;;
+  *) refuse "'$1' is neither up nor down; see --help" ;;
 esac

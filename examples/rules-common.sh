@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# rules-common.sh: what rules-nft.sh and rules-iptables.sh share. It is sourced, not run.
+# rules-common.sh: what rules-nft.sh and rules-iptables.sh share, and how all of these scripts refuse what they cannot use.
+# It is sourced, not run.
 #
 # Capturing has two halves. The firewall gives packets the mark 1 and hands them to tfunnel
 # (TPROXY). The routing, below, makes the kernel take packets with that mark as its own. Should the
@@ -36,9 +37,10 @@ fail() {
   exit 1
 }
 
-# The command line is wrong.
+# The command line is wrong. Whatever was typed, it is one line that a terminal can take.
 refuse() {
-  say "$*" >&2
+  local text=$*
+  say "${text//[[:cntrl:]]/?}" >&2
   exit 64
 }
 
@@ -47,15 +49,22 @@ show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
 value_of() { [[ ${2:--} != -* ]] || refuse "$1 needs a value, not '${2:-}'; see --help"; }
 
+# once OPTION VALUE: it has one value.
+once() {
+  [[ " $given " != *" $1 "* ]] || refuse "$1 is given twice, now as '${2-}'"
+  given+=" $1"
+}
+
 # Reads the options behind "up", and refuses what no rule could be made of.
 read_options() {
+  local given=
   while (($#)); do
     case $1 in
       --link) value_of "$@" && add_link "$2" ;;
       --exclude) value_of "$@" && add_network "$2" ;;
       --exclude-port) value_of "$@" && check_number "$1" "$2" 1 65535 && server_ports+=("$number") ;;
-      --port) value_of "$@" && check_number "$1" "$2" 1 65535 && port=$number ;;
-      --fwmark) value_of "$@" && check_mark "$2" ;;
+      --port) once "$@" && value_of "$@" && check_number "$1" "$2" 1 65535 && port=$number ;;
+      --fwmark) once "$@" && value_of "$@" && check_mark "$2" ;;
       --user) value_of "$@" && add_user "$2" ;;
       *) refuse "$1 is no option; see --help" ;;
     esac
@@ -71,6 +80,13 @@ check_number() {
     refuse "$1 is a number from $3 to $4, not '$2'"
   fi
   number=$((digits))
+}
+
+# check_host_and_port HOST [PORT]: what the scripts take that join two ends over ssh. The port is in `port`.
+check_host_and_port() {
+  (($# <= 2)) || refuse "'$3' is one word too many; see --help"
+  [[ $1 != -* && $1 != *[[:space:]]* ]] || refuse "'$1' is no host for ssh; see --help"
+  check_number PORT "${2-$port}" 1 65535 && port=$number
 }
 
 check_mark() {

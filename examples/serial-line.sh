@@ -9,22 +9,17 @@
 # flow control (RTS/CTS), which this switches on: a lost byte ends the tunnel.
 
 set -euo pipefail
-
-fail() {
-  echo "${0##*/}: $*" >&2
-  exit 1
-}
-
-show_help() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+# shellcheck source-path=SCRIPTDIR source=rules-common.sh
+. "$(dirname "$(readlink -f "$0")")/rules-common.sh"
 
 # One descriptor, opened once: some devices hang up when they are closed in between.
 over() {
   local device=$1 speed=$2
   shift 2
+  [[ $speed =~ ^[0-9]+$ ]] || refuse "SPEED is in bits a second, not '$speed'"
   # Opening a name that is none would make a file of it.
   [[ -e $device ]] || fail "there is no device $device"
   [[ -c $device ]] || fail "$device is no terminal device"
-  [[ $speed =~ ^[0-9]+$ ]] || fail "SPEED is in bits a second, not '$speed'"
   exec 5<>"$device"
   [[ -t 5 ]] || fail "$device is no terminal device"
   stty raw -echo <&5
@@ -46,9 +41,14 @@ meet() {
 }
 
 case ${1:-}:$# in
-  client:[234]) over "$2" "${3:-115200}" tfunnel -p "${4:-12300}" ;;
-  proxy:[23]) over "$2" "${3:-115200}" tfunnel ;;
+  client:[234])
+    check_number PORT "${4-$port}" 1 65535
+    over "$2" "${3-115200}" tfunnel -p "$number"
+    ;;
+  proxy:[23]) over "$2" "${3-115200}" tfunnel ;;
   pair:3) exec socat "PTY,raw,echo=0,link=$2" "PTY,raw,echo=0,link=$3" ;;
   -h:* | --help:*) show_help ;;
-  *) show_help >&2; exit 64 ;;
+  :*) show_help >&2; exit 64 ;;
+  client:* | proxy:* | pair:*) refuse "$1 takes other words than '${*:2}'; see --help" ;;
+  *) refuse "'$1' is neither client, proxy nor pair; see --help" ;;
 esac

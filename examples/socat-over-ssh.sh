@@ -8,11 +8,14 @@
 # its capabilities; HOST needs `tfunnel` in its PATH, and nothing else.
 
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=rules-common.sh
+. "$(dirname "$(readlink -f "$0")")/rules-common.sh"
 
 case ${1:-} in
-  -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit ;;
-  '') sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  -h | --help) show_help; exit ;;
+  '') show_help >&2; exit 64 ;;
 esac
+check_host_and_port "$@"
 
 # -b: socat copies between the two; larger pieces make that cheaper.
-exec socat -b 262144 EXEC:"tfunnel -p ${2:-12300}" EXEC:"ssh -o ServerAliveInterval=15 $1 tfunnel"
+exec socat -b 262144 EXEC:"tfunnel -p $port" EXEC:"ssh -o ServerAliveInterval=15 $1 tfunnel"
