@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 
 import netlab
@@ -58,8 +59,15 @@ def test_help_and_version_need_no_link():
     assert done.returncode == 0
     for option in ("--port", "--udp", "--buffer", "--fwmark", "--keepalive", "--config"):
         assert option in done.stdout
-    done = run("--version")
-    assert done.returncode == 0 and "tfunnel" in done.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["proxy"]], ids=["bare", "run", "proxy"])
+def test_version_tells_what_a_report_needs(words):
+    done = run(*words, "--version")
+    assert done.returncode == 0 and done.stderr == ""
+    built = re.fullmatch(r"tfunnel \d+\.\d+\.\d+ \(commit ([0-9a-f]{12}|unknown), protocol \d+\)\n"
+                         r"with (OpenSSL \d\S+|no OpenSSL), Boost \d+\.\d+\.\d+, protobuf \d+\.\d+\.\d+\n", done.stdout)
+    assert built, done.stdout
 
 
 def test_missing_privilege():
