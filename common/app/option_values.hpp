@@ -129,10 +129,10 @@ typename WordValue<T>::Parse number_parser(std::int64_t least, std::int64_t most
   };
 }
 
-/// Such a number; `target` has the default.
+/// Such a number; `target` has the default. `unit` stands behind the range in what is said of a wrong one.
 template <std::integral T>
-po::value_semantic* number_value(T& target, std::int64_t least, std::int64_t most) {
-  return new ParsedValue<T>(target, number_parser<T>(least, most), range_text(least, most),
+po::value_semantic* number_value(T& target, std::int64_t least, std::int64_t most, const std::string& unit = "") {
+  return new ParsedValue<T>(target, number_parser<T>(least, most), range_text(least, most) + unit,
                             with_default(std::to_string(target)));
 }
 

@@ -46,8 +46,8 @@ std::string shown(const po::error& error, const po::options_description& descrip
   auto said = in_quotes(word) + " is no option";
   const auto meant = explain ? explain(word) : "";
   if (!meant.empty()) throw UsageError(said + ": " + meant);
-  if (at > 0 && options[at - 1].original_tokens.size() == 2)
-    said += ", and if it belongs to " + options[at - 1].original_tokens[0] + ", all of that stands in quotes";
+  if (at > 0 && options[at - 1].position_key < 0 && !options[at - 1].value.empty())
+    said += ", and if it belongs to --" + options[at - 1].string_key + ", all of that stands in quotes";
   throw UsageError(said + "; see --help");
 }
 
@@ -110,7 +110,7 @@ po::options_description common_description(CommonOptions& options) {
   add("udp-timeout", seconds_value(options.udp_timeout, Bound::positive), "seconds of silence until a UDP flow ends");
   add("udp-timeout-stream", seconds_value(options.udp_timeout_stream, Bound::positive),
       "the same for conversations: over 2 s old, two-way");
-  add("buffer-size", number_value(options.buffer_size, least_buffer, most_buffer),
+  add("buffer-size", number_value(options.buffer_size, least_buffer, most_buffer, " bytes"),
       "bytes that this process may keep for flows");
   add("data-path",
       choice_value(options.data_path, {{"auto", Mode::automatic}, {"splice", Mode::splice}, {"copy", Mode::copy}}),

@@ -62,7 +62,7 @@ CLIENT = [
     (["12300"], "-p 12300?"), ([""], "''"), (["/etc/passwd"], "'/etc/passwd'"), (["-"], "'-'"),
     (["-p", "12300", "user@host"], "--via 'ssh user@host tfunnel'"), (["-v", "run", "--", "true"], "tfunnel run"),
     (["-p", "12300", "12301"], "-p 12301"), (["-p", "12300", "--", "curl"], "'curl'"),
-    (["-p", "12300", "--via", "touch", STARTED], "--via"), (["-p", "12300", "ssh host tfunnel"], "'ssh host tfunnel'"),
+    (["-p", "12300", "--via", "touch", STARTED], "--via"), (["-p", "12300", "--via=touch", STARTED], "--via"), (["-p", "12300", "ssh host tfunnel"], "'ssh host tfunnel'"),
     (["a\nb\x1b[31m"], "\\x0ab\\x1b[31m"), (["\xff\xfe"], "no such command"), (["x" * 5000], "xxx"),
     (["http://me:secret@host"], "---------@host"),
 ]

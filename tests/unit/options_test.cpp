@@ -109,6 +109,8 @@ std::string message_of(const std::vector<std::string>& arguments) {
 
 TEST(Options, WrongValueIsQuotedWithWhatMayStandThere) {
   EXPECT_EQ(message_of({"--linger", "long"}), "--linger is seconds, 0 or more, not 'long'; see --help");
+  EXPECT_EQ(message_of({"--buffer-size", "64M"}),
+            "--buffer-size is 1048576 to 70368744177664 bytes, not '64M'; see --help");
   EXPECT_EQ(message_of({"--log-format", "xml"}), "--log-format is text or json, not 'xml'; see --help");
   EXPECT_EQ(message_of({"--data-path=%x%"}), "--data-path is auto, splice or copy, not '%x%'; see --help");
   EXPECT_EQ(message_of({"stray"}), "'stray' is no option; see --help");
@@ -192,7 +194,10 @@ TEST(Options, ValueOfAnOptionThatThereIsNotIsNotShown) {
 }
 
 TEST(Options, WordBehindAValueMayBelongToIt) {
-  EXPECT_NE(message_of({"--linger", "3", "s"}).find("if it belongs to --linger"), std::string::npos);
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--linger", "3", "s"}, {"--linger=3", "s"}}) {
+    EXPECT_NE(message_of(words).find("if it belongs to --linger"), std::string::npos);
+  }
+  EXPECT_EQ(message_of({"-v", "s"}).find("belongs"), std::string::npos);
 }
 
 TEST_F(ConfigFile, FolderInItsPlaceIsNotTakenForAnEmptyFile) {
