@@ -18,8 +18,6 @@ constexpr auto patience_after_loss = 300ms;
 constexpr auto patience_after_goodbye = 1s;
 constexpr auto patience_after_sigterm = 1s;
 constexpr auto rest_period = 20ms;
-// A command that says nothing for so long may be one to which nobody speaks, such as a shell.
-constexpr auto patience_in_silence = 10s;
 
 std::string seconds_text(core::Duration duration) {
   char text[32];
@@ -45,8 +43,7 @@ void LinkSupervision::begin(core::Time now) {
   hung_ = false;
   greeted_ = false;
   started_at_ = now;
-  if (!was_up_) wait_ = {Next::say_silent, now + patience_in_silence};
-  give(Start{past_master_, greeting_timeout(), !std::exchange(started_, true)});
+  give(Start{past_master_, greeting_timeout(), !std::exchange(started_, true), !was_up_ && !settings_.script.empty()});
 }
 
 // A login that is always slow shall not be cut off for ever.
@@ -63,7 +60,6 @@ LinkSupervision::Actions LinkSupervision::start_failed(core::Time now, const std
 }
 
 LinkSupervision::Actions LinkSupervision::greeted(core::Time now, const std::string& software) {
-  stop_listening();
   give(TakeTerminalBack{});
   greeted_ = true;
   session_ = Session::up;
@@ -80,7 +76,6 @@ LinkSupervision::Actions LinkSupervision::greeted(core::Time now, const std::str
 LinkSupervision::Actions LinkSupervision::session_ended(core::Time now, io::ExitStatus status, const std::string& why,
                                                         const core::Drain::Facts& left) {
   if (draining_ && !left.over()) give(TellCut{left});
-  stop_listening();
   const bool was_up = std::exchange(session_, Session::none) == Session::up;
   session_end_ = {status, why};
   hung_ = !was_up && was_up_ && command_ == Command::runs && now - started_at_ >= greeting_timeout();
@@ -118,7 +113,7 @@ LinkSupervision::Actions LinkSupervision::command_stopped(int signal) {
 // A person has to be asked first, and shall not be talked to meanwhile.
 LinkSupervision::Actions LinkSupervision::lent() {
   lent_ = true;
-  stop_listening();
+  give(Hush{});
   return answer();
 }
 
@@ -165,17 +160,11 @@ LinkSupervision::Actions LinkSupervision::time_passed(core::Time now) {
   if (!wait_ || now < wait_->until) return answer();
   switch (std::exchange(wait_, std::nullopt)->next) {
     case Next::start: begin(now); break;
-    case Next::say_silent: give(Say{LogLevel::warning, "no answer yet; does the command end with `tfunnel`?"}); break;
     case Next::terminate: terminate(now); break;
     case Next::kill: give(Signal{SIGKILL}); break;
     case Next::look_at_rest: look_at_rest(now); break;
   }
   return answer();
-}
-
-// To what the far end says first, or does not.
-void LinkSupervision::stop_listening() {
-  if (wait_ && wait_->next == Next::say_silent) wait_.reset();
 }
 
 void LinkSupervision::finish(core::Time now) {
@@ -194,8 +183,9 @@ LinkSupervision::Failure LinkSupervision::why_it_failed() const {
   if (interrupted && !was_up_) return {io::ExitStatus::interrupted, "interrupted"};
   if (ended_by_us_) return session_end_;
   const bool heard_nothing = !greeted_ && session_end_.status == io::ExitStatus::link_lost;
-  const auto known =
-      heard_nothing && command_end_.status ? explain_status(*command_end_.status, settings_.script) : std::nullopt;
+  const auto known = heard_nothing && command_end_.status
+                         ? explain_status(*command_end_.status, settings_.script, command_end_.last_words)
+                         : std::nullopt;
   return {session_end_.status, "the link's command " + command_end_.how + ": " + known.value_or(session_end_.why)};
 }
 

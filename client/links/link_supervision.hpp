@@ -51,16 +51,19 @@ class LinkSupervision {
     std::string how;  // "ended with status 3"
     bool interrupted = false;
     std::optional<int> status = {};  // unless a signal ended it
+    std::string last_words = {};     // the last line that it said, as far as that was read; not trusted
   };
 
   // The actions.
 
-  /// Of the command, and a session on its input and output. If that is impossible: start_failed(), or, if it is the
+  /// Of the command, and a session on its input and output, which tells of silence if a person may have written the
+  /// wrong command. If that is impossible: start_failed(), or, if it is the
   /// first one, nothing is supervised.
   struct Start {
     bool past_master;
     core::Duration greeting_timeout;
     bool is_first;
+    bool tells_silence;
   };
   /// To the command's whole process group, also when the command itself has ended.
   struct Signal {
@@ -77,6 +80,8 @@ class LinkSupervision {
     std::string why;
   };
   struct Probe {};
+  /// It shall not tell of silence any more.
+  struct Hush {};
   /// The start is over: the command's last lines are passed on.
   struct Close {};
   struct Say {
@@ -94,8 +99,8 @@ class LinkSupervision {
   struct TellCut {
     core::Drain::Facts left;
   };
-  using Action = std::variant<Start, Signal, LendTerminal, TakeTerminalBack, Drain, ShutDown, Probe, Close, Say, TellUp,
-                              TellDown, TellFailed, TellStopped, TellCut>;
+  using Action = std::variant<Start, Signal, LendTerminal, TakeTerminalBack, Drain, ShutDown, Probe, Hush, Close, Say,
+                              TellUp, TellDown, TellFailed, TellStopped, TellCut>;
   using Actions = std::vector<Action>;
 
   explicit LinkSupervision(Settings settings) : settings_(std::move(settings)) {}
@@ -132,7 +137,7 @@ class LinkSupervision {
  private:
   enum class Session { none, greets, up };
   enum class Command { none, runs, left_some };
-  enum class Next { start, say_silent, terminate, kill, look_at_rest };
+  enum class Next { start, terminate, kill, look_at_rest };
   struct Wait {
     Next next;
     core::Time until;
@@ -144,7 +149,6 @@ class LinkSupervision {
   [[nodiscard]] core::Duration greeting_timeout() const;
   void terminate(core::Time now);
   void look_at_rest(core::Time now);
-  void stop_listening();
   void finish(core::Time now);
   [[nodiscard]] Failure why_it_failed() const;
   void try_again_later(core::Time now, const std::string& why);

@@ -42,11 +42,15 @@ bool PassedLines::read() {
   return false;
 }
 
-void PassedLines::finish() {
+void PassedLines::catch_up() {
   // As much as a pipe holds; processes that the command left behind may go on for ever.
   constexpr int most = (64 << 10) / 4096;
   for (int i = 0; i < most && pipe_.is_open() && read(); ++i) {
   }
+}
+
+void PassedLines::finish() {
+  catch_up();
   end_line();
 }
 
@@ -66,8 +70,8 @@ void PassedLines::take(std::string_view bytes) {
 }
 
 void PassedLines::end_line() {
-  const auto line = std::exchange(line_, {});
-  if (line.empty()) return;
+  if (line_.empty()) return;
+  const auto& line = last_line_ = std::exchange(line_, {});
   const auto said = io::read_far_line(line);
   if (!said) return log_.pass_on(std::string_view(line).substr(0, longest_shown));
   if (!is_information(*said) || log_.wants(io::LogLevel::debug)) log_.pass_on(*said);

@@ -20,8 +20,12 @@ class PassedLines : public std::enable_shared_from_this<PassedLines> {
   /// `log` must outlive it.
   PassedLines(asio::io_context& context, io::Descriptor pipe, const io::Log& log);
   void start() { read_later(); }
-  /// Passes on what is there by now, an unfinished line too: the command has ended.
+  /// Passes on the lines that are there by now.
+  void catch_up();
+  /// And an unfinished one: the command has ended.
   void finish();
+  /// The last line that came, as it is, though it may be unfinished; not trusted.
+  [[nodiscard]] const std::string& last_line() const { return line_.empty() ? last_line_ : line_; }
   /// Nobody passes anything on any more.
   void close();
 
@@ -35,6 +39,7 @@ class PassedLines : public std::enable_shared_from_this<PassedLines> {
   asio::posix::stream_descriptor pipe_;
   const io::Log& log_;
   std::string line_;
+  std::string last_line_;  // that was whole
   std::array<char, 4096> bytes_{};
 };
 

@@ -101,7 +101,7 @@ void SupervisedLink::check_child() {
     events_.on_process();
     const bool interrupted = WIFSIGNALED(*status) && WTERMSIG(*status) == SIGINT;
     const auto exit_status = WIFEXITED(*status) ? std::optional(WEXITSTATUS(*status)) : std::nullopt;
-    act(supervision_.command_ended(Clock::now(), {describe_end(*status), interrupted, exit_status}));
+    act(supervision_.command_ended(Clock::now(), {describe_end(*status), interrupted, exit_status, last_words()}));
     look_at_group();
   }
 }
@@ -120,18 +120,27 @@ void SupervisedLink::begin(const LinkSupervision::Start& start) {
   auto process = ChildProcess::start(apart.value_or(settings_.command));
   group_ = ChildGroup(process.pid);
   events_.on_process();
+  last_lines_.reset();
   if (process.errors.is_open()) {
-    const auto lines = std::make_shared<PassedLines>(context_, std::move(process.errors), errors_);
-    lines->start();
+    last_lines_ = std::make_shared<PassedLines>(context_, std::move(process.errors), errors_);
+    last_lines_->start();
     std::erase_if(lines_, [](const auto& one) { return one.expired(); });
-    lines_.push_back(lines);
+    lines_.push_back(last_lines_);
   }
-  open_session(process, start.greeting_timeout);
+  open_session(process, start);
 }
 
-void SupervisedLink::open_session(ChildProcess& process, core::Duration greeting_timeout) {
+// What a command that has ended said is in the pipe at least.
+std::string SupervisedLink::last_words() {
+  if (!last_lines_) return {};
+  last_lines_->catch_up();
+  return last_lines_->last_line();
+}
+
+void SupervisedLink::open_session(ChildProcess& process, const LinkSupervision::Start& start) {
   auto settings = settings_.session;
-  settings.greeting_timeout = greeting_timeout;
+  settings.greeting_timeout = start.greeting_timeout;
+  if (!start.tells_silence) settings.silence_notice = {};
   const auto live = std::make_shared<LiveLink>(context_, process, settings, log_);
   session_ = {live, &live->session};
   session_->on_ready = [this] {
@@ -162,7 +171,7 @@ void SupervisedLink::carry_out(const LinkSupervision::LendTerminal&) {
 }
 
 void SupervisedLink::carry_out(const LinkSupervision::Close&) {
-  if (const auto lines = lines_.empty() ? nullptr : lines_.back().lock()) lines->finish();
+  if (last_lines_) last_lines_->finish();
 }
 
 void SupervisedLink::carry_out(const LinkSupervision::Say& say) {

@@ -83,6 +83,9 @@ class SupervisedLink {
   void carry_out(const LinkSupervision::Drain& drain) { session_->drain(drain.terms); }
   void carry_out(const LinkSupervision::ShutDown& end) { session_->shut_down(end.why); }
   void carry_out(const LinkSupervision::Probe&) { session_->probe(); }
+  void carry_out(const LinkSupervision::Hush&) {
+    if (session_) session_->hush();
+  }
   void carry_out(const LinkSupervision::Close&);
   void carry_out(const LinkSupervision::Say& say);
   void carry_out(const LinkSupervision::TellUp&) { events_.on_up(); }
@@ -91,7 +94,8 @@ class SupervisedLink {
   void carry_out(const LinkSupervision::TellStopped&);
   void carry_out(const LinkSupervision::TellCut& cut) { events_.on_cut(cut.left); }
   void begin(const LinkSupervision::Start& start);
-  void open_session(ChildProcess& process, core::Duration greeting_timeout);
+  void open_session(ChildProcess& process, const LinkSupervision::Start& start);
+  [[nodiscard]] std::string last_words();
   void on_session_end(io::ExitStatus status, const std::string& why);
   void wait();
   void look_at_group();
@@ -110,6 +114,7 @@ class SupervisedLink {
   bool closed_ = false;  // a timer that is due by then must not begin anew
   // Of the commands' standard errors: a process that one has left behind, as ssh does, may hold its pipe for long.
   std::vector<std::weak_ptr<PassedLines>> lines_;
+  std::shared_ptr<PassedLines> last_lines_;  // of this start's command; null: it has our own standard error
 };
 
 }  // namespace tfunnel::client

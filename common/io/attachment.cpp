@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/core/said.hpp"
 #include "common/core/text.hpp"
 
 namespace tfunnel::io {
@@ -22,7 +23,18 @@ std::chrono::milliseconds repeat_after(double link_rate) {
   return std::max(repeat_interval, std::chrono::milliseconds(static_cast<int>(1000 * repeat_bytes / link_rate)));
 }
 
-std::string quoted(const std::string& bytes) { return "\"" + core::printable(bytes) + "\""; }
+std::string is_no_tfunnel(const std::string& noise) { return " is no tfunnel; it said " + core::what_was_said(noise); }
+
+/// What a person may have forgotten, if nobody has greeted here for a while.
+const char* hint_in_silence(const Attachment::Settings& settings) {
+  if (settings.role == wire::ROLE_PROXY) {
+    return "no client has greeted yet; this is the far end of a tunnel, which a client starts, as in tfunnel -p 12300 "
+           "--via 'ssh host tfunnel'";
+  }
+  // Such a line has no command at its end.
+  return settings.repeats_greeting ? "no answer yet; does `tfunnel --tty` run on the other side of the line?"
+                                   : "no answer yet; does the command end with `tfunnel`?";
+}
 
 }  // namespace
 
@@ -43,7 +55,8 @@ Attachment::Attachment(asio::io_context& context, Channel& channel, core::Mux& m
       greeting_patience_(settings.greeting_timeout, Clock::now()),
       keepalive_(settings.keepalive, Clock::now()),
       timer_(context),
-      repeat_timer_(context) {}
+      repeat_timer_(context),
+      silence_timer_(context) {}
 
 Attachment::~Attachment() { stop(); }
 
@@ -51,6 +64,7 @@ void Attachment::start() {
   link_->prepend(core::greeting());
   link_->start();
   watch_greeting();
+  watch_silence();
   if (settings_.repeats_greeting) repeat_greeting();
 }
 
@@ -64,11 +78,27 @@ void Attachment::watch_greeting() {
   timer_.async_wait([this](error_code error) {
     if (error || hello_received_ || ended_) return;
     if (!greeting_patience_.is_over(Clock::now()) || link_->input_waiting()) return watch_greeting();
+    const auto said = greeting_.noise().empty() ? "" : "; it said " + core::what_was_said(greeting_.noise());
     const std::string echo =
         echoed_ ? ". Our own greeting came back: the line echoes, or the same command is on both sides of it" : "";
-    end(ExitStatus::link_lost, std::string(far_name(settings_.role)) + " has not greeted in time; it said " +
-                                   quoted(greeting_.noise()) + echo);
+    end(ExitStatus::link_lost, std::string(far_name(settings_.role)) + " has not greeted in time" + said + echo);
   });
+}
+
+void Attachment::watch_silence() {
+  if (settings_.silence_notice <= core::Duration::zero()) return;
+  silence_timer_.expires_after(settings_.silence_notice);
+  silence_timer_.async_wait([this](error_code error) {
+    if (error || greeted_ || ended_ || leaving_) return;
+    // This process was stopped, say.
+    if (link_->input_waiting()) return watch_silence();
+    log_.warning(silence_words());
+  });
+}
+
+std::string Attachment::silence_words() const {
+  const std::string hint = hint_in_silence(settings_);
+  return greeting_.noise().empty() ? hint : hint + " So far it said " + core::what_was_said(greeting_.noise());
 }
 
 // Output that still waits would only be said twice.
@@ -107,7 +137,7 @@ std::size_t Attachment::search_greeting(core::ByteView bytes) {
 bool Attachment::check_greeting() {
   const auto who = std::string(far_name(settings_.role));
   if (greeting_.verdict() == Verdict::not_found) {
-    end(ExitStatus::protocol, who + " is no tfunnel; it said " + quoted(greeting_.noise()));
+    end(ExitStatus::protocol, who + is_no_tfunnel(greeting_.noise()));
     return false;
   }
   if (greeting_.version() == core::protocol_version) return true;
@@ -120,9 +150,10 @@ bool Attachment::check_greeting() {
 // It may have been heard from only just now, and have missed all that was said before.
 void Attachment::on_greeting() {
   greeted_ = true;
-  if (!greeting_.noise().empty()) log_.info("skipped before the greeting: " + quoted(greeting_.noise()));
+  if (!greeting_.noise().empty()) log_.info("skipped before the greeting: " + core::what_was_said(greeting_.noise()));
   if (settings_.repeats_greeting) mux_.repeat_greeting();
   repeat_timer_.cancel();
+  silence_timer_.cancel();
 }
 
 std::size_t Attachment::receive(core::ByteView bytes) {
@@ -144,8 +175,7 @@ void Attachment::on_link_error(error_code error) {
   const auto how = eof ? std::string("ended") : "failed: " + error.message();
   if (greeted_) return end(ExitStatus::link_lost, "the link " + how);
   if (!greeting_.noise().empty()) {
-    return end(ExitStatus::protocol,
-               who + " is no tfunnel; it said " + quoted(greeting_.noise()) + " and the link " + how);
+    return end(ExitStatus::protocol, who + is_no_tfunnel(greeting_.noise()) + " and the link " + how);
   }
   end(ExitStatus::link_lost, "the link " + how + " before " + who + " said anything; is tfunnel installed there?");
 }
@@ -217,6 +247,7 @@ void Attachment::stop() {
   if (std::exchange(ended_, true)) return;
   timer_.cancel();
   repeat_timer_.cancel();
+  silence_timer_.cancel();
   link_->stop();
 }
 

@@ -31,6 +31,8 @@ class Attachment final {
     bool repeats_greeting = false;
     core::Keepalive::Limits keepalive;
     core::Duration greeting_timeout = std::chrono::seconds(120);
+    // A far end that has not greeted by then is told of, once; zero: it is not.
+    core::Duration silence_notice = std::chrono::seconds(10);
     core::Duration goodbye_timeout = std::chrono::seconds(1);
     core::Duration probe_timeout = std::chrono::seconds(5);
   };
@@ -50,6 +52,8 @@ class Attachment final {
   Attachment& operator=(const Attachment&) = delete;
 
   void start();
+  /// A person is being asked something, and shall not be told of silence meanwhile, nor later.
+  void hush() { silence_timer_.cancel(); }
   /// The mux has heard the far end's Hello.
   void on_hello();
   /// Hello was heard, and neither side has begun to leave.
@@ -76,6 +80,8 @@ class Attachment final {
   std::size_t receive(core::ByteView bytes);
   void on_link_error(error_code error);
   void watch_greeting();
+  void watch_silence();
+  [[nodiscard]] std::string silence_words() const;
   void repeat_greeting();
   void watch_keepalive();
   void check_keepalive();
@@ -93,6 +99,7 @@ class Attachment final {
   core::Keepalive keepalive_;
   asio::steady_timer timer_;
   asio::steady_timer repeat_timer_;
+  asio::steady_timer silence_timer_;
   std::optional<ExitStatus> leaving_;
   std::string why_leaving_;
   bool greeted_ = false;  // by the far end

@@ -49,6 +49,10 @@ class Session final : private core::LinkListener {
   std::function<void()> on_reach_change;
 
   void start();
+  /// A person is being asked something: nobody is told of a far end that has not greeted.
+  void hush() {
+    if (attachment_) attachment_->hush();
+  }
   /// Lets go of its link, from outside of any callback; flows stay, and wait for attach() and start(). What was on the
   /// way is lost: REQUIRES that nothing was, at both ends, and that the session has not ended.
   void detach();

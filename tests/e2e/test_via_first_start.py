@@ -1,7 +1,6 @@
 """--via with a far end that never starts: one clear line, and an exit status; never a hang."""
 
 import os
-import signal
 import socket
 import time
 
@@ -100,6 +99,25 @@ def test_tfunnel_is_not_installed_there(client_of, commands):
     assert "status 127" in log and "tfunnel was not found there" in said_by_client(log)[-1], log
 
 
+@pytest.mark.parametrize("program, command", [("ssh", "PATH=/nowhere; ssh host tfunnel"), ("autossh-2", "autossh-2 -M 0 host tfunnel"),
+                                              ("/nowhere/ssh", "exec /nowhere/ssh host tfunnel"),
+                                              ("ssh-2", "env ssh-2 host tfunnel")])
+def test_program_that_is_missing_on_this_machine_is_not_looked_for_there(client_of, program, command):
+    """sh(1) gives the same status as ssh(1) does for a program that is missing there."""
+    status, log = client_of(command)
+    assert status == LINK_ENDED, log
+    last = said_by_client(log)[-1]
+    assert f"status 127: '{program}' was not found on this machine" in last and "there" not in last, log
+
+
+def test_program_that_cannot_be_executed_is_said_to_be_here_or_there(client_of, commands):
+    commands.start_sshd()
+    _, here = client_of("/etc/passwd ssh host")
+    assert "status 126: '/etc/passwd' cannot be executed on this machine" in said_by_client(here)[-1], here
+    _, there = client_of("ssh host /etc/passwd")
+    assert "status 126: '/etc/passwd' cannot be executed there" in said_by_client(there)[-1], there
+
+
 def test_destination_instead_of_a_command(client_of):
     _, log = client_of("user@192.0.2.1")
     assert "did you mean 'ssh user@192.0.2.1 tfunnel'?" in said_by_client(log)[-1], log
@@ -109,14 +127,6 @@ def test_interrupted_command_is_no_error(client_of):
     status, log = client_of("exit 130")
     assert status == 130, log
     assert said_by_client(log)[-1].endswith(": interrupted") and "error" not in log, log
-
-
-def test_silent_far_end_is_told_before_its_time_is_over(start_tunnel):
-    tunnel = start_tunnel(links.link_via, via="exec sleep 1000", ready=False)
-    tunnel.wait_for_log("no answer yet; does the command end with `tfunnel`", 30)
-    tunnel.client.signal(signal.SIGTERM)
-    tunnel.client.wait()
-    tunnel.wait_nothing_left()
 
 
 def test_noise_on_stdout_is_shown(client_of):

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "common/io/session.hpp"
+#include "tests/integration/support/http_proxy.hpp"
 #include "tests/integration/support/tunnel.hpp"
 #include "tests/unit/support/mux_pair.hpp"
 
@@ -104,6 +105,78 @@ TEST_F(AttachmentTest, FlowGoesOnOverAnotherLink) {
   acceptor_.end->finish();
   EXPECT_TRUE(until([&] { return end->finished == 1 && acceptor_.end->finished == 1; }));
   EXPECT_EQ(ends_, "");
+}
+
+/// A side to which somebody says these bytes, and no more, until it gives up.
+struct Silence {
+  wire::Role role = wire::ROLE_CLIENT;
+  Bytes said = {};
+  bool hushed = false;
+  bool terminal = false;
+  core::Duration notice = std::chrono::milliseconds(20);
+
+  [[nodiscard]] std::string log() const {
+    CapturedLog log;
+    {
+      asio::io_context context;
+      std::array<int, 2> ends{};
+      EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+      io::Channel channel(context, ends[0], ::dup(ends[0]), io::Channel::Ownership::channel);
+      Socket other(ends[1]);
+      other.send(said);
+      io::Session::Settings settings;
+      settings.role = role;
+      settings.silence_notice = notice;
+      settings.repeats_greeting = terminal;
+      settings.greeting_timeout = std::chrono::milliseconds(300);
+      const io::Log lines(io::LogLevel::info, io::LogFormat::text, "test");
+      Acceptor acceptor;
+      io::Session session(context, channel, settings, role == wire::ROLE_PROXY ? &acceptor : nullptr, lines);
+      session.on_end = [&](io::ExitStatus, const std::string& why) { lines.error("ended: " + why); };
+      session.start();
+      if (hushed) session.hush();
+      context.run();
+    }
+    return log.text();
+  }
+};
+
+TEST(Silence, IsToldOnceWithWhatWasSaidInstead) {
+  const auto log = Silence{.said = bytes_of("Welcome\n\x1b[1malice@host:~$ ")}.log();
+  EXPECT_EQ(count(log,
+                  "warning: no answer yet; does the command end with `tfunnel`? So far it said "
+                  "\"Welcome\\nalice@host:~$ \""),
+            1U)
+      << log;
+  EXPECT_EQ(count(log, "no answer yet"), 1U) << log;
+  EXPECT_EQ(count(log, "ended: the far end has not greeted in time; it said \"Welcome"), 1U) << log;
+}
+
+TEST(Silence, WhoSaysNothingIsNotQuoted) {
+  const auto log = Silence{}.log();
+  EXPECT_EQ(count(log, "does the command end with `tfunnel`?\n"), 1U) << log;
+  EXPECT_EQ(count(log, "ended: the far end has not greeted in time\n"), 1U) << log;
+}
+
+TEST(Silence, FarEndSaysWhatItIsAndWaitsFor) {
+  const auto log = Silence{.role = wire::ROLE_PROXY, .said = bytes_of("help\n")}.log();
+  EXPECT_EQ(count(log, "warning: no client has greeted yet; this is the far end of a tunnel"), 1U) << log;
+  EXPECT_EQ(count(log, "So far it said \"help\\n\""), 1U) << log;
+}
+
+TEST(Silence, OnASerialLineThereIsNoCommand) {
+  const auto log = Silence{.terminal = true}.log();
+  EXPECT_EQ(count(log, "does `tfunnel --tty` run on the other side of the line?"), 1U) << log;
+}
+
+TEST(Silence, IsNotToldToWhoIsBeingAskedOrHasHeardAGreetingOrDoesNotWantToKnow) {
+  const auto greeting = core::greeting();
+  for (const auto& silence : {Silence{.hushed = true}, Silence{.said = Bytes(greeting.begin(), greeting.end())},
+                              Silence{.notice = core::Duration::zero()}}) {
+    const auto log = silence.log();
+    EXPECT_EQ(count(log, "yet"), 0U) << log;
+    EXPECT_EQ(count(log, "ended: "), 1U) << log;
+  }
 }
 
 }  // namespace
