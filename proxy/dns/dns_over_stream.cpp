@@ -37,7 +37,9 @@ void DnsOverStream::send(const core::Endpoint& server, DnsPending pending) {
   const auto made = std::make_shared<DnsStreamConnection>(
       context_, egress_, server, limits_.idle,
       DnsStreamConnection::Events{
-          [this](DnsPending& answered, result<dns::Message> answer) { finish(answered, std::move(answer)); },
+          [this, server](DnsPending& asked, result<dns::Message> answer) {
+            answered(server, asked, std::move(answer));
+          },
           [this](DnsStreamConnection& connection, error_code error) { ended(connection, error); }},
       std::move(*room));
   pools_[server].push_back(made);
@@ -78,9 +80,7 @@ void DnsOverStream::ended(DnsStreamConnection& connection, error_code error) {
   const auto server = connection.server();
   const bool was_connected = connection.was_connected();
   auto left = connection.take_pending();
-  if (!was_connected && error != asio::error::operation_aborted)
-    log_.about_flow(io::LogLevel::info, "no connection to a nameserver: " + error.message(),
-                    {{"server", server.text()}});
+  if (!was_connected && error != asio::error::operation_aborted) tell_failure(server, error, std::nullopt);
   const auto pool = pools_.find(server);
   std::erase_if(pool->second, [&](const auto& member) { return member.get() == &connection; });
   if (pool->second.empty()) pools_.erase(pool);
@@ -92,6 +92,24 @@ void DnsOverStream::ended(DnsStreamConnection& connection, error_code error) {
       finish(pending, error);
     }
   }
+}
+
+void DnsOverStream::answered(const core::Endpoint& server, DnsPending& pending, result<dns::Message> answer) {
+  if (!answer) {
+    tell_failure(server, answer.error(), pending.until - limits_.answer);
+  } else if (news_.answered(server)) {
+    log_.about_flow(io::LogLevel::warning, "nameserver " + server.text() + " answers again over TCP");
+  }
+  finish(pending, std::move(answer));
+}
+
+/// `asked`: it was connected, and has been silent since.
+void DnsOverStream::tell_failure(const core::Endpoint& server, error_code error, std::optional<core::Time> asked) {
+  if (io::reason_of(error) == core::Reason::resource_limit) return;
+  const auto now = Clock::now();
+  if (!(asked ? news_.silent(server, *asked, now) : news_.failed(server, now))) return;
+  log_.about_flow(io::LogLevel::warning,
+                  "nameserver " + server.text() + " does not answer over TCP: " + error.message());
 }
 
 void DnsOverStream::finish(DnsPending& pending, result<dns::Message> answer) {

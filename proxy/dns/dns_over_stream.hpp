@@ -8,6 +8,7 @@
 
 #include "common/io/log.hpp"
 #include "proxy/dns/dns_upstream.hpp"
+#include "proxy/dns/server_news.hpp"
 #include "proxy/egress/egress.hpp"
 
 namespace tfunnel::proxy {
@@ -52,6 +53,8 @@ class DnsOverStream final : public DnsUpstream {
   void send(const core::Endpoint& server, DnsPending pending);
   void ended(DnsStreamConnection& connection, error_code error);
   void finish(DnsPending& pending, result<dns::Message> answer);
+  void answered(const core::Endpoint& server, DnsPending& pending, result<dns::Message> answer);
+  void tell_failure(const core::Endpoint& server, error_code error, std::optional<core::Time> asked);
   /// The cost of another connection, charged; none: there is no room for it, or there are too many.
   std::optional<core::Charge> room_for_connection();
   bool close_one_without_queries();
@@ -61,6 +64,7 @@ class DnsOverStream final : public DnsUpstream {
   Limits limits_;
   const io::Log& log_;
   std::map<core::Endpoint, Pool> pools_;
+  ServerNews news_;
   std::size_t pending_ = 0;
   core::MemoryBudget* memory_ = nullptr;
 };

@@ -17,7 +17,7 @@ void FarQuestion::go_on() {
   const auto self = shared_from_this();
   while (!over_) {
     const auto server = inquiry_.next(Clock::now());
-    if (const auto silent = inquiry_.take_silent()) ways_.failed(*silent, asio::error::timed_out);
+    if (const auto silent = inquiry_.take_silent()) ways_.failed(*silent, asio::error::timed_out, asked_at_);
     if (!server) break;
     ask(*server);
   }
@@ -41,6 +41,7 @@ void FarQuestion::hurry() {
 }
 
 void FarQuestion::ask(const core::Endpoint& server) {
+  asked_at_ = Clock::now();
   if (auto* stream = ways_.stream(server)) return ask_stream(*stream, server);
   if (const auto error = ask_datagram(server)) fail(server, error);
 }
@@ -70,6 +71,7 @@ void FarQuestion::ask_stream(DnsUpstream& stream, const core::Endpoint& server) 
 void FarQuestion::heard(const core::Endpoint& server, result<dns::Message> answer) {
   if (over_) return;
   if (answer) {
+    ways_.answered(server);
     inquiry_.heard(server, std::move(*answer), Clock::now());
   } else {
     fail(server, answer.error());
@@ -78,7 +80,7 @@ void FarQuestion::heard(const core::Endpoint& server, result<dns::Message> answe
 }
 
 void FarQuestion::fail(const core::Endpoint& server, error_code error) {
-  if (!is_silence(error)) ways_.failed(server, error);
+  if (!is_silence(error)) ways_.failed(server, error, asked_at_);
   inquiry_.failed(server, error, Clock::now());
 }
 

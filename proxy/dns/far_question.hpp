@@ -22,8 +22,10 @@ class FarQuestion final : public std::enable_shared_from_this<FarQuestion> {
     DnsPorts& ports;
     /// The stream that queries to a server go over; null: they go as datagrams.
     std::function<DnsUpstream*(const core::Endpoint& server)> stream;
-    /// A server was silent, or could not be asked.
-    std::function<void(const core::Endpoint& server, error_code)> failed;
+    /// A server was silent (timed_out) since it was `asked`, or could not be asked.
+    std::function<void(const core::Endpoint& server, error_code, core::Time asked)> failed;
+    /// It answered, whatever it said.
+    std::function<void(const core::Endpoint& server)> answered;
     /// Once: the inquiry is over. Called with the question still whole; it is to be let go of there.
     std::function<void(FarQuestion&)> over;
   };
@@ -61,6 +63,7 @@ class FarQuestion final : public std::enable_shared_from_this<FarQuestion> {
   std::vector<Waiting> waiting_;
   asio::steady_timer timer_;
   std::map<core::Endpoint, std::unique_ptr<DnsAsked>> asked_;
+  core::Time asked_at_;                  // the last server
   std::set<core::Endpoint> on_streams_;  // a stream loses nothing: there is no second time
   bool over_ = false;
 };

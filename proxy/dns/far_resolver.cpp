@@ -62,6 +62,10 @@ std::vector<core::Endpoint> FarResolver::servers(const dns::Message& query, By b
   return once;
 }
 
+bool FarResolver::goes_by_stream(const core::Endpoint& server, By by) const {
+  return by == By::stream || behind_way_out(server);
+}
+
 // The loopback is this host's in any case.
 bool FarResolver::behind_way_out(const core::Endpoint& server) const {
   return stream_ != nullptr && !settings_.servers.empty() && !is_loopback(server.address);
@@ -79,7 +83,13 @@ FarQuestion::Ways FarResolver::ways(By by) {
             if (behind_way_out(server)) return stream_;
             return by == By::stream ? &direct_stream_ : nullptr;
           },
-          [this](const core::Endpoint& server, error_code error) { failed(server, error); },
+          [this, by](const core::Endpoint& server, error_code error, core::Time asked) {
+            order_.failed(server, Clock::now());
+            if (!goes_by_stream(server, by)) failed(server, error, asked);
+          },
+          [this, by](const core::Endpoint& server) {
+            if (!goes_by_stream(server, by)) answered(server);
+          },
           [this, by](FarQuestion& question) { over(question, by); }};
 }
 
@@ -141,9 +151,16 @@ result<tcp::socket> FarResolver::connect(const Target& asked, asio::yield_contex
   return std::move(pair->first);
 }
 
-void FarResolver::failed(const core::Endpoint& server, error_code error) {
-  order_.failed(server, Clock::now());
-  log_.about_flow(io::LogLevel::info, "a nameserver does not answer: " + error.message(), {{"server", server.text()}});
+// Who carries the stream tells of the others.
+void FarResolver::failed(const core::Endpoint& server, error_code error, core::Time asked) {
+  const auto now = Clock::now();
+  const bool silent = error == asio::error::timed_out;
+  if (!(silent ? news_.silent(server, asked, now) : news_.failed(server, now))) return;
+  log_.about_flow(io::LogLevel::warning, "nameserver " + server.text() + " does not answer: " + error.message());
+}
+
+void FarResolver::answered(const core::Endpoint& server) {
+  if (news_.answered(server)) log_.about_flow(io::LogLevel::warning, "nameserver " + server.text() + " answers again");
 }
 
 }  // namespace tfunnel::proxy

@@ -12,6 +12,7 @@
 #include "proxy/dns/dns_upstream.hpp"
 #include "proxy/dns/far_question.hpp"
 #include "proxy/dns/nameservers.hpp"
+#include "proxy/dns/server_news.hpp"
 #include "proxy/dns/server_order.hpp"
 #include "proxy/dns/truncated_answers.hpp"
 #include "proxy/egress/egress_direct.hpp"
@@ -60,7 +61,9 @@ class FarResolver final : public DnsUpstream {
   [[nodiscard]] FarQuestion::Ways ways(By by);
   /// Must this server be asked through the way out?
   [[nodiscard]] bool behind_way_out(const core::Endpoint& server) const;
-  void failed(const core::Endpoint& server, error_code error);
+  [[nodiscard]] bool goes_by_stream(const core::Endpoint& server, By by) const;
+  void failed(const core::Endpoint& server, error_code error, core::Time asked);
+  void answered(const core::Endpoint& server);
   void over(FarQuestion& question, By by);
   /// Queries are the same if all but their ids is.
   static dns::Message key_of(const dns::Message& query, By by);
@@ -74,6 +77,7 @@ class FarResolver final : public DnsUpstream {
   DnsPorts ports_;
   Nameservers own_;
   ServerOrder order_;
+  ServerNews news_;  // of those that are asked by datagrams
   TruncatedAnswers truncated_;
   std::size_t rotation_ = 0;
   std::size_t waiting_ = 0;

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 import isolation
+import links
 import netlab
 import pytest
 import topology
@@ -66,6 +67,41 @@ def test_far_hosts_own_resolver_answers(lab, resolv_conf, start_tunnel, family, 
     assert short(lab.client, RESOLVER[family], NAME, *words) == [topology.FAR[4]]
     assert short(lab.client, RESOLVER[family], NAME, "AAAA", *words) == [topology.FAR[6]]
     assert short(lab.client, RESOLVER[family], "alias.example.test", *words)[-1] == topology.FAR[4]
+
+
+def test_dead_nameserver_is_told_once_and_once_that_it_is_back(lab, resolv_conf, start_tunnel):
+    """At the client's own terminal, at the default level; never once a query."""
+    del resolv_conf
+    assert_told_once(lab, start_tunnel, "far tfunnel", [], "", "Connection refused")
+
+
+def test_dead_nameserver_is_told_once_over_tcp(lab, resolv_conf, start_tunnel):
+    del resolv_conf
+    assert_told_once(lab, start_tunnel, "far tfunnel", ["+tcp"], " over TCP", "Connection refused")
+
+
+def test_dead_nameserver_behind_an_upstream_proxy_is_told_once(lab, start_tunnel):
+    upstreams.Squid(lab)
+    options = f"--http-proxy http://127.0.0.1:{upstreams.SQUID_PORT} --dns {NAMESERVER[4]}"
+    assert_told_once(lab, start_tunnel, f"far 'tfunnel {options}'", [], " over TCP", "host unreachable")
+
+
+def assert_told_once(lab, start_tunnel, via, words, how, why):
+    server = start_dnsmasq(lab, NAMESERVER[4])
+    tunnel = start_tunnel(links.link_via, via=via)
+    tunnel.wait_for_log("link is up")
+    assert short(lab.client, RESOLVER[4], NAME, *words) == [topology.FAR[4]]
+    assert "nameserver" not in tunnel.log()
+    name = f"warning: nameserver {NAMESERVER[4]}:53 "
+    server.kill()
+    for number in range(10):
+        assert "SERVFAIL" in dig(lab.client, RESOLVER[4], f"host{number}.example.test", *words).stdout
+    tunnel.wait_for_log(f"{name}does not answer{how}: {why}")
+    start_dnsmasq(lab, NAMESERVER[4], name="dnsmasq-2")
+    for _ in range(10):
+        assert short(lab.client, RESOLVER[4], NAME, *words) == [topology.FAR[4]]
+    tunnel.wait_for_log(f"{name}answers again{how}")
+    assert tunnel.log().count(name) == 2, tunnel.log()
 
 
 def test_lan_hosts_are_answered_too(lab, resolv_conf, start_tunnel):

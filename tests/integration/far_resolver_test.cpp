@@ -8,6 +8,7 @@
 
 #include "proxy/dns/dns_message.hpp"
 #include "tests/integration/support/datagrams.hpp"
+#include "tests/integration/support/http_proxy.hpp"
 #include "tests/integration/support/tunnel.hpp"
 #include "tests/unit/support/dns.hpp"
 
@@ -19,15 +20,17 @@ using proxy::dns::Rcode;
 const auto virtual_resolver = endpoint("198.18.0.53", 53);
 const auto virtual_resolver_v6 = endpoint("fd00:7466::53", 53);
 
-/// A UDP socket with the port of a TCP server: a nameserver has both.
-Socket datagrams_beside(const Server& server) {
+Socket datagrams_at(const core::Endpoint& endpoint) {
   Socket socket(::socket(AF_INET, SOCK_DGRAM, 0));
-  const auto address = io::to_asio<udp>(server.endpoint());
+  const auto address = io::to_asio<udp>(endpoint);
   EXPECT_EQ(::bind(socket.fd(), address.data(), static_cast<socklen_t>(address.size())), 0);
   const timeval limit{std::chrono::duration_cast<std::chrono::seconds>(patience).count(), 0};
   ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   return socket;
 }
+
+/// A UDP socket with the port of a TCP server: a nameserver has both.
+Socket datagrams_beside(const Server& server) { return datagrams_at(server.endpoint()); }
 
 /// The next message of a stream.
 Bytes receive_framed(Socket& socket) {
@@ -45,6 +48,7 @@ class FarResolver : public testing::Test {
   Tunnel& start(const std::vector<core::Endpoint>& servers, std::size_t buffer_size = 128U << 20) {
     Tunnel::Terms terms;
     terms.buffer_size = buffer_size;
+    terms.log_level = log_level_;
     for (const auto& server : servers) terms.names.dns.push_back(server.text());
     tunnel_.emplace(over_pipes, terms);
     application_ = tunnel_->udp_application();
@@ -66,6 +70,7 @@ class FarResolver : public testing::Test {
 
   Socket server_ = bound_socket(SOCK_DGRAM);
   Socket other_server_ = bound_socket(SOCK_DGRAM);
+  io::LogLevel log_level_ = io::LogLevel::error;
   std::optional<Tunnel> tunnel_;
   std::shared_ptr<UdpApplication> application_;
 };
@@ -183,6 +188,67 @@ TEST_F(FarResolver, NoServerAtAllIsSaidAndNotKeptSilent) {
   ask(dns_query("a.example"));
   EXPECT_EQ(rcode_of_answer(), Rcode::server_failure);
   EXPECT_EQ(answer().first, virtual_resolver);
+}
+
+TEST_F(FarResolver, DeadServerIsToldOnceAndOnceThatItIsBack) {
+  CapturedLog log;
+  log_level_ = io::LogLevel::debug;
+  const auto server = closed_endpoint(SOCK_DGRAM);
+  start({server});
+  std::size_t asked = 0;
+  for (int i = 0; i < 20; ++i) {
+    ask(dns_query("a" + std::to_string(i) + ".example"));
+    EXPECT_EQ(rcode_of_answer(++asked), Rcode::server_failure);
+  }
+  auto back = datagrams_at(server);
+  for (int i = 0; i < 20; ++i) {
+    ask(dns_query("b" + std::to_string(i) + ".example"));
+    const auto letter = receive_letter(back);
+    answer_letter(back, letter, dns_answer(letter.payload, {}));
+    EXPECT_EQ(answer(++asked).first, virtual_resolver);
+  }
+  tunnel_.reset();
+  const auto name = "nameserver " + server.text();
+  EXPECT_EQ(count(log.text(), name + " does not answer: Connection refused"), 1U) << log.text();
+  EXPECT_EQ(count(log.text(), name + " answers again"), 1U) << log.text();
+  EXPECT_EQ(count(log.text(), "warning"), 2U) << log.text();
+}
+
+// Many do not listen there.
+TEST_F(FarResolver, ServerWithoutTcpIsNotDeadForDatagrams) {
+  CapturedLog log;
+  log_level_ = io::LogLevel::debug;
+  const auto server = closed_endpoint(SOCK_STREAM);
+  auto datagrams = datagrams_at(server);
+  auto& tunnel = start({server});
+  for (std::size_t i = 1; i <= 5; ++i) {
+    ask(dns_query("a" + std::to_string(i) + ".example"));
+    const auto letter = receive_letter(datagrams);
+    answer_letter(datagrams, letter, dns_answer(letter.payload, {}));
+    EXPECT_EQ(answer(i).first, virtual_resolver);
+    auto near = tunnel.connect(virtual_resolver);
+    near.send(proxy::dns::framed(dns_query("b" + std::to_string(i) + ".example")));
+    EXPECT_FALSE(receive_framed(near).empty());
+  }
+  tunnel_.reset();
+  const auto name = "nameserver " + server.text();
+  EXPECT_EQ(count(log.text(), name + " does not answer over TCP: Connection refused"), 1U) << log.text();
+  EXPECT_EQ(count(log.text(), name), 1U) << log.text();
+}
+
+TEST_F(FarResolver, SilentServerIsToldOnce) {
+  CapturedLog log;
+  log_level_ = io::LogLevel::debug;
+  start({server_.local()});
+  // Each is asked twice, a second apart; the next one when this one's second second begins.
+  for (int i = 0; i < 4; ++i) {
+    ask(dns_query("a" + std::to_string(i) + ".example"));
+    receive_letter(server_);
+    receive_letter(server_);
+  }
+  tunnel_.reset();
+  const auto said = "nameserver " + server_.local().text() + " does not answer: Connection timed out";
+  EXPECT_EQ(count(log.text(), said), 1U) << log.text();
 }
 
 TEST_F(FarResolver, TruncatedAnswerPassesAsItIs) {
