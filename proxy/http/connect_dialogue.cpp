@@ -16,6 +16,8 @@ namespace {
 constexpr int most_challenges = 5;
 constexpr int most_interims = 16;
 constexpr std::size_t longest_failure = 250;
+constexpr const char* usual_port = "443";
+constexpr unsigned forbidden_by_rules = 403;
 
 /// A gateway's status (RFC 9110, 15.6) says how the destination failed; the rest is the proxy's own refusal.
 core::Reason reason_of_status(unsigned status) {
@@ -36,7 +38,6 @@ AskAgain ask_again_after(unsigned status) {
 /// A hint for a person besides the status.
 std::string hint(unsigned status) {
   switch (status) {
-    case 403: return "; the proxy's rules forbid this destination (many proxies permit only port 443)";
     case 401: return "; it answers like a web server: is this an HTTP proxy?";
     case 400:
     case 404:
@@ -51,10 +52,25 @@ std::string hint(unsigned status) {
   }
 }
 
+/// What the head says beside the status.
+std::string phrase_and_detail(const ResponseHead& head) {
+  auto words = head.phrase;
+  if (!head.detail.empty()) words += (words.empty() ? "(" : " (") + head.detail + ")";
+  return words;
+}
+
+// It does not say whether it is the port, the destination or the user that its rules forbid; most often it is the port.
+std::string forbidden(const ResponseHead& head, std::string_view authority) {
+  const auto port = std::string(authority.substr(authority.rfind(':') + 1));
+  auto words = port == usual_port ? "does not permit this destination (403)"
+                                  : "permits no port " + port + " (403), or not to this destination";
+  if (const auto more = phrase_and_detail(head); !more.empty()) words += ": " + more;
+  return port == usual_port ? words : words + "; many proxies permit only port " + usual_port;
+}
+
 std::string in_words(const ResponseHead& head) {
   auto words = std::to_string(head.status);
-  if (!head.phrase.empty()) words += " " + head.phrase;
-  if (!head.detail.empty()) words += " (" + head.detail + ")";
+  if (const auto more = phrase_and_detail(head); !more.empty()) words += " " + more;
   if (head.status / 100 != 3 || head.location.empty()) return words + hint(head.status);
   // The proxy, or a captive portal in its place, sends a user who has not logged in to a page.
   return words + "; it wants a browser to go to " + head.location + ", perhaps to log in there";
@@ -117,13 +133,16 @@ ConnectDialogue::Next ConnectDialogue::on_response(const ResponseHead& head) {
     return fail(core::Reason::upstream_refused, "sends nothing but interim responses");
   }
   if (head.status == proxy_authentication_required) return on_challenge(head);
+  // tinyproxy's word for a wrong password; who was shown none is no proxy.
+  if (head.status == unauthorized && !authorization_.empty()) return fail_refused(head.status);
   asks_again_ = ask_again_after(head.status);
+  if (head.status == forbidden_by_rules) return fail(reason_of_status(head.status), forbidden(head, authority_));
   return fail(reason_of_status(head.status), "refused: " + in_words(head));
 }
 
 ConnectDialogue::Next ConnectDialogue::on_challenge(const ResponseHead& head) {
   offered_ = head.challenges;
-  if (++challenges_ > most_challenges) return fail_refused();
+  if (++challenges_ > most_challenges) return fail_refused(proxy_authentication_required);
   return token_sent_ ? on_token() : choose();
 }
 
@@ -175,7 +194,7 @@ ConnectDialogue::Next ConnectDialogue::answer_by_password(const Challenge& chall
   const bool same_again = challenge.scheme == "basic" && authorization_.starts_with("Basic ");
   if ((answered_here_ && !stale) || same_again) {
     password_refused_ = true;
-    return fail_refused();
+    return fail_refused(proxy_authentication_required);
   }
   answered_here_ = true;
   challenge_ = challenge;
@@ -183,26 +202,29 @@ ConnectDialogue::Next ConnectDialogue::answer_by_password(const Challenge& chall
   return Next::again;
 }
 
-std::string ConnectDialogue::offer() const {
-  return " (407, offers " + (offered_.empty() ? "nothing" : core::printable(scheme_names(offered_))) + ")";
+std::string ConnectDialogue::offers() const {
+  return offered_.empty() ? "nothing" : core::printable(scheme_names(offered_));
 }
 
-ConnectDialogue::Next ConnectDialogue::fail_refused() {
-  return fail(core::Reason::upstream_refused, "refused the credentials" + offer() + failures_);
+ConnectDialogue::Next ConnectDialogue::fail_refused(unsigned status) {
+  const std::string hint = authenticator_.has_password() ? ": check --proxy-user and the password" : "";
+  const auto offered = status != proxy_authentication_required ? "" : "; it offers " + offers();
+  return fail(core::Reason::upstream_refused,
+              "refused the credentials (" + std::to_string(status) + ")" + hint + offered + failures_);
 }
 
 ConnectDialogue::Next ConnectDialogue::fail_for_want_of_a_scheme() {
-  if (refused_) return fail_refused();
+  if (refused_) return fail_refused(proxy_authentication_required);
   const bool takes_password = offered_.empty() || std::ranges::any_of(offered_, [](const Challenge& challenge) {
                                 return challenge.scheme == "basic" || challenge.scheme == "digest";
                               });
   if (takes_password && !authenticator_.has_password()) {
-    return fail(core::Reason::upstream_refused,
-                "wants credentials" + offer() + "; give --proxy-user and --proxy-password-file" + failures_);
+    return fail(core::Reason::upstream_refused, "wants credentials (407, offers " + offers() +
+                                                    "); give --proxy-user and --proxy-password-file" + failures_);
   }
   const std::string words =
       failures_.empty() ? "wants a kind of authentication that is not supported here" : "wants authentication";
-  return fail(core::Reason::upstream_refused, words + offer() + failures_);
+  return fail(core::Reason::upstream_refused, words + " (407, offers " + offers() + ")" + failures_);
 }
 
 ConnectDialogue::Next ConnectDialogue::fail(core::Reason reason, const std::string& message) {

@@ -16,6 +16,7 @@ namespace tfunnel::proxy {
 
 /// RFC 9110, 15.5.8.
 inline constexpr unsigned proxy_authentication_required = 407;
+inline constexpr unsigned unauthorized = 401;  // tinyproxy's answer to a wrong password
 
 /// "name:443", "192.0.2.1:443" or "[2001:db8::1]:443": the name if the target has one that may be sent.
 std::string connect_authority(const Target& target);
@@ -71,9 +72,9 @@ class ConnectDialogue {
   Next answer_by_password(const Challenge& challenge, AuthScheme& scheme);
   /// On without the scheme of context_. `why` may be empty.
   Next leave_scheme(const std::string& why);
-  Next fail_refused();
+  Next fail_refused(unsigned status);
   Next fail_for_want_of_a_scheme();
-  [[nodiscard]] std::string offer() const;
+  [[nodiscard]] std::string offers() const;
   std::string password_proof();
   Next fail(core::Reason reason, const std::string& message);
 

@@ -40,8 +40,8 @@ class HttpConnectEgress::Flow {
     for (std::size_t i = 0; i < order.size() && !over_; ++i) try_proxy(order[i], i + 1 < order.size());
     if (!outcome_ && waiting_) wait_on();
     if (outcome_) return std::move(*outcome_);
-    const auto words = "no HTTP proxy can be reached: " + why_;
-    egress_.log_.about_upstream(words, {{"destination", connect_authority(target_)}});
+    const auto words = (egress_.servers_.size() > 1 ? "no HTTP proxy can be reached: " : "") + why_;
+    say(words);
     if (target_.words != nullptr) *target_.words = words;
     return io::error_of(deadline_.expired() ? core::Reason::timed_out : core::Reason::upstream_refused);
   }
@@ -85,14 +85,21 @@ class HttpConnectEgress::Flow {
     const auto error = egress_.connector_.reach(*egress_.servers_[index], *attempt, why, yield_);
     if (!error) return true;
     over_ = error == asio::error::operation_aborted || io::is_exhaustion(error) || deadline_.expired();
-    if (attempt->expired) why = "it does not answer in time";
-    why_ = egress_.servers_[index]->name() + ": " + why;
+    const bool given_up = error == asio::error::operation_aborted && !deadline_.expired();
+    if (attempt->expired || given_up) why = "it does not answer in time";
+    why = "cannot be reached: " + why;
+    why_ = egress_.servers_[index]->name() + " " + why;
+    if (given_up && Clock::now() - begin_ >= patience_of_applications) say(why_);
     if (error == asio::error::operation_aborted || io::is_exhaustion(error)) {
       outcome_ = error;
     } else if (std::ranges::find(suspects_, index, &Suspect::proxy) == suspects_.end()) {
       egress_.note_failure(index, why, attempt->expired ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
     }
     return false;
+  }
+
+  void say(const std::string& words) {
+    egress_.log_.about_upstream(words, {{"destination", connect_authority(target_)}});
   }
 
   void ask(HttpConnectHandshake& handshake) {
@@ -128,9 +135,10 @@ class HttpConnectEgress::Flow {
     if (suspect.proxy != who_answers && egress_.servers_[suspect.proxy]->heard >= begin_) return;
     suspect.dial->fails(suspect.address);
     if (suspect.proxy == who_answers) return;
-    egress_.note_failure(
-        suspect.proxy, suspect.silent ? "it takes connections and does not answer" : "it closes connections unanswered",
-        suspect.silent ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
+    egress_.note_failure(suspect.proxy,
+                         suspect.silent ? "cannot be used: it takes connections and does not answer"
+                                        : "cannot be used: it closes connections unanswered",
+                         suspect.silent ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
   }
 
   HttpConnectEgress& egress_;
@@ -175,12 +183,13 @@ HttpConnectHandshake::Tools HttpConnectEgress::handshake_tools() {
   return {context_, connector_, blocking_calls_, log_, settings_.timeout};
 }
 
-void HttpConnectEgress::note_failure(std::size_t index, const std::string& why, core::Duration least_rest) {
+void HttpConnectEgress::note_failure(std::size_t index, const std::string& what, core::Duration least_rest) {
   const auto rest = rest_.failed(index, Clock::now(), least_rest);
   if (!rest) return;
-  const auto consequence =
-      servers_.size() > 1 ? "; others are preferred for " + core::in_seconds(*rest) : std::string();
-  log_.about_flow(io::LogLevel::warning, servers_[index]->name() + " cannot be used: " + why + consequence);
+  // The only one is told of with the flow that it fails.
+  if (servers_.size() == 1) return;
+  log_.about_flow(io::LogLevel::warning,
+                  servers_[index]->name() + " " + what + "; others are preferred for " + core::in_seconds(*rest));
 }
 
 }  // namespace tfunnel::proxy

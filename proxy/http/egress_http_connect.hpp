@@ -42,8 +42,8 @@ class HttpConnectEgress final : public Egress {
   class Flow;
 
   HttpConnectHandshake::Tools handshake_tools();
-  /// The proxy could not be used: it rests, at least for `least_rest`, and the log says so unless it rests already.
-  void note_failure(std::size_t index, const std::string& why, core::Duration least_rest);
+  /// The proxy could not be used: it rests, at least for `least_rest`, and the log says `what` unless it rests already.
+  void note_failure(std::size_t index, const std::string& what, core::Duration least_rest);
 
   asio::io_context& context_;
   Settings settings_;

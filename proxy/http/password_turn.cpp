@@ -7,7 +7,6 @@ namespace tfunnel::proxy {
 namespace {
 using Clock = std::chrono::steady_clock;
 constexpr unsigned first_of_gateways = 500;
-constexpr unsigned unauthorized = 401;  // tinyproxy answers so to a wrong password
 }  // namespace
 
 ConnectDialogue::Next PasswordTurn::pass(Next next, const CredentialGate::Patience& patience,

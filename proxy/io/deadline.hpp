@@ -9,6 +9,10 @@
 
 namespace tfunnel::proxy {
 
+/// Many an application gives up before we do. If it has waited for so long it should learn why, and sooner it may just
+/// have changed its mind.
+constexpr core::Duration patience_of_applications = std::chrono::seconds(3);
+
 /// Calls `on_expiry` once after `timeout`, unless destroyed before. The handler must own what it
 /// touches: the timer may fire while the coroutine is already on its way out.
 class Deadline {

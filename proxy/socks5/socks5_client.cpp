@@ -12,6 +12,7 @@
 #include "proxy/egress/egress.hpp"
 #include "proxy/io/cleared_slot.hpp"
 #include "proxy/io/deadline.hpp"
+#include "proxy/lookup/name_answer.hpp"
 
 namespace tfunnel::proxy {
 
@@ -20,6 +21,12 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t longest_password = 255;  // RFC 1929, 2
 
 const boost::system::error_category& socks5_category() { return make_error_code(Socks5Error::refused).category(); }
+
+/// It does not say whether its rules are about the port or about the destination.
+std::string forbidden(Socks5Command command, std::uint16_t port) {
+  if (command == Socks5Command::udp_associate) return "permits no UDP, by its rules";
+  return "permits no port " + std::to_string(port) + ", or not to this destination, by its rules";
+}
 }  // namespace
 
 /// Objects that the deadline may still touch when the coroutine is on its way out.
@@ -42,6 +49,8 @@ struct Socks5Client::Attempt {
   std::shared_ptr<NameLookup::Wait> wait;  // for a relay's name
   tcp::socket socket;
   asio::steady_timer turn;  // is waited for before the password is sent
+  core::Time begin{};       // behind that
+  bool answered = false;    // the greeting
   bool stopped = false;
   bool withheld = false;                // the password is not to be sent
   CredentialTrust::Trial trial;         // of it
@@ -68,26 +77,30 @@ std::string Socks5Proxy::text() const {
 result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const Socks5Address& destination,
                                                  const std::string& flow, asio::yield_context yield, AskAgain wish,
                                                  std::string* words) {
+  const Asked asked{command, destination, flow};
   const auto attempt = std::make_shared<Attempt>(context_, *dialler_, proxy_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
   const auto shown = credentials(*attempt, yield);
   Socks5Handshake handshake(command, destination, shown ? *shown : std::nullopt);
+  if (shown) attempt->begin = Clock::now();
   const auto connect_error = shown ? reach(*attempt, yield) : shown.error();
   auto error = connect_error;
   if (!error) error = converse(attempt, handshake, yield);
   if (deadline.expired()) error = asio::error::timed_out;
+  if (error == asio::error::operation_aborted) return given_up(asked, *attempt, !connect_error);
   if (!error && !handshake.outcome()) error = judge(*attempt, handshake.outcome().error());
   if (handshake.requested() && error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
     if (asks_again(wish, ask_again_after(said))) {
-      log_.about_flow(io::LogLevel::info, failure(error, true) + next_try(!destination.name.empty()), {{"flow", flow}});
+      log_.about_flow(io::LogLevel::info, failure(asked, error, true) + next_try(!destination.name.empty()),
+                      {{"flow", flow}});
       return refused_as_called();
     }
   }
-  if (error) return fault(error, !connect_error, flow, words);
+  if (error) return fault(asked, error, !connect_error, words);
   Dialled dialled{std::move(attempt->socket), *handshake.outcome()};
   if (command == Socks5Command::udp_associate) error = find_relay(*attempt, dialled, yield);
-  if (error) return fault(error, true, flow, words);
+  if (error) return fault(asked, error, true, words);
   return dialled;
 }
 
@@ -145,6 +158,7 @@ error_code Socks5Client::greet(const std::shared_ptr<Attempt>& attempt, const st
     if (error) return error;
     break;
   }
+  attempt->answered = true;
   for (const auto& suspect : attempt->suspects) attempt->dial.fails(suspect);
   attempt->dial.serves();
   return {};
@@ -223,31 +237,52 @@ error_code Socks5Client::find_relay(Attempt& attempt, Dialled& dialled, const as
   return {};
 }
 
-std::string Socks5Client::failure(error_code error, bool reached) const {
-  return (reached ? "the SOCKS5 proxy failed a flow: " : "cannot reach the SOCKS5 proxy: ") + error.message() +
-         " proxy=" + proxy_.text();
+std::string Socks5Client::failure(const Asked& asked, error_code error, bool reached) const {
+  const auto name = "SOCKS5 proxy " + proxy_.text() + " ";
+  if (!reached && error == asio::error::timed_out) return name + "cannot be reached: it does not answer in time";
+  if (!reached) {
+    const auto* what =
+        is_name_error(error) ? "cannot be reached: its name cannot be resolved: " : "cannot be reached: ";
+    return name + what + error.message();
+  }
+  if (error == asio::error::timed_out) return name + "did not answer within the time limit (--connect-timeout)";
+  if (error == Socks5Error::not_allowed) return name + forbidden(asked.command, asked.destination.endpoint.port);
+  if (error == Socks5Error::no_acceptable_method) {
+    return name + (proxy_.credentials ? "accepts none of our ways to authenticate: check --socks5-user and the password"
+                                      : "wants authentication: give --socks5-user and --socks5-password-file");
+  }
+  if (error == Socks5Error::credentials_rejected) {
+    return name +
+           "refused the user name or password: check --socks5-user and the password; they are not sent again for "
+           "5 minutes";
+  }
+  return name + "failed a flow: " + error.message();
 }
 
-error_code Socks5Client::fault(error_code error, bool reached, const std::string& flow, std::string* words) {
+// A cancelled coroutine may have waited for its turn to send the password, which is not the proxy's fault.
+error_code Socks5Client::given_up(const Asked& asked, const Attempt& attempt, bool reached) {
+  const bool waited = attempt.begin != core::Time() && Clock::now() - attempt.begin >= patience_of_applications;
+  if (waited && !attempt.answered) {
+    const auto text = reached ? "SOCKS5 proxy " + proxy_.text() + " takes connections and does not answer"
+                              : failure(asked, asio::error::timed_out, false);
+    log_.about_upstream(text, {{"flow", asked.flow}});
+  }
+  return asio::error::operation_aborted;
+}
+
+error_code Socks5Client::fault(const Asked& asked, error_code error, bool reached, std::string* words) {
   if (error == asio::error::operation_aborted) return error;
   auto reason = core::Reason::upstream_refused;
-  bool of_destination = false;
   if (error.category() == socks5_category()) {
-    const auto said = static_cast<Socks5Error>(error.value());
-    reason = reason_of(said);
-    of_destination = is_of_destination(said);
+    reason = reason_of(static_cast<Socks5Error>(error.value()));
   } else if (error == asio::error::timed_out) {
     reason = core::Reason::timed_out;
   } else if (io::is_exhaustion(error)) {
     reason = core::Reason::resource_limit;
   }
-  const auto text = failure(error, reached);
-  if (of_destination) {
-    log_.about_flow(io::LogLevel::info, text, {{"flow", flow}});
-  } else {
-    log_.about_upstream(text, {{"flow", flow}});
-    if (words != nullptr) *words = text;
-  }
+  const auto text = failure(asked, error, reached);
+  log_.about_upstream(text, {{"flow", asked.flow}});
+  if (words != nullptr) *words = text;
   return io::error_of(reason);
 }
 

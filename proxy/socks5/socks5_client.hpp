@@ -52,6 +52,12 @@ class Socks5Client {
 
  private:
   struct Attempt;
+  /// What dial() was called for.
+  struct Asked {
+    Socks5Command command;
+    const Socks5Address& destination;
+    const std::string& flow;
+  };
   error_code reach(Attempt& attempt, asio::yield_context yield);
   error_code greet(const std::shared_ptr<Attempt>& attempt, const std::string& greeting, asio::yield_context yield);
   error_code await_answer(const std::shared_ptr<Attempt>& attempt, core::Duration limit, asio::yield_context yield);
@@ -62,10 +68,12 @@ class Socks5Client {
   result<std::optional<Socks5Credentials>> credentials(Attempt& attempt, const asio::yield_context& yield);
   /// Judges by the failure whether they are right; gives a better word for it where there is one.
   error_code judge(const Attempt& attempt, error_code error);
+  /// The coroutine was cancelled: the proxy is told of if it has kept the application waiting.
+  error_code given_up(const Asked& asked, const Attempt& attempt, bool reached);
   /// Logs what went wrong and gives what the application shall learn.
-  error_code fault(error_code error, bool reached, const std::string& flow, std::string* words);
+  error_code fault(const Asked& asked, error_code error, bool reached, std::string* words);
   /// In words, without the flow.
-  [[nodiscard]] std::string failure(error_code error, bool reached) const;
+  [[nodiscard]] std::string failure(const Asked& asked, error_code error, bool reached) const;
 
   asio::io_context& context_;
   Socks5Proxy proxy_;

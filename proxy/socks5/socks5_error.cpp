@@ -29,9 +29,8 @@ std::string text_of(Socks5Error error) {
     case Socks5Error::not_socks5: return "it does not speak SOCKS5";
     case Socks5Error::speaks_http: return "it does not speak SOCKS5 but HTTP (for an HTTP proxy: --http-proxy)";
     case Socks5Error::speaks_tls: return "it does not speak SOCKS5 but TLS";
-    case Socks5Error::no_acceptable_method: return "it accepts none of our ways to authenticate (--socks5-user)";
-    case Socks5Error::credentials_rejected:
-      return "it rejected the user name or password; they are not sent again for 5 minutes";
+    case Socks5Error::no_acceptable_method: return "it accepts none of our ways to authenticate";
+    case Socks5Error::credentials_rejected: return "it rejected the user name or password";
     case Socks5Error::closed_at_password:
       return "it closed the connection when it had got the user name and password; are they wrong?";
     case Socks5Error::malformed_reply: return "it gave a malformed reply";
@@ -69,15 +68,6 @@ core::Reason reason_of(Socks5Error error) {
     case Socks5Error::ttl_expired: return core::Reason::host_unreachable;
     case Socks5Error::refused: return core::Reason::refused;
     default: return core::Reason::upstream_refused;
-  }
-}
-
-bool is_of_destination(Socks5Error error) {
-  switch (reason_of(error)) {
-    case core::Reason::network_unreachable:
-    case core::Reason::host_unreachable:
-    case core::Reason::refused: return true;
-    default: return error == Socks5Error::name_too_long;
   }
 }
 

@@ -45,9 +45,6 @@ boost::system::error_code make_error_code(Socks5Error error);
 /// everything else that the upstream proxy refused.
 core::Reason reason_of(Socks5Error error);
 
-/// Is it a fault of one destination, which a direct connection would have met as well?
-bool is_of_destination(Socks5Error error);
-
 /// As the answer to a request.
 AskAgain ask_again_after(Socks5Error error);
 

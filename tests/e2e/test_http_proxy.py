@@ -82,7 +82,7 @@ def test_credentials_from_a_file_and_wrong_ones(lab, server, start_tunnel):
     tunnel.stop()
     tunnel = start_tunnel(proxy_args=f"{SQUID} --proxy-user {upstreams.USER} --proxy-password-file {wrong}")
     lab.expect(lab.client, ENDED)
-    tunnel.wait_for_log(r"refused the credentials \(407, offers Basic\)")
+    tunnel.wait_for_log(r"HTTP proxy http://127.0.0.1:3128 refused the credentials \(407\): check --proxy-user and the password; it offers Basic")
     tunnel.wait_for_log("others may read the password")
     assert "guess" not in tunnel.log()
 
@@ -120,7 +120,7 @@ def test_only_port_443(lab, server, start_tunnel, certificates):
     tunnel = start_tunnel(proxy_args=SQUID)
     assert curl(lab, topology.FAR[4], "https", certificates) == "port 443\n"
     assert lab.expect(lab.client, ENDED)["ms"] < netlab.AT_ONCE_MS
-    tunnel.wait_for_log(r"refused: 403 Forbidden .*permit only port 443.*destination=203.0.113.10:7000")
+    tunnel.wait_for_log(r"permits no port 7000 \(403\).*: Forbidden .*permit only port 443.*destination=203.0.113.10:7000")
 
 
 def test_forbidden_destination(lab, server, start_tunnel):
@@ -129,7 +129,7 @@ def test_forbidden_destination(lab, server, start_tunnel):
     tunnel = start_tunnel(proxy_args=SQUID)
     assert_echo(lab)
     lab.expect(lab.client, ENDED, to=topology.FAR_OTHER[4])
-    tunnel.wait_for_log("403 Forbidden")
+    tunnel.wait_for_log(r"\(403\), or not to this destination: Forbidden")
 
 
 @FAMILIES
@@ -154,7 +154,7 @@ def test_dead_first_proxy(lab, server, start_tunnel):
     squid = upstreams.Squid(lab)
     tunnel = start_tunnel(proxy_args=f"--http-proxy http://127.0.0.1:9 {SQUID}")
     lab.traffic(lab.client, "short", "--count", 20, "--parallel", 2)
-    tunnel.wait_for_log("http://127.0.0.1:9 cannot be used: Connection refused")
+    tunnel.wait_for_log("HTTP proxy http://127.0.0.1:9 cannot be reached: Connection refused; others are preferred for 1 s")
     assert "CONNECT" in squid.log()
 
 
@@ -211,7 +211,7 @@ def test_proxy_that_dies_and_returns(lab, server, start_tunnel):
     assert_echo(lab)
     squid.process.kill()
     lab.expect(lab.client, ENDED)
-    tunnel.wait_for_log("no HTTP proxy can be reached")
+    tunnel.wait_for_log("HTTP proxy http://127.0.0.1:3128 cannot be reached: Connection refused")
     upstreams.Squid(lab)
     assert_echo(lab)
     tunnel.wait_for_log("is back")

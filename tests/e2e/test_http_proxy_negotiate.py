@@ -72,7 +72,7 @@ def test_refused_ticket_is_told(lab, server, start_tunnel, realm):
     upstreams.Squid(lab, realm.squid_rules())
     tunnel = start_tunnel(proxy_args=PROXY, proxy_prefix=realm.shell())
     lab.expect(lab.client, ENDED)
-    tunnel.wait_for_log(r"refused the credentials \(407, offers Negotiate\)")
+    tunnel.wait_for_log(r"refused the credentials \(407\); it offers Negotiate")
 
 
 def test_proxy_whose_name_the_realm_does_not_know_is_told(lab, server, start_tunnel, realm):
@@ -118,7 +118,7 @@ def test_ntlm_with_a_wrong_password_is_told(lab, server, start_tunnel):
     upstreams.Squid(lab, upstreams.squid_ntlm(lab))
     tunnel = start_tunnel(proxy_args=f"--http-proxy http://{upstreams.USER}:guess@localhost:{upstreams.SQUID_PORT}")
     lab.expect(lab.client, ENDED)
-    tunnel.wait_for_log(r"refused the credentials \(407, offers NTLM\)")
+    tunnel.wait_for_log(r"refused the credentials \(407\): check --proxy-user and the password; it offers NTLM")
     assert "guess" not in tunnel.log()
 
 

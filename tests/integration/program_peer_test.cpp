@@ -287,7 +287,8 @@ TEST_P(FarEnd, IsToldInWordsWhyAnUpstreamRefuses) {
   program.write(go_away(wire::GoAway::CODE_SHUTDOWN));
   EXPECT_EQ(program.wait(), code(ExitStatus::ok));
   const auto& output = program.output();
-  EXPECT_NE(std::string(output.begin(), output.end()).find("refused: 403 Forbidden"), std::string::npos);
+  EXPECT_NE(std::string(output.begin(), output.end()).find("(403), or not to this destination: Forbidden"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ proxy::ResponseHead answer(unsigned status, const std::string& challenges = {}) 
 
 class ConnectDialogueTest : public testing::Test {
  protected:
-  ConnectDialogue dialogue() {
-    ConnectDialogue made("host:443", authenticator_);
+  ConnectDialogue dialogue(const std::string& authority = "host:443") {
+    ConnectDialogue made(authority, authenticator_);
     EXPECT_EQ(made.begin(), Next::again);
     return made;
   }
@@ -74,7 +74,8 @@ TEST_F(ConnectDialogueTest, BasicIsAnsweredOnceAndKnownFromThenOn) {
   EXPECT_EQ(talk.on_response(answer(407, "Basic realm=x")), Next::again);
   EXPECT_TRUE(has(talk.request(), "Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
   EXPECT_EQ(talk.on_response(answer(407, "Basic realm=x")), Next::failed);
-  EXPECT_TRUE(has(talk.message(), "refused the credentials"));
+  EXPECT_TRUE(
+      has(talk.message(), "refused the credentials (407): check --proxy-user and the password; it offers Basic"));
   EXPECT_FALSE(has(talk.message(), "sesame"));
   EXPECT_EQ(talk.reason(), Reason::upstream_refused);
   auto next = dialogue();
@@ -175,7 +176,7 @@ TEST_F(ConnectDialogueTest, StatusBecomesAReason) {
   const auto reason = [&](unsigned status) {
     auto talk = dialogue();
     EXPECT_EQ(talk.on_response(answer(status)), Next::failed);
-    EXPECT_TRUE(has(talk.message(), std::to_string(status) + " Words")) << talk.message();
+    EXPECT_TRUE(has(talk.message(), std::to_string(status)) && has(talk.message(), "Words")) << talk.message();
     return talk.reason();
   };
   for (const unsigned status : {301U, 400U, 403U, 404U, 405U, 429U, 500U})
@@ -185,10 +186,25 @@ TEST_F(ConnectDialogueTest, StatusBecomesAReason) {
   EXPECT_EQ(reason(504), Reason::timed_out);
 }
 
-TEST_F(ConnectDialogueTest, ForbiddenSaysThatOftenOnlyPort443IsPermitted) {
-  auto talk = dialogue();
+TEST_F(ConnectDialogueTest, ForbiddenNamesThePort) {
+  auto talk = dialogue("host:22");
   talk.on_response(answer(403));
-  EXPECT_TRUE(has(talk.message(), "443"));
+  EXPECT_EQ(talk.message(),
+            "permits no port 22 (403), or not to this destination: Words; many proxies permit only port 443");
+  auto usual = dialogue("[2001:db8::1]:443");
+  usual.on_response(answer(403));
+  EXPECT_EQ(usual.message(), "does not permit this destination (403): Words");
+}
+
+TEST_F(ConnectDialogueTest, UnauthorizedIsAWrongPasswordIfOneWasShown) {
+  auto stranger = dialogue();
+  stranger.on_response(answer(401));
+  EXPECT_TRUE(has(stranger.message(), "is this an HTTP proxy?")) << stranger.message();
+  auto talk = dialogue();
+  EXPECT_EQ(talk.on_response(answer(407, "Basic realm=x")), Next::again);
+  talk.request();
+  EXPECT_EQ(talk.on_response(answer(401)), Next::failed);
+  EXPECT_EQ(talk.message(), "refused the credentials (401): check --proxy-user and the password");
 }
 
 TEST(ProxyRest, DeadOneGoesLastAndComesBack) {

@@ -123,7 +123,7 @@ TEST_F(ConnectTokensTest, RefusedTokenWithNothingElseOfferedIsSaid) {
   on("Negotiate");
   sent();
   EXPECT_EQ(on("Negotiate"), Next::failed);
-  EXPECT_EQ(talk_->message(), "refused the credentials (407, offers Negotiate)");
+  EXPECT_EQ(talk_->message(), "refused the credentials (407); it offers Negotiate");
 }
 
 TEST_F(ConnectTokensTest, FailureOfAKnownSchemeBeforeTheFirstRequestAsksWhatElseThereIs) {
