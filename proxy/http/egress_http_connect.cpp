@@ -20,6 +20,8 @@ using Clock = std::chrono::steady_clock;
 // Beside the coroutine, a handshake's buffers, for as long as it lasts (measured: 8 KB).
 constexpr std::size_t handshake_cost = 8U << 10;
 
+constexpr const char* unanswering = " cannot be reached: it does not answer in time";
+
 }  // namespace
 
 /// One flow's way through the proxies, from one to the next until one answers.
@@ -79,17 +81,17 @@ class HttpConnectEgress::Flow {
   bool reach_in_time(std::size_t index, const std::shared_ptr<HttpConnectAttempt>& attempt, bool others_left,
                      bool is_probe) {
     *current_ = attempt;
+    const auto name = egress_.servers_[index]->name();
     Deadline deadline(egress_.context_, egress_.connector_.limit(others_left, is_probe),
                       [attempt] { attempt->expire(); });
+    std::optional<Deadline> notice;
+    if (!others_left) notice.emplace(egress_.context_, patience_of_people, [&] { say(name + unanswering); });
     std::string why;
     const auto error = egress_.connector_.reach(*egress_.servers_[index], *attempt, why, yield_);
     if (!error) return true;
     over_ = error == asio::error::operation_aborted || io::is_exhaustion(error) || deadline_.expired();
-    const bool given_up = error == asio::error::operation_aborted && !deadline_.expired();
-    if (attempt->expired || given_up) why = "it does not answer in time";
-    why = "cannot be reached: " + why;
-    why_ = egress_.servers_[index]->name() + " " + why;
-    if (given_up && Clock::now() - begin_ >= patience_of_applications) say(why_);
+    why = attempt->expired ? unanswering : " cannot be reached: " + why;
+    why_ = name + why;
     if (error == asio::error::operation_aborted || io::is_exhaustion(error)) {
       outcome_ = error;
     } else if (std::ranges::find(suspects_, index, &Suspect::proxy) == suspects_.end()) {
@@ -136,8 +138,8 @@ class HttpConnectEgress::Flow {
     suspect.dial->fails(suspect.address);
     if (suspect.proxy == who_answers) return;
     egress_.note_failure(suspect.proxy,
-                         suspect.silent ? "cannot be used: it takes connections and does not answer"
-                                        : "cannot be used: it closes connections unanswered",
+                         suspect.silent ? " cannot be used: it takes connections and does not answer"
+                                        : " cannot be used: it closes connections unanswered",
                          suspect.silent ? ProxyRest::first_rest_of_silent : ProxyRest::first_rest);
   }
 
@@ -189,7 +191,7 @@ void HttpConnectEgress::note_failure(std::size_t index, const std::string& what,
   // The only one is told of with the flow that it fails.
   if (servers_.size() == 1) return;
   log_.about_flow(io::LogLevel::warning,
-                  servers_[index]->name() + " " + what + "; others are preferred for " + core::in_seconds(*rest));
+                  servers_[index]->name() + what + "; others are preferred for " + core::in_seconds(*rest));
 }
 
 }  // namespace tfunnel::proxy

@@ -42,7 +42,8 @@ class HttpConnectEgress final : public Egress {
   class Flow;
 
   HttpConnectHandshake::Tools handshake_tools();
-  /// The proxy could not be used: it rests, at least for `least_rest`, and the log says `what` unless it rests already.
+  /// The proxy could not be used: it rests, at least for `least_rest`, and the log says `what`, behind its
+  /// name, unless it rests already.
   void note_failure(std::size_t index, const std::string& what, core::Duration least_rest);
 
   asio::io_context& context_;

@@ -9,9 +9,8 @@
 
 namespace tfunnel::proxy {
 
-/// Many an application gives up before we do. If it has waited for so long it should learn why, and sooner it may just
-/// have changed its mind.
-constexpr core::Duration patience_of_applications = std::chrono::seconds(3);
+/// Many a person gives up before we do: after so long the log tells who does not answer.
+constexpr core::Duration patience_of_people = std::chrono::seconds(5);
 
 /// Calls `on_expiry` once after `timeout`, unless destroyed before. The handler must own what it
 /// touches: the timer may fire while the coroutine is already on its way out.

@@ -49,7 +49,6 @@ struct Socks5Client::Attempt {
   std::shared_ptr<NameLookup::Wait> wait;  // for a relay's name
   tcp::socket socket;
   asio::steady_timer turn;  // is waited for before the password is sent
-  core::Time begin{};       // behind that
   bool answered = false;    // the greeting
   bool stopped = false;
   bool withheld = false;                // the password is not to be sent
@@ -82,12 +81,11 @@ result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const So
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
   const auto shown = credentials(*attempt, yield);
   Socks5Handshake handshake(command, destination, shown ? *shown : std::nullopt);
-  if (shown) attempt->begin = Clock::now();
+  const Deadline notice(context_, patience_of_people, [&] { tell_silence(asked, *attempt); });
   const auto connect_error = shown ? reach(*attempt, yield) : shown.error();
   auto error = connect_error;
   if (!error) error = converse(attempt, handshake, yield);
   if (deadline.expired()) error = asio::error::timed_out;
-  if (error == asio::error::operation_aborted) return given_up(asked, *attempt, !connect_error);
   if (!error && !handshake.outcome()) error = judge(*attempt, handshake.outcome().error());
   if (handshake.requested() && error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
@@ -259,15 +257,12 @@ std::string Socks5Client::failure(const Asked& asked, error_code error, bool rea
   return name + "failed a flow: " + error.message();
 }
 
-// A cancelled coroutine may have waited for its turn to send the password, which is not the proxy's fault.
-error_code Socks5Client::given_up(const Asked& asked, const Attempt& attempt, bool reached) {
-  const bool waited = attempt.begin != core::Time() && Clock::now() - attempt.begin >= patience_of_applications;
-  if (waited && !attempt.answered) {
-    const auto text = reached ? "SOCKS5 proxy " + proxy_.text() + " takes connections and does not answer"
-                              : failure(asked, asio::error::timed_out, false);
-    log_.about_upstream(text, {{"flow", asked.flow}});
-  }
-  return asio::error::operation_aborted;
+void Socks5Client::tell_silence(const Asked& asked, const Attempt& attempt) {
+  if (attempt.answered) return;
+  const auto text = attempt.socket.is_open()
+                        ? "SOCKS5 proxy " + proxy_.text() + " takes connections and does not answer"
+                        : failure(asked, asio::error::timed_out, false);
+  log_.about_upstream(text, {{"flow", asked.flow}});
 }
 
 error_code Socks5Client::fault(const Asked& asked, error_code error, bool reached, std::string* words) {

@@ -68,8 +68,8 @@ class Socks5Client {
   result<std::optional<Socks5Credentials>> credentials(Attempt& attempt, const asio::yield_context& yield);
   /// Judges by the failure whether they are right; gives a better word for it where there is one.
   error_code judge(const Attempt& attempt, error_code error);
-  /// The coroutine was cancelled: the proxy is told of if it has kept the application waiting.
-  error_code given_up(const Asked& asked, const Attempt& attempt, bool reached);
+  /// The application has waited for long, and may be about to give up.
+  void tell_silence(const Asked& asked, const Attempt& attempt);
   /// Logs what went wrong and gives what the application shall learn.
   error_code fault(const Asked& asked, error_code error, bool reached, std::string* words);
   /// In words, without the flow.
