@@ -1,5 +1,8 @@
 """What real upstream proxies refuse is said at the client's terminal, at the default level, once: what, by whom, and what to do."""
 
+import socket
+import struct
+
 import dante
 import links
 import netlab
@@ -99,11 +102,12 @@ def test_proxy_that_swallows_connections_is_told_before_everybody_has_given_up(l
     lab.far.run(["nft", "add table inet hole; add chain inet hole out { type filter hook output priority 0; }; "
                  f"add rule inet hole out ip daddr {topology.FAR_OTHER[4]} drop"])  # fmt: skip
     proxy = f"{topology.FAR_OTHER[4]}:3128"
-    tunnel = start_tunnel(links.link_via, via=f"far 'tfunnel --linger 0 {option}{proxy}'", client_args="--linger 0")
+    tunnel = start_tunnel(links.link_via, via=f"far 'tfunnel {option}{proxy}'")
     tunnel.wait_for_log("link is up")
     with lab.client.connect(topology.FAR[4], topology.SERVER_PORT) as flow:
         tunnel.wait_for_log(f"warning: {name}{proxy} cannot be reached: it does not answer in time", 20)
-        flow.close()
+        # Or its end would be waited for.
+        flow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def test_others_are_preferred_where_there_are_others(lab, server, start_tunnel):
