@@ -141,7 +141,7 @@ def test_name_that_the_far_resolver_gave_serves_a_server_that_speaks_first(lab, 
     start_sshd(lab, keys)
     tunnel = start_tunnel(proxy_args=f"{SQUID} --dns {NAMESERVER}")
     assert read_banner(lab, topology.FAR[family])[0] == b"", "squid refuses the address as long as no name is known"
-    tunnel.wait_for_log("403 Forbidden")
+    tunnel.wait_for_log(r"permits no port 22 \(403\).*Forbidden")
     kind = {4: "A", 6: "AAAA"}[family]
     assert_resolved(dig(lab, RESOLVER, NAME, kind, *words), topology.FAR[family], "TCP" if TCP in words else "UDP")
     assert read_banner(lab, topology.FAR[family])[0].startswith(b"SSH-2.0-")
@@ -206,7 +206,7 @@ def test_query_that_the_proxy_refuses_fails_at_once(lab, start_tunnel):
     tunnel = start_tunnel(proxy_args=SQUID)
     answer = dig(lab, NAMESERVER, NAME, UDP)
     assert "NOERROR" not in answer and "timed out" not in answer, answer
-    tunnel.wait_for_log(f"403 Forbidden .*destination={NAMESERVER}:53")
+    tunnel.wait_for_log(rf"permits no port 53 \(403\).*Forbidden.*destination={NAMESERVER}:53")
 
 
 @FAMILIES
