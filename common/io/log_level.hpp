@@ -15,8 +15,9 @@ namespace tfunnel::io {
 enum class LogLevel { error, warning, info, debug, trace };
 enum class LogFormat { text, json };
 
-/// Follow the message as key=value, or become members of the JSON object.
-using LogFields = std::initializer_list<std::pair<std::string_view, std::string>>;
+/// Follows the message as key=value, or becomes a member of the JSON object.
+using LogField = std::pair<std::string_view, std::string>;
+using LogFields = std::initializer_list<LogField>;
 
 /// The flow that a line is about. In text it stands behind the message, as FlowRequest::text() has it; JSON gets the
 /// members flow (a number, the id on this link; not of one that got none), transport, source and destination.

@@ -10,10 +10,10 @@ constexpr std::size_t handshake_cost = 12U << 10;
 result<tcp::socket> Socks5Egress::connect(const Target& target, asio::yield_context yield) {
   const auto charge = charge_for(target, handshake_cost);
   if (!charge) return error_code(asio::error::no_buffer_space);
-  const auto flow = "tcp " + target.source.text() + " -> " + target.destination.text() +
-                    (target.name.empty() ? "" : " (" + target.name + ")");
-  auto dialled = client_.dial(Socks5Command::connect, {target.destination, target.name}, flow, yield, target.asks_again,
-                              target.words);
+  const auto asked =
+      target.name.empty() ? target.destination.text() : target.name + ":" + std::to_string(target.destination.port);
+  auto dialled = client_.dial(Socks5Command::connect, {target.destination, target.name}, {"destination", asked}, yield,
+                              target.asks_again, target.words);
   if (!dialled) return dialled.error();
   return std::move(dialled->socket);
 }

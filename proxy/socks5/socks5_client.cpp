@@ -74,9 +74,9 @@ std::string Socks5Proxy::text() const {
 }
 
 result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const Socks5Address& destination,
-                                                 const std::string& flow, asio::yield_context yield, AskAgain wish,
+                                                 const io::LogField& about, asio::yield_context yield, AskAgain wish,
                                                  std::string* words) {
-  const Asked asked{command, destination, flow};
+  const Asked asked{command, destination, about};
   const auto attempt = std::make_shared<Attempt>(context_, *dialler_, proxy_);
   Deadline deadline(context_, timeout_, [attempt] { attempt->stop(); });
   const auto shown = credentials(*attempt, yield);
@@ -90,8 +90,7 @@ result<Socks5Client::Dialled> Socks5Client::dial(Socks5Command command, const So
   if (handshake.requested() && error.category() == socks5_category()) {
     const auto said = static_cast<Socks5Error>(error.value());
     if (asks_again(wish, ask_again_after(said))) {
-      log_.about_flow(io::LogLevel::info, failure(asked, error, true) + next_try(!destination.name.empty()),
-                      {{"flow", flow}});
+      log_.about_flow(io::LogLevel::info, failure(asked, error, true) + next_try(!destination.name.empty()), {about});
       return refused_as_called();
     }
   }
@@ -262,7 +261,7 @@ void Socks5Client::tell_silence(const Asked& asked, const Attempt& attempt) {
   const auto text = attempt.socket.is_open()
                         ? "SOCKS5 proxy " + proxy_.text() + " takes connections and does not answer"
                         : failure(asked, asio::error::timed_out, false);
-  log_.about_upstream(text, {{"flow", asked.flow}});
+  log_.about_upstream(text, {asked.about});
 }
 
 error_code Socks5Client::fault(const Asked& asked, error_code error, bool reached, std::string* words) {
@@ -276,7 +275,7 @@ error_code Socks5Client::fault(const Asked& asked, error_code error, bool reache
     reason = core::Reason::resource_limit;
   }
   const auto text = failure(asked, error, reached);
-  log_.about_upstream(text, {{"flow", asked.flow}});
+  log_.about_upstream(text, {asked.about});
   if (words != nullptr) *words = text;
   return io::error_of(reason);
 }

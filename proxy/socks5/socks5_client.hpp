@@ -42,10 +42,10 @@ class Socks5Client {
     Socks5Address bound;  // what the proxy bound; of a UDP relay that has a name, the address
   };
   /// Runs inside a coroutine. Errors: a core::Reason (io::error_of), and a line in the log that says what the proxy
-  /// said; operation_aborted if the coroutine was cancelled. `flow` is for that line. An answer after which it asks
+  /// said; operation_aborted if the coroutine was cancelled. `about` is for that line. An answer after which it asks
   /// again, by `wish`, is refused_as_called(). `words`, unless null, gets what a person at the application's end should
   /// know.
-  result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const std::string& flow,
+  result<Dialled> dial(Socks5Command command, const Socks5Address& destination, const io::LogField& about,
                        asio::yield_context yield, AskAgain wish = AskAgain::never, std::string* words = nullptr);
   /// As Egress::stop().
   void stop() { dialler_->stop(); }
@@ -56,7 +56,7 @@ class Socks5Client {
   struct Asked {
     Socks5Command command;
     const Socks5Address& destination;
-    const std::string& flow;
+    const io::LogField& about;
   };
   error_code reach(Attempt& attempt, asio::yield_context yield);
   error_code greet(const std::shared_ptr<Attempt>& attempt, const std::string& greeting, asio::yield_context yield);

@@ -125,8 +125,9 @@ result<Socks5Client::Dialled> Socks5Association::dial(std::string& words, const 
   } const mark{dialling_ = true};
   // All zeros: we do not know yet where our datagrams will seem to come from.
   const Socks5Address anywhere{{core::Address::v4({}), 0}, {}};
-  const auto text = flow_.over() ? "udp" : flow_.flow()->request.text();
-  return around_.client.dial(Socks5Command::udp_associate, anywhere, text, yield, AskAgain::never, &words);
+  const auto about =
+      flow_.over() ? io::LogField{"transport", "udp"} : io::LogField{"source", flow_.flow()->request.source.text()};
+  return around_.client.dial(Socks5Command::udp_associate, anywhere, about, yield, AskAgain::never, &words);
 }
 
 error_code Socks5Association::join(Socks5Client::Dialled dialled) {
