@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "common/io/socket_mark.hpp"
 #include "proxy/access/guarded_acceptor.hpp"
 #include "proxy/dialer.hpp"
 #include "proxy/dns/own_resolver_hints.hpp"
@@ -34,6 +35,7 @@ io::ExitStatus run_proxy(const app::CommonOptions& common, const ProxyOptions& o
   for (const auto& warning : upstream.http.warnings) log.warning(warning);
   ProxyProgram program(common, log);
   auto& context = program.context();
+  io::SocketMark::of(context).set(extensions.mark);
   const Gate gate = options.access.gate(options.names.resolver());
   DescriptorReserve reserve;
   Routes routes(context, {options, upstream, gate, reserve, extensions.binding}, extensions.interceptors, log);

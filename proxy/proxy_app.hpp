@@ -14,6 +14,7 @@ struct ProxyExtensions {
   SourceBinding* binding = nullptr;  // servers see the application's own address
   InterceptorFactory* interceptors = nullptr;
   const io::Log* log = nullptr;  // to log to, under the proxy's own name
+  std::uint32_t mark = 0;        // of the packets that we send; see io::SocketMark
   ReachWatch::Look reach = {};   // where this host has routes to; empty: what any POSIX system tells
 };
 

@@ -11,5 +11,8 @@ extern const Subcommand default_command;
 extern const Subcommand proxy_command;
 /// A program whose whole network is the tunnel.
 extern const Subcommand run_command;
+/// All traffic of this machine through the tunnel, and back.
+extern const Subcommand up_command;
+extern const Subcommand down_command;
 
 }  // namespace tfunnel::client

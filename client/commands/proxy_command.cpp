@@ -5,6 +5,7 @@
 #include "client/commands/commands.hpp"
 #include "client/commands/far_end.hpp"
 #include "client/run/run_options.hpp"
+#include "client/up/up_options.hpp"
 
 namespace tfunnel::client {
 
@@ -29,9 +30,10 @@ io::ExitStatus run(const Invocation& invocation) {
   Options options;
   ClientOptions client;
   RunOptions run;
+  UpOptions up;
   app::po::options_description all = far_end_description(options.far_end, options.common);
   app::po::options_description of_others;
-  of_others.add(client_description(client)).add(run_description(run));
+  of_others.add(client_description(client)).add(run_description(run)).add(up_description(up));
   all.add(of_others);
   const auto given = app::parse(invocation.words, all);
   if (is_answered(options.common, proxy_command, invocation)) return io::ExitStatus::ok;

@@ -39,17 +39,6 @@ std::string describe(std::span<const Subcommand>) {
   return text.str();
 }
 
-// Options that belong on the far end's own command line are refused.
-void refuse_for_near_end(const std::set<std::string>& given) {
-  FarEndOptions ignored;
-  const auto of_far_end = far_end_description(ignored);
-  for (const auto& option : of_far_end.options()) {
-    const auto& name = option->long_name();
-    if (name == "dns" || !given.contains(name)) continue;
-    throw app::UsageError("--" + name + " is for the far end: put it into the command of --via");
-  }
-}
-
 // Without dashes it is the program's name, or the far end's.
 std::string meant_by(const std::string& word, const RunWords& words, const Invocation& invocation) {
   if (!words.program.empty()) return "";
@@ -81,7 +70,7 @@ io::ExitStatus run(const Invocation& invocation) {
   if (options.run.link.via.empty()) {
     check_far_end(options.far_end);
   } else {
-    refuse_for_near_end(given);
+    refuse_for_near_end(given, "dns");
   }
   return run_program({options.common,
                       options.run.link,

@@ -42,6 +42,7 @@ class ClientProgram {
                 log_) {
     signals_.add(SIGUSR1);
     signals_.add(SIGCHLD);
+    if (hooks_.rules) signals_.add(SIGUSR2);
     app::ignore_sigpipe();
   }
   ~ClientProgram() { app::hear_no_more_signals(); }
@@ -68,6 +69,7 @@ class ClientProgram {
     if (hooks_.apply_reach) apply_reach_ = hooks_.apply_reach(std::move(sockets.routes), log_);
     capture_.emplace(
         context_, std::move(sockets), [this] { return links_->choose(); }, hooks_.is_local, log_, summary_.get());
+    if (hooks_.rules) rules_ = hooks_.rules(context_, log_);
     if (!hooks_.sockets_come_late) links_->start();
     network_.start();
     context_.run();
@@ -84,6 +86,7 @@ class ClientProgram {
     };
     events.on_reach = [this](const core::Reach& reach) {
       if (apply_reach_) apply_reach_(reach);
+      if (rules_) rules_->on_reach(reach);
     };
     if (summary_) {
       events.on_flow_over = [summary = summary_.get()](const auto& flow, auto reason) {
@@ -95,6 +98,7 @@ class ClientProgram {
 
   void set_mode(CaptureMode mode) {
     capture_->set_mode(mode);
+    if (rules_) rules_->on_mode(mode);
     // From then on the terminal is used, and other links may still be asking.
     if (mode != CaptureMode::serve || !hooks_.on_ready || was_ready_ || links_->asks()) return;
     was_ready_ = true;
@@ -115,6 +119,8 @@ class ClientProgram {
   void on_signal(int number) {
     if (number == SIGCHLD) return links_->check_children();
     if (number == SIGUSR1) return links_->print_table(log_);
+    // Another one takes over.
+    if (number == SIGUSR2 && rules_) rules_->stay_closed();
     if (!ending_.started()) begin_to_end(app::reason_of_signal(number));
     if (!hooks_.applications_are_gone || number != SIGTERM) ending_.start();
   }
@@ -170,6 +176,7 @@ class ClientProgram {
     finished_ = true;
     io::Deliveries::of(context_).let_go();
     capture_->close();
+    if (rules_) rules_->clean_end(!why_.empty());
     network_.stop();
     log_timer_.stop();
     signals_.cancel();
@@ -186,6 +193,7 @@ class ClientProgram {
   io::LogTimer log_timer_;
   NetworkWatch network_;
   std::optional<Capture> capture_;
+  std::unique_ptr<CaptureRules> rules_;
   std::function<void(const core::Reach&)> apply_reach_;
   app::Ending ending_;
   std::string why_;  // the signal

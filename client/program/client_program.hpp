@@ -7,6 +7,7 @@
 
 #include "client/capture/capture_sockets.hpp"
 #include "client/links/links.hpp"
+#include "client/program/capture_rules.hpp"
 #include "common/app/options.hpp"
 #include "common/core/resolver_hints.hpp"
 
@@ -27,6 +28,8 @@ struct ClientHooks {
   /// The far end's routes are known, or have changed: before on_ready, and whenever they do later. May be empty.
   /// `routes` came with the sockets. Returns the function that applies the routes.
   std::function<std::function<void(const core::Reach&)>(io::Descriptor routes, const io::Log& log)> apply_reach;
+  /// Called once, after the sockets. Empty: somebody else sees to the rules.
+  MakeCaptureRules rules;
   /// When the end is asked for, no application is left: all that they have sent counts, and nothing new comes. SIGTERM
   /// asks for the end, any other signal for an end at once.
   bool applications_are_gone = false;

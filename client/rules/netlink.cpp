@@ -1,6 +1,5 @@
 #include "client/rules/netlink.hpp"
 
-#include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -10,8 +9,7 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <functional>
-
+#include "client/rules/netlink_request.hpp"
 #include "common/io/errors.hpp"
 
 namespace tfunnel::client {
@@ -32,49 +30,15 @@ std::uint8_t family_of(std::span<const std::uint8_t> address) { return address.s
 
 }  // namespace
 
-/// One message under construction; it fits the buffer by far.
-class Netlink::Request {
- public:
-  Request(const char* what, std::uint16_t type, std::uint16_t flags)
-      : what_(what), header_(mnl_nlmsg_put_header(buffer_.data())) {
-    header_->nlmsg_type = type;
-    header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
-  }
-
-  template <class Body>
-  Body& body() {
-    return *static_cast<Body*>(mnl_nlmsg_put_extra_header(header_, sizeof(Body)));
-  }
-  void add(std::uint16_t type, std::uint32_t value) { mnl_attr_put_u32(header_, type, value); }
-  void add(std::uint16_t type, std::span<const std::uint8_t> bytes) {
-    mnl_attr_put(header_, type, bytes.size(), bytes.data());
-  }
-  void add(std::uint16_t type, const std::string& text) { mnl_attr_put_strz(header_, type, text.c_str()); }
-  /// What `fill` adds stands inside of an attribute.
-  void nest(std::uint16_t type, const std::function<void()>& fill) {
-    auto* nest = mnl_attr_nest_start(header_, type);
-    fill();
-    mnl_attr_nest_end(header_, nest);
-  }
-
-  nlmsghdr& header() { return *header_; }
-  [[nodiscard]] const char* what() const { return what_; }
-
- private:
-  alignas(nlmsghdr) std::array<char, 512> buffer_{};
-  const char* what_;
-  nlmsghdr* header_;
-};
-
 Netlink::Netlink() : socket_(NETLINK_ROUTE) {}
 
-void Netlink::send(Request& request) {
+void Netlink::send(NetlinkRequest& request) {
   const auto error = socket_.ask(request.header());
   if (error) throw boost::system::system_error(error, request.what());
 }
 
 void Netlink::set_loopback_up() {
-  Request request("the loopback device", RTM_NEWLINK, 0);
+  NetlinkRequest request("the loopback device", RTM_NEWLINK, 0);
   auto& link = request.body<ifinfomsg>();
   link.ifi_index = loopback_device;
   link.ifi_flags = IFF_UP;
@@ -85,7 +49,7 @@ void Netlink::set_loopback_up() {
 // What is described inside gets the lower number, and so is the first in lists; it cannot be up before both are there.
 // The kernel would give each a queue for every processor.
 void Netlink::add_pair(const std::string& name, const std::string& other) {
-  Request request("a network card", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  NetlinkRequest request("a network card", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   const auto describe = [&request](const std::string& own_name, unsigned flags) {
     auto& link = request.body<ifinfomsg>();
     link.ifi_flags = flags;
@@ -102,7 +66,7 @@ void Netlink::add_pair(const std::string& name, const std::string& other) {
   });
   send(request);
 
-  Request up("a network card", RTM_NEWLINK, 0);
+  NetlinkRequest up("a network card", RTM_NEWLINK, 0);
   auto& link = up.body<ifinfomsg>();
   link.ifi_flags = IFF_UP;
   link.ifi_change = IFF_UP;
@@ -111,13 +75,13 @@ void Netlink::add_pair(const std::string& name, const std::string& other) {
 }
 
 void Netlink::remove(int device) {
-  Request request("a network card", RTM_DELLINK, 0);
+  NetlinkRequest request("a network card", RTM_DELLINK, 0);
   request.body<ifinfomsg>().ifi_index = device;
   send(request);
 }
 
 std::optional<int> Netlink::find(const std::string& name) {
-  Request request("a network card", RTM_GETLINK, 0);
+  NetlinkRequest request("a network card", RTM_GETLINK, 0);
   request.header().nlmsg_flags = NLM_F_REQUEST;  // an acknowledgement would be a second answer
   request.body<ifinfomsg>();
   request.add(IFLA_IFNAME, name);
@@ -130,7 +94,7 @@ std::optional<int> Netlink::find(const std::string& name) {
 }
 
 void Netlink::add_address(int device, std::span<const std::uint8_t> address) {
-  Request request("an address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+  NetlinkRequest request("an address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
   auto& body = request.body<ifaddrmsg>();
   body.ifa_family = family_of(address);
   body.ifa_prefixlen = static_cast<std::uint8_t>(address.size() * 8);
@@ -152,7 +116,7 @@ void Netlink::remove_route(const core::Network& to, int device, std::span<const 
 
 void Netlink::change_route(std::uint16_t type, std::uint16_t flags, const core::Network& to, int device,
                            std::span<const std::uint8_t> source) {
-  Request request("a route", type, flags);
+  NetlinkRequest request("a route", type, flags);
   auto& route = request.body<rtmsg>();
   route.rtm_family = family_of(source);
   route.rtm_table = RT_TABLE_MAIN;
@@ -178,7 +142,7 @@ void Netlink::deliver_locally(int family, std::uint32_t mark, std::uint32_t tabl
 
 void Netlink::add_rule(int family, std::uint32_t priority, std::uint32_t mark, std::uint8_t action,
                        std::uint32_t table) {
-  Request request("a routing rule", RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+  NetlinkRequest request("a routing rule", RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
   auto& rule = request.body<fib_rule_hdr>();
   rule.family = static_cast<std::uint8_t>(family);
   rule.action = action;
@@ -190,7 +154,7 @@ void Netlink::add_rule(int family, std::uint32_t priority, std::uint32_t mark, s
 }
 
 void Netlink::add_local_default(int family, std::uint32_t table, int device, std::uint32_t metric) {
-  Request request("a local route", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+  NetlinkRequest request("a local route", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
   auto& route = request.body<rtmsg>();
   route.rtm_family = static_cast<std::uint8_t>(family);
   route.rtm_table = RT_TABLE_UNSPEC;

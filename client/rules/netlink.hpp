@@ -11,6 +11,8 @@
 
 namespace tfunnel::client {
 
+class NetlinkRequest;
+
 /// The loopback device is the first of every network namespace (LOOPBACK_IFINDEX in the kernel).
 inline constexpr int loopback_device = 1;
 
@@ -42,8 +44,7 @@ class Netlink {
   void deliver_locally(int family, std::uint32_t mark, std::uint32_t table, int device);
 
  private:
-  class Request;
-  void send(Request& request);
+  void send(NetlinkRequest& request);
   void change_route(std::uint16_t type, std::uint16_t flags, const core::Network& to, int device,
                     std::span<const std::uint8_t> source);
   void add_rule(int family, std::uint32_t priority, std::uint32_t mark, std::uint8_t action, std::uint32_t table);

@@ -1,16 +1,15 @@
 #include "client/run/network.hpp"
 
-#include <nftables/libnftables.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <fstream>
-#include <memory>
 #include <string>
 
 #include "client/rules/firewall_rules.hpp"
 #include "client/rules/netlink.hpp"
+#include "client/rules/nft.hpp"
 #include "common/app/options.hpp"
 
 namespace tfunnel::client {
@@ -69,14 +68,10 @@ void set_up_family(Netlink& netlink, int family, int device) {
 }
 
 void set_up_firewall(const std::string& rules) {
-  const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> nft(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
-  if (!nft) throw app::UsageError("libnftables does not start", io::ExitStatus::os_error);
-  nft_ctx_buffer_error(nft.get());
-  if (nft_run_cmd_from_buffer(nft.get(), rules.c_str()) == 0) return;
+  const auto fault = Nft().run(rules);
+  if (!fault) return;
   throw app::UsageError::in_lines(
-      std::string("the kernel takes no nftables rules with TPROXY (nft_tproxy, nft_fib_inet, "
-                  "nft_reject_inet): ") +
-          nft_ctx_get_error_buffer(nft.get()),
+      "the kernel takes no nftables rules with TPROXY (nft_tproxy, nft_fib_inet, nft_reject_inet): " + *fault,
       io::ExitStatus::os_error);
 }
 

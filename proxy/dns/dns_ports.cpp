@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
+#include "common/io/socket_mark.hpp"
 
 namespace tfunnel::proxy {
 
@@ -48,6 +49,7 @@ result<udp::socket> connected_socket(asio::io_context& context, const core::Endp
   error_code error;
   udp::socket socket(context);
   socket.open(endpoint.protocol(), error);
+  if (!error) error = io::SocketMark::of(context).apply(socket.native_handle());
   if (!error) socket.connect(endpoint, error);
   if (!error) socket.non_blocking(true, error);
   if (error) return io::any_port_error(error);

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "common/io/socket_mark.hpp"
 #include "common/io/socket_options.hpp"
 #include "proxy/io/cleared_slot.hpp"
 #include "proxy/io/deadline.hpp"
@@ -56,6 +57,7 @@ error_code DirectEgress::try_once(Attempt& attempt, const Target& target, const 
   attempt.is_taken = false;
   attempt.socket.close(error);
   attempt.socket.open(endpoint.protocol(), error);
+  if (!error) error = io::SocketMark::of(context_).apply(attempt.socket.native_handle());
   if (error) return error;
   io::prepare(attempt.socket.native_handle());
   if (binds) error = binding_->bind(attempt.socket.native_handle(), target.source);

@@ -12,6 +12,7 @@
 
 #include "common/io/descriptor.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/socket_mark.hpp"
 #include "common/io/text_file.hpp"
 #include "proxy/dns/resolv_options.hpp"
 
@@ -93,6 +94,10 @@ void set_servers(ares_channel channel, const std::vector<core::Endpoint>& server
   if (!nodes.empty()) ::ares_set_servers_ports(channel, nodes.data());
 }
 
+int mark_socket(ares_socket_t socket, int /*type*/, void* mark) {
+  return static_cast<const io::SocketMark*>(mark)->apply(socket) ? -1 : 0;
+}
+
 }  // namespace
 
 /// A question that is to be answered once, though c-ares may be asked for it twice.
@@ -135,7 +140,9 @@ CaresChannel::CaresChannel(asio::io_context& context, const Settings& settings) 
   const int given = ARES_OPT_RESOLVCONF | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
                     (file.rotate ? ARES_OPT_ROTATE : 0);
   if (::ares_init_options(&channel_, &options, given) != ARES_SUCCESS) channel_ = nullptr;
-  if (channel_ != nullptr) set_servers(channel_, settings.servers);
+  if (channel_ == nullptr) return;
+  set_servers(channel_, settings.servers);
+  ::ares_set_socket_configure_callback(channel_, mark_socket, &io::SocketMark::of(context));
 }
 
 CaresChannel::~CaresChannel() { stop(); }

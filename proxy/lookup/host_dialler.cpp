@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
+#include "common/io/socket_mark.hpp"
 #include "common/io/socket_options.hpp"
 #include "proxy/io/cleared_slot.hpp"
 #include "proxy/lookup/address_race.hpp"
@@ -31,6 +32,7 @@ struct HostDial::Race {
     auto& socket = race->sockets[index];
     error_code error;
     socket.open(race->endpoints[index].protocol(), error);
+    if (!error) error = io::SocketMark::of(race->wake.get_executor().context()).apply(socket.native_handle());
     if (error) return race->logic.failed(error);
     io::prepare(socket.native_handle());
     socket.async_connect(race->endpoints[index], [race, index](error_code outcome) { race->ended(index, outcome); });

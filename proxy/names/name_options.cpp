@@ -51,8 +51,9 @@ bool is_resolver_address(std::string_view word) {
   return word == no_address || core::Address::parse(std::string(word)).has_value();
 }
 
-bool is_server(std::string_view word) {
-  return word == no_server || parse_server(std::string(word), dns::port).has_value();
+bool is_server(const NameOptions& options, std::string_view word) {
+  return word == no_server || std::ranges::count(options.dns_words, word) > 0 ||
+         parse_server(std::string(word), dns::port).has_value();
 }
 
 }  // namespace
@@ -64,7 +65,10 @@ app::po::options_description name_description(NameOptions& options) {
       app::words_value(options.resolver_addresses, is_resolver_address, "an IP address, or none alone",
                        app::with_default(joined(options.resolver_addresses))),
       "an address whose port 53 is the far end's own resolver; may be repeated; none: there is no such address");
-  add("dns", app::words_value(options.dns, is_server, "ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), or virtual"),
+  add("dns",
+      app::words_value(
+          options.dns, [&options](auto word) { return is_server(options, word); },
+          "ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), or virtual"),
       "ADDRESS[:PORT] of a nameserver to use instead of the far end's own ones; may be repeated, tried in order; "
       "virtual: "
       "names for which they have no answer get virtual addresses, and an upstream proxy resolves them");

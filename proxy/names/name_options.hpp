@@ -17,6 +17,7 @@ struct NameOptions {
   /// own.
   std::vector<std::string> resolver_addresses{"198.18.0.53", "fd00:7466::53"};
   std::vector<std::string> dns;
+  std::vector<std::string> dns_words;  // that --dns may say besides: no option, but a command's own meaning
   NameMode proxy_names = NameMode::automatic;
   VirtualNames::Limits virtual_limits;  // no option: for tests
 

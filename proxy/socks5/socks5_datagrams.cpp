@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/io/errors.hpp"
+#include "common/io/socket_mark.hpp"
 #include "proxy/socks5/socks5_address.hpp"
 
 namespace tfunnel::proxy {
@@ -33,6 +34,7 @@ error_code connect(udp::socket& socket, const udp::endpoint& relay) {
   error_code error;
   socket.close(error);
   socket.open(relay.protocol(), error);
+  if (!error) error = io::SocketMark::of(socket.get_executor().context()).apply(socket.native_handle());
   if (error) return error;
   socket.connect(relay, error);
   if (error) return io::any_port_error(error);

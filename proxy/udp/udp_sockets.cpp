@@ -3,6 +3,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "common/io/errors.hpp"
+#include "common/io/socket_mark.hpp"
 #include "proxy/udp/udp_errors.hpp"
 
 namespace tfunnel::proxy {
@@ -21,6 +22,7 @@ error_code UdpSockets::open(udp::socket& socket, udp protocol, bool as_applicati
   socket.close(error);
   socket.open(protocol, error);
   if (!error && protocol == udp::v6()) socket.set_option(asio::ip::v6_only(true), error);
+  if (!error) error = io::SocketMark::of(around_.context).apply(socket.native_handle());
   if (error) return error;
   if (as_application) {
     error = around_.binding->bind(socket.native_handle(), flow_.flow()->request.source);

@@ -18,7 +18,9 @@ import links
 import netlab
 import runs as runs_module
 import supervised
+import system_rules
 import topology
+import ups
 
 _LOG_TAIL = 6000
 _CRASH = r"Sanitizer|runtime error:|terminate called|Segmentation fault|Assertion .* failed"
@@ -63,8 +65,11 @@ def keys(tmp_path_factory):
 
 @pytest.fixture
 def lab(tmp_path, request):
-    """A module with CAPTURES = False wants no rules."""
-    made = topology.make_lab(tmp_path / "lab", capture=getattr(request.module, "CAPTURES", True))
+    """A module with CAPTURES = False wants no rules, one with SYSTEM_LAB = True the lab of system_rules."""
+    if getattr(request.module, "SYSTEM_LAB", False):
+        made = system_rules.make_lab(tmp_path / "lab")
+    else:
+        made = topology.make_lab(tmp_path / "lab", capture=getattr(request.module, "CAPTURES", True))
     yield made
     made.close()
 
@@ -81,6 +86,15 @@ def runs(lab, request):
 @pytest.fixture
 def commands(lab, keys):
     return links.Commands(lab, keys)
+
+
+@pytest.fixture(name="up")
+def _up(lab, commands):
+    """`tfunnel up`; after the test `down` must bring back what was before."""
+    made = ups.Up(lab, commands)
+    yield made
+    made.run("down")
+    made.assert_nothing_left()
 
 
 @pytest.fixture

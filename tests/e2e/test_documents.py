@@ -11,6 +11,7 @@ import topology
 LINK_ENDED = 69
 MAN = "common/app/tfunnel.1"
 RUN = "common/app/tfunnel-run.1"
+UP = "common/app/tfunnel-up.1"
 CONF = "common/app/tfunnel.conf.5"
 
 
@@ -41,7 +42,7 @@ def names(path):
     return set().union(*(tag for tag, _ in entries(path)))
 
 
-@pytest.mark.parametrize("command, page", [([], MAN), (["run"], RUN)], ids=["tfunnel", "run"])
+@pytest.mark.parametrize("command, page", [([], MAN), (["run"], RUN), (["up"], UP)], ids=["tfunnel", "run", "up"])
 def test_help_and_man_page_have_the_same_options(command, page):
     helped = {name for name, _ in options(*command)}
     assert helped - names(page) == set(), f"not in {page}"
@@ -52,14 +53,14 @@ def test_help_of_the_proxy_has_nothing_that_the_man_page_lacks():
     assert {name for name, _ in options("proxy")} < names(MAN)
 
 
-@pytest.mark.parametrize("command", [[], ["run"]], ids=["tfunnel", "run"])
-def test_man_page_has_the_defaults_of_help(command):
-    """The page of run leaves defaults to tfunnel(1)."""
+@pytest.mark.parametrize("command, own", [([], []), (["run"], []), (["up"], [UP])], ids=["tfunnel", "run", "up"])
+def test_man_page_has_the_defaults_of_help(command, own):
+    """The page of run leaves defaults to tfunnel(1), that of up for what both have."""
     for name, default in options(*command):
         if not default or name.startswith("udp-timeout"):  # the kernel's, where it has them
             continue
-        texts = [text for tag, text in entries(MAN) if name in tag]
-        assert any(re.search(rf"\b{re.escape(default)}\b", text) for text in texts), f"default of --{name} in {MAN}"
+        texts = [text for path in (MAN, *own) for tag, text in entries(path) if name in tag]
+        assert any(re.search(rf"\b{re.escape(default)}\b", text) for text in texts), f"default of --{name} in a page"
 
 
 def test_every_exit_status_is_documented():

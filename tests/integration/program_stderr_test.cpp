@@ -284,7 +284,7 @@ TEST_P(Errors, LinesWithoutRoomAreCountedAndToldWhenThereIsRoom) {
   program.read_errors();
   ASSERT_TRUE(program.said("lines were lost"));
   const auto lines = lines_of(program.errors());
-  const auto written = count_with(lines, "refused: ");
+  const auto written = count_with(lines, R"("message":"refused")");
   EXPECT_LT(written, static_cast<std::size_t>(count));
   EXPECT_EQ(written + sum_told(program.errors(), "lines were lost"), static_cast<std::size_t>(count));
   for (const auto& line : lines)

@@ -99,14 +99,14 @@ class Commands:
 """
             )
 
-    def start_sshd(self, authorized_keys=None):
+    def start_sshd(self, authorized_keys=None, address=topology.FAR_MGMT[4]):
         """A real sshd in far. It runs as an ordinary user of a nested user namespace, because a
         user namespace without further ids refuses the setgroups() of a privileged one."""
         config = os.path.join(self.lab.directory, "sshd_config")
         with open(config, "w", encoding="ascii") as file:
             file.write(
                 f"""Port {topology.SSH_PORT}
-ListenAddress {topology.FAR_MGMT[4]}
+ListenAddress {address}
 HostKey {self.keys}/host_key
 AuthorizedKeysFile {authorized_keys or self.keys + "/authorized_keys"}
 PidFile none

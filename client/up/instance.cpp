@@ -1,0 +1,165 @@
+#include "client/up/instance.hpp"
+
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "common/app/options.hpp"
+#include "common/io/errors.hpp"
+#include "common/io/text_file.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+const std::string prefix = "tfunnel-up-";
+// It delivers what it has; asked once more, it hurries.
+constexpr int patience_ms = 5000;
+constexpr int most_tries = 10;
+
+[[noreturn]] void fail(const char* what) { throw boost::system::system_error(io::last_error(), what); }
+
+std::string new_name() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) fail("random numbers");
+  return prefix + std::to_string(number);
+}
+
+struct AbstractAddress {
+  sockaddr_un address{};
+  socklen_t size = 0;
+};
+
+// The name begins behind a zero byte, and has no end but the length's.
+AbstractAddress abstract_address(const std::string& name) {
+  AbstractAddress made;
+  made.address.sun_family = AF_UNIX;
+  std::memcpy(made.address.sun_path + 1, name.data(), std::min(name.size(), sizeof made.address.sun_path - 1));
+  made.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  return made;
+}
+
+io::Descriptor open_socket() {
+  io::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) fail("a UNIX socket");
+  return socket;
+}
+
+io::Descriptor listening_socket(const std::string& name) {
+  auto socket = open_socket();
+  const auto [address, size] = abstract_address(name);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) fail("a UNIX socket");
+  if (::listen(socket.get(), SOMAXCONN) != 0) fail("a UNIX socket");
+  return socket;
+}
+
+/// All names like ours, whoever has them; proc(5) shows the zero byte as '@'.
+std::vector<std::string> names_in_use() {
+  std::vector<std::string> names;
+  std::istringstream lines(io::file_contents("/proc/self/net/unix"));
+  for (std::string line; std::getline(lines, line);) {
+    const auto at = line.rfind(" @" + prefix);
+    const auto name = at == std::string::npos ? std::string() : line.substr(at + 2);
+    if (!name.empty() && name.size() < sizeof(sockaddr_un::sun_path) - 1) names.push_back(name);
+  }
+  return names;
+}
+
+/// Nothing: nobody listens at the name. The credentials are those of the one who called listen(2).
+std::optional<ucred> owner_of(const std::string& name) {
+  const auto socket = open_socket();
+  const auto [address, size] = abstract_address(name);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) return std::nullopt;
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return std::nullopt;
+  return peer;
+}
+
+bool is_in_our_user_namespace(const std::string& process) {
+  struct stat theirs {};
+  struct stat ours {};
+  // One that we cannot look at may be.
+  if (::stat((process + "/ns/user").c_str(), &theirs) != 0) return true;
+  return ::stat("/proc/self/ns/user", &ours) == 0 && theirs.st_ino == ours.st_ino;
+}
+
+// A user may have all capabilities in a user namespace that he made, and still none here.
+bool may_change_rules(const ucred& peer) {
+  const auto process = "/proc/" + std::to_string(peer.pid);
+  const std::string label = "\nCapPrm:\t";
+  const auto status = io::file_contents(process + "/status");
+  const auto at = status.find(label);
+  if (at == std::string::npos) return peer.uid == 0;
+  const auto capabilities = std::stoull(status.substr(at + label.size(), 16), nullptr, 16);
+  return (capabilities >> CAP_NET_ADMIN & 1) != 0 && is_in_our_user_namespace(process);
+}
+
+std::optional<pid_t> holder_but(const std::string& own) {
+  for (const auto& name : names_in_use()) {
+    if (name == own) continue;
+    const auto peer = owner_of(name);
+    if (peer && may_change_rules(*peer)) return peer->pid;
+  }
+  return std::nullopt;
+}
+
+bool has_ended(const io::Descriptor& process) {
+  pollfd entry{process.get(), POLLIN, 0};
+  int found = 0;
+  while ((found = ::poll(&entry, 1, patience_ms)) < 0 && errno == EINTR) {
+  }
+  return found > 0;
+}
+
+// By a descriptor: its number may be another's by then.
+void end_process(pid_t pid, std::span<const int> signals, const io::Log& log) {
+  if (pid <= 0) throw app::UsageError("up runs in a PID namespace that cannot be seen from here: end it there");
+  const io::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.is_open()) return;  // it has just ended, and then its name is free
+  log.info("ending process " + std::to_string(pid));
+  for (const int number : signals) {
+    if (::syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0) != 0 && errno != ESRCH) {
+      throw boost::system::system_error(io::last_error(), "ending process " + std::to_string(pid));
+    }
+    if (has_ended(process)) return;
+  }
+}
+
+}  // namespace
+
+// First to be seen, then to look: of two at least one sees the other.
+std::optional<Instance> Instance::take() {
+  const auto name = new_name();
+  Instance made(listening_socket(name));
+  if (holder_but(name)) return std::nullopt;
+  return made;
+}
+
+// Nobody can begin while we hold it.
+Instance Instance::take_from_others(std::span<const int> signals, const io::Log& log) {
+  const auto name = new_name();
+  Instance made(listening_socket(name));
+  for (int i = 0; i < most_tries; ++i) {
+    const auto other = holder_but(name);
+    if (!other) return made;
+    end_process(*other, signals, log);
+  }
+  throw app::UsageError("another process begins again and again", io::ExitStatus::os_error);
+}
+
+std::optional<pid_t> Instance::holder() { return holder_but(""); }
+
+}  // namespace tfunnel::client

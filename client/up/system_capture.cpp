@@ -1,0 +1,214 @@
+#include "client/up/system_capture.hpp"
+
+#include "client/capture/routed_networks.hpp"
+#include "client/rules/routing_tables.hpp"
+#include "client/up/link_peers.hpp"
+#include "common/app/options.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+using core::Address;
+using core::Network;
+using Networks = core::Reach::Networks;
+
+// Loopback, link-local, multicast and broadcast.
+constexpr std::pair<const char*, unsigned> never_tunnelled[] = {
+    {"127.0.0.0", 8}, {"169.254.0.0", 16}, {"224.0.0.0", 4}, {"255.255.255.255", 32},
+    {"::1", 128},     {"fe80::", 10},      {"ff00::", 8}};
+
+// A machine with more networks of its own is a router: the widest ones stay direct.
+Networks tidy(Networks networks) {
+  while (true) {
+    if (auto few = core::limited(networks)) return *few;
+    networks.pop_back();
+  }
+}
+
+BothNetworks routed(const core::Reach& reach) { return {routed_networks(reach, true), routed_networks(reach, false)}; }
+
+bool closed_before() { return !look_at_routing().ours.rules.empty(); }
+
+}  // namespace
+
+void complete(SystemTerms& terms, const BothNetworks& own, const core::Reach& reach) {
+  for (const auto& [text, prefix] : never_tunnelled) {
+    const auto address = *Address::parse(text);
+    (address.is_v4() ? terms.direct.v4 : terms.direct.v6).push_back(Network::of(address, prefix));
+  }
+  terms.direct = {tidy(terms.direct.v4), tidy(terms.direct.v6)};
+  terms.own_networks = {tidy(own.v4), tidy(own.v6)};
+  terms.routed = routed(reach);
+}
+
+SystemCapture::SystemCapture(asio::io_context& context, const UpPlan& plan, std::span<const std::atomic<pid_t>> groups,
+                             const io::Log& log)
+    : plan_(plan),
+      groups_(groups),
+      log_(log),
+      steps_(plan.kill_switch, closed_before()),
+      watch_(context, system_table, [this](SystemWatch::Changes changes) { on_change(changes); }),
+      terms_(plan.terms) {
+  terms_.owned = plan.kill_switch == KillSwitch::off;
+  watch_.start();
+  let_link_through();
+}
+
+void SystemCapture::on_mode(CaptureMode mode) {
+  if (ended_) return;
+  if (mode != CaptureMode::serve) return carry_out_quietly(steps_.link_is_down());
+  learn_peers();
+  carry_out(steps_.link_is_up());
+}
+
+void SystemCapture::on_reach(const core::Reach& reach) {
+  reach_ = reach;
+  terms_.routed = routed(reach);
+  change_sets(replace_routed(terms_.routed));
+}
+
+// Rules that go with us are made anew as such that stay. The table must not be mentioned before it is deleted: the flag
+// of one that stands cannot be changed.
+void SystemCapture::stay_closed() {
+  steps_.stay_closed();
+  if (!std::exchange(terms_.owned, false) || !rules_are_there_) return;
+  try {
+    const auto rules = system_rules(terms_);
+    transact(rules.substr(rules.find('\n') + 1));
+  } catch (const std::exception& error) {
+    log_.error(std::string("the way is open until the next one has made its rules: ") + error.what());
+  }
+}
+
+// An end that nobody has asked for is a failure.
+void SystemCapture::clean_end(bool asked_for) {
+  if (std::exchange(ended_, true)) return;
+  watch_.stop();
+  if (!asked_for && plan_.kill_switch != KillSwitch::off) {
+    if (steps_.rules_stand()) log_.warning("nothing gets out until tfunnel down, or up again");
+    return;
+  }
+  carry_out_quietly(steps_.clean_end());
+}
+
+// What a killed one has left stands, and may not know this link.
+void SystemCapture::let_link_through() {
+  if (!closed_before()) return;
+  const auto group = terms_.link_group ? add_link_group(*terms_.link_group) : std::string();
+  if (const auto fault = nft_.run(add_link(terms_.link) + group)) log_.debug("no rules were left", {{"why", *fault}});
+}
+
+// A link that comes back may have come by another of its host's addresses.
+void SystemCapture::learn_peers() {
+  if (plan_.link.via.empty()) return;
+  const auto before = terms_.link.size();
+  terms_.link.merge(peers_of(groups_));
+  if (terms_.link.empty() && !terms_.link_group && !steps_.rules_stand()) {
+    log_.info("no connection of the link's own was found: if it has one, name its host (--link)");
+  }
+  if (terms_.link.size() != before) change_sets(replace_link(terms_.link));
+}
+
+void SystemCapture::carry_out(const UpSteps::List& steps) {
+  if (steps.empty()) return;
+  try {
+    for (const auto step : steps) carry_out(step);
+  } catch (...) {
+    carry_out_quietly(steps_.failed());
+    throw;
+  }
+  if (rules_are_there_) log_.info("all TCP and UDP of this machine goes through the tunnel");
+}
+
+// What cannot be removed now is removed by `down`.
+void SystemCapture::carry_out_quietly(const UpSteps::List& steps) {
+  for (const auto step : steps) {
+    try {
+      carry_out(step);
+    } catch (const std::exception& error) {
+      log_.error(std::string("not all of the rules could be removed (tfunnel down does): ") + error.what());
+    }
+  }
+}
+
+void SystemCapture::carry_out(UpStep step) {
+  switch (step) {
+    case UpStep::add_routing: return mend_routing();
+    case UpStep::add_rules:
+      transact(system_rules(terms_));
+      rules_are_there_ = true;
+      return;
+    case UpStep::add_guard: return add_guard();
+    case UpStep::remove_guard: static_cast<void>(nft_.run("delete table inet " + std::string(guard_table))); return;
+    case UpStep::remove_rules:
+      rules_are_there_ = false;
+      return transact(terms_.owned ? "delete table inet " + std::string(system_table) : remove_table(system_table));
+    case UpStep::remove_routing: return remove(look_at_routing().ours);
+  }
+}
+
+void SystemCapture::add_guard() {
+  const auto fault = nft_.run(guard_rules(terms_.marks));
+  if (!fault) return;
+  log_.warning(
+      "should somebody else remove the rules, something may get out until they are back (Linux 5.12 could help)");
+  log_.debug("no table that belongs to this process", {{"why", *fault}});
+}
+
+void SystemCapture::mend_routing() {
+  const auto facts = look_at_routing();
+  if (!place_) place_ = choose_place(facts);
+  const auto plan = planned_routing(facts, *place_, terms_.marks.captured);
+  add(without(plan, facts.ours));
+  remove(without(facts.ours, plan));
+  auto now = plan_.terms;
+  complete(now, facts.own_networks, reach_);
+  update_networks(now);
+}
+
+void SystemCapture::update_networks(const SystemTerms& now) {
+  if (terms_.direct == now.direct && terms_.own_networks == now.own_networks) return;
+  terms_.direct = now.direct;
+  terms_.own_networks = now.own_networks;
+  change_sets(replace_networks(now.direct, now.own_networks));
+}
+
+// Who removes something once may do so again and again.
+void SystemCapture::on_change(SystemWatch::Changes changes) {
+  if (ended_) return;
+  const auto try_to = [&](bool due, bool SystemWatch::Changes::*what, const auto& mend) {
+    if (!due) return;
+    try {
+      mend();
+    } catch (const std::exception& error) {
+      log_.about_flow(io::LogLevel::error, std::string("what was removed cannot be restored yet: ") + error.what());
+      watch_.look_again(what);
+    }
+  };
+  const bool is_broken = changes.rules && steps_.rules_stand() && !terms_.owned;
+  // First, so that there are sets to be changed.
+  try_to(is_broken, &SystemWatch::Changes::rules, [this] { restore_rules(); });
+  try_to(changes.routing && steps_.routing_stands(), &SystemWatch::Changes::routing, [this] { mend_routing(); });
+}
+
+void SystemCapture::restore_rules() {
+  transact(system_rules(terms_));
+  log_.about_flow(io::LogLevel::warning, "somebody else changed the rules: they are restored");
+}
+
+// A set cannot be changed if somebody has removed it: then all is made anew.
+void SystemCapture::change_sets(const std::string& input) {
+  if (!rules_are_there_) return;
+  std::optional<std::string> fault;
+  watch_.without_own([&] { fault = nft_.run(input); });
+  if (fault) transact(system_rules(terms_));
+}
+
+void SystemCapture::transact(const std::string& input) {
+  std::optional<std::string> fault;
+  watch_.without_own([&] { fault = nft_.run(input); });
+  if (fault) fail_with(*fault, no_capture_rules);
+}
+
+}  // namespace tfunnel::client

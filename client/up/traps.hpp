@@ -1,0 +1,21 @@
+// Settings of this machine with which capture cannot work.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "client/rules/system_routing.hpp"
+#include "common/io/log.hpp"
+
+namespace tfunnel::client {
+
+/// A rule of somebody else's that takes one of our bits for its own mark: what is wrong, and how to mend it. Pure.
+std::optional<std::string> clash_of_marks(const RoutingFacts& facts, const SystemMarks& marks);
+
+/// Does the kernel take these rules? Nothing: it does; else what was wrong.
+std::optional<std::string> try_rules(const SystemTerms& terms);
+
+/// Throws app::UsageError, which says what is in the way and the line that mends it. Changes nothing.
+void refuse_traps(const SystemTerms& terms, const io::Log& log);
+
+}  // namespace tfunnel::client

@@ -1,0 +1,126 @@
+#include "client/up/up_options.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <bit>
+#include <charconv>
+#include <memory>
+
+#include "common/app/option_values.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+using core::Address;
+
+/// By name or address; port 0: any, over TCP and UDP.
+struct LinkHost {
+  std::string name;
+  std::uint16_t port = 0;
+};
+
+/// "HOST", "HOST:PORT" or "[IPV6]:PORT", taken apart; without a port it is 0.
+LinkHost parse_host(const std::string& text) {
+  const bool has_brackets = text.starts_with('[');
+  const auto colon = text.rfind(':');
+  const bool is_bare_v6 = !has_brackets && text.find(':') != colon;
+  if (colon == std::string::npos || is_bare_v6 || (has_brackets && text.ends_with(']'))) {
+    return {has_brackets ? text.substr(1, text.size() - 2) : text, 0};
+  }
+  const auto port = app::parse_number(text.substr(colon + 1), 1, 65535);
+  const auto host = has_brackets ? text.substr(1, text.find(']') - 1) : text.substr(0, colon);
+  if (!port || host.empty())
+    throw app::UsageError("--link is HOST or HOST:PORT (IPv6: [HOST]:PORT), not '" + text + "'");
+  return {host, static_cast<std::uint16_t>(*port)};
+}
+
+Address address_of(const addrinfo& found) {
+  const bool is_v4 = found.ai_family == AF_INET;
+  const void* bytes = is_v4 ? static_cast<const void*>(&reinterpret_cast<sockaddr_in*>(found.ai_addr)->sin_addr)
+                            : &reinterpret_cast<sockaddr_in6*>(found.ai_addr)->sin6_addr;
+  return *Address::from_wire({static_cast<const char*>(bytes), is_v4 ? 4U : 16U});
+}
+
+void add_host(std::set<LinkPeer>& link, const LinkHost& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = ::getaddrinfo(host.name.c_str(), nullptr, &hints, &found);
+  if (error != 0) {
+    throw app::UsageError("the link's host " + host.name + " has no address: " + ::gai_strerror(error),
+                          io::ExitStatus::os_error);
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> all(found, ::freeaddrinfo);
+  for (const auto* one = found; one != nullptr; one = one->ai_next) {
+    link.insert({true, {address_of(*one), host.port}});
+  }
+}
+
+std::optional<std::uint32_t> parse_mark(std::string_view text) {
+  const bool is_hex = text.starts_with("0x");
+  if (is_hex) text.remove_prefix(2);
+  std::uint32_t mark = 0;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), mark, is_hex ? 16 : 10);
+  if (error != std::errc() || at != text.data() + text.size() || !std::has_single_bit(mark)) return std::nullopt;
+  return mark;
+}
+
+app::po::value_semantic* mark_value(std::uint32_t& target, const char* usual) {
+  return new app::ParsedValue<std::uint32_t>(target, parse_mark, "a single bit, such as 0x80",
+                                             app::with_default(usual));
+}
+
+}  // namespace
+
+app::po::options_description up_description(UpOptions& options) {
+  app::po::options_description description("Up");
+  auto add = description.add_options();
+  add("kill-switch",
+      app::choice_value(options.kill_switch,
+                        {{"on", KillSwitch::on}, {"off", KillSwitch::off}, {"persist", KillSwitch::persist}}),
+      "what would go through the tunnel is refused while there is no link, and after a crash (on), also after the end "
+      "(persist), or goes out directly (off)");
+  add("link", app::po::value(&options.link_hosts)->composing(),
+      "HOST[:PORT] that the link connects to, which stays outside the tunnel; may be repeated");
+  add("exclude", app::po::value(&options.excluded)->composing(),
+      "an address or network, with :PORTS if only some, that stays outside the tunnel; may be repeated");
+  add("include", app::po::value(&options.included)->composing(),
+      "the same of what goes through the tunnel: then nothing else does; may be repeated");
+  add("lan", app::choice_value(options.lan_denied, {{"allow", false}, {"deny", true}}),
+      "allow or deny: this machine's own networks, broadcast and multicast past the tunnel");
+  add("forward", app::po::bool_switch(&options.forward), "capture also what this machine forwards for others");
+  add("allow-icmp", app::po::bool_switch(&options.allow_icmp),
+      "let out what is neither TCP nor UDP, such as ping, past the tunnel; else it is refused");
+  add("replace", app::po::bool_switch(&options.replace),
+      "take over from the one that runs, with nothing past the tunnel in between");
+  add("dry-run", app::po::bool_switch(&options.dry_run), "print the rules and the routing, and change nothing");
+  add("capture-port", app::number_value(options.port, 1, 65535), "port of ours that the rules send traffic to");
+  add("own-mark", mark_value(options.marks.own, "0x8"), "bit of the marks of our own packets");
+  add("capture-mark", mark_value(options.marks.captured, "0x80"), "bit of the marks of captured packets");
+  add("passed-mark", mark_value(options.marks.passed, "0x40"),
+      "bit of the marks of connections that stay outside the tunnel");
+  return description;
+}
+
+void check(const UpOptions& options, const app::CommonOptions& common) {
+  if (common.tty) throw app::UsageError("up makes its own link: --tty has no place here");
+  const auto& marks = options.marks;
+  if (std::popcount(marks.own | marks.captured | marks.passed) != 3) {
+    throw app::UsageError("--own-mark, --capture-mark and --passed-mark are three different bits");
+  }
+}
+
+SystemTerms terms_of(const UpOptions& options) {
+  SystemTerms terms;
+  terms.marks = options.marks;
+  terms.capture_port = options.port;
+  terms.forward = options.forward;
+  terms.allow_icmp = options.allow_icmp;
+  terms.lan_denied = options.lan_denied;
+  for (const auto& host : options.link_hosts) add_host(terms.link, parse_host(host));
+  return terms;
+}
+
+}  // namespace tfunnel::client
