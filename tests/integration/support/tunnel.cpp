@@ -128,16 +128,22 @@ bool Tunnel::runs_dry() {
   context_.stop();
   thread_.join();
   door_.close();
+  work_.reset();
+  context_.restart();
+  asio::post(context_, [this] { let_go(); });
+  context_.poll();
+  return context_.stopped();
+}
+
+// Inside the event loop, as in the program: outside of it Boost puts off the cancelling of a coroutine, and then refers
+// to a signal whose owner may be gone.
+void Tunnel::let_go() {
   io::Deliveries::of(context_).let_go();
   services_->stop();
   socks5_client_.stop();
   for (auto* upstream : {own_upstream_.get(), given_upstream_}) {
     if (upstream != nullptr) upstream->stop();
   }
-  work_.reset();
-  context_.restart();
-  context_.poll();
-  return context_.stopped();
 }
 
 std::array<io::ExitStatus, 2> Tunnel::shut_down() {

@@ -113,6 +113,7 @@ class Tunnel {
   bool runs_dry();
 
  private:
+  void let_go();
   proxy::Egress& chosen(const Terms& terms);
   proxy::UdpWays datagrams(const Terms& terms);
   proxy::WayOut way_out(const Terms& terms);
