@@ -24,8 +24,8 @@ app::po::options_description client_description(ClientOptions& options) {
 }
 
 void check(const ClientOptions& options, const app::CommonOptions& common, const std::set<std::string>& given) {
-  for (const std::string option : {"via", "fwmark", "links", "link-wait"}) {
-    const bool wants_via = option == "links" || option == "link-wait";
+  for (const std::string option : {"via", "fwmark", "links", "link-wait", "keep-trying"}) {
+    const bool wants_via = option != "via" && option != "fwmark";
     if (!given.contains(option) || (!options.ports.empty() && (!wants_via || !options.link.via.empty()))) continue;
     throw app::UsageError("--" + option + " is the client's: it goes with --port" + (wants_via ? " and --via" : ""));
   }

@@ -6,6 +6,7 @@
 #include "common/app/options.hpp"
 #include "common/core/address.hpp"
 #include "common/core/host_name.hpp"
+#include "common/core/text.hpp"
 
 namespace tfunnel::proxy {
 
@@ -36,12 +37,20 @@ Credentials parse_credentials(std::string_view text, const std::string& origin) 
   return {*user, *password};
 }
 
+// Taken for a user's name, such a scheme would send the password without TLS.
+bool has_broken_scheme(const std::string& text) {
+  return text.starts_with("http:/") || text.starts_with("https:/") || text.starts_with("http/") ||
+         text.starts_with("https/");
+}
+
 /// Takes the scheme off `text`; true for https.
 bool take_scheme(std::string_view& text, const std::string& origin) {
   const auto end = text.find("://");
-  if (end == std::string_view::npos) return false;
-  std::string scheme(text.substr(0, end));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto scheme = core::lower(text.substr(0, end));
+  if (end == std::string_view::npos) {
+    if (has_broken_scheme(scheme)) refuse(origin, "http and https are followed by ://");
+    return false;
+  }
   if (scheme != "http" && scheme != "https")
     refuse(origin, "an HTTP proxy's URL does not start with " + scheme + "://");
   text.remove_prefix(end + 3);

@@ -1,6 +1,8 @@
 #include "proxy/socks5/socks5_options.hpp"
 
 #include "common/app/option_values.hpp"
+#include "common/core/address.hpp"
+#include "common/core/host_name.hpp"
 #include "proxy/auth/password_file.hpp"
 
 namespace tfunnel::proxy {
@@ -9,10 +11,19 @@ namespace {
 
 constexpr std::size_t longest = 255;  // RFC 1929, 2: the length is one byte
 
+// Only a number is quoted: behind the colon may stand a password, if the host was forgotten.
 std::uint16_t port_of(std::string_view text) {
   const auto port = app::parse_number(text, 1, 65535);
-  if (!port) throw app::UsageError("--socks5: the port is 1 to 65535, not " + app::in_quotes(text));
-  return static_cast<std::uint16_t>(*port);
+  if (port) return static_cast<std::uint16_t>(*port);
+  const bool is_number = text.find_first_not_of("0123456789") == std::string_view::npos;
+  throw app::UsageError(
+      "--socks5: the port is 1 to 65535" +
+      (is_number ? ", not " + app::in_quotes(text) : std::string("; with a user: USER[:PASSWORD]@HOST[:PORT]")));
+}
+
+bool is_host(const std::string& host, bool bracketed) {
+  const auto address = core::Address::parse(host);
+  return bracketed ? address && !address->is_v4() : core::is_host_name(host);
 }
 
 void take_host_and_port(Socks5Proxy& proxy, std::string_view text) {
@@ -22,6 +33,10 @@ void take_host_and_port(Socks5Proxy& proxy, std::string_view text) {
   proxy.host = text.substr(bracketed ? 1 : 0, bracketed ? host_end - 1 : host_end);
   auto rest = host_end == std::string_view::npos ? std::string_view() : text.substr(host_end + (bracketed ? 1 : 0));
   if (proxy.host.empty()) throw app::UsageError("--socks5 is [USER[:PASSWORD]@]HOST[:PORT], and the host is missing");
+  if (!is_host(proxy.host, bracketed)) {
+    throw app::UsageError(bracketed ? "--socks5: between [ and ] is no IPv6 address"
+                                    : "--socks5: this is no host name");
+  }
   if (rest.empty()) return;
   if (rest[0] != ':') throw app::UsageError("--socks5: after the bracket comes :PORT");
   rest.remove_prefix(1);

@@ -26,6 +26,7 @@ def refuse(tmp_path, command, status, *parts, prefix=(), **variables):
     assert len(done.stderr) < 700, done.stderr
     for part in parts:
         assert part in done.stderr.decode(), done.stderr
+    assert b"secret" not in done.stderr, done.stderr
     assert not os.path.exists(tmp_path / STARTED), "something was started"
 
 
@@ -45,6 +46,7 @@ CLIENT = [
     *[(["-p", "12300", "--fwmark", word], "--fwmark")
       for word in ["", "0", "-1", "0x", "0x0", "0x1g", "0x100000000", "4294967296", "1/3", "mark", "0b11", "010x"]],
     (["--fwmark", "3"], "--fwmark"), (["--via", VIA], "--via"), (["--links", "2"], "--links"),
+    (["--keep-trying"], "--keep-trying"), (["-p", "12300", "--keep-trying"], "--via"),
     (["--link-wait", "2"], "--link-wait"), (["-p", "12300", "--links", "2"], "--links"),
     (["-p", "12300", "--via", ""], "--via"), (["-p", "12300", "--via", " \t"], "--via"),
     (["-p", "12300", "--via", VIA, "--via", VIA], "--via"),
@@ -107,9 +109,10 @@ FAR_END = [
     *[(["--connect-timeout", word], "--connect-timeout") for word in [*SECONDS, "0", "1e-999"]],
     *[(["--http-proxy", word], "--http-proxy") for word in [
         "", "ftp://h", "http://", "http://h:0", "http://h:65536", "http://h:http", "http://h:-1", "http://h:0x50", "http://[::1",
-        "http://[1.2.3.4]:80", "http://a b", "http://2001:db8::1:3128", "http://u:%zz@h", "http://h\x1b[m", "://h"]],
+        "http://[1.2.3.4]:80", "http://a b", "http://2001:db8::1:3128", "http://u:%zz@h", "http://h\x1b[m", "://h",
+        "http//u:secret@h:12", "https:/u:secret@h:12", "HTTPS:/u:secret@h"]],
     *[(["--socks5", word], "--socks5") for word in [
-        "", ":0", ":1080", "h:0", "h:65536", "h:x", "h:0x1", "h:1080x", "[::1", "[::1]1080", "2001:db8::1:1080", "u:p@", ":p@h",
+        "", ":0", ":1080", "h:0", "h:65536", "h:x", "h:0x1", "h:1080x", "[::1", "[::1]1080", "2001:db8::1:1080", "u:p@", ":p@h", "u:secret", "h\x1b[31m:9", "h h", "[h]", "[192.0.2.1]",
         "h" + "x" * 300 + ":p" * 300 + "@h"]],
     *[(["--dns", word], "--dns") for word in [
         "", "host", "192.0.2", "192.0.2.256", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:x", "192.0.2.1:", "[2001:db8::1", "none",
@@ -201,6 +204,7 @@ CONFIG = [
     *[(b"buffer-size=" + word.encode() + b"\n", "buffer-size") for word in NUMBERS if word != " 2"],
     (b"log-level=loud\n", "'loud'"), (b"log-level=\"debug\"\n", "\"debug\""), (b"quiet=perhaps\n", "perhaps"), (b"quiet=\n", "quiet"),
     (b"linger=1\nlinger=2\n", "twice"), (b"verbose=false\n", "twice"), (b"config=other\n", "config"), (b"help=true\n", "help"), (b"version=true\n", "version"),
+    (b"socks5 u:secret=@x\n", "'socks5'"), (b"socks5=u:secret\n", "USER[:PASSWORD]@HOST"),
     (b"allow=10.0.0.0/99\n", "10.0.0.0/99"), (b"deny=x\n", "'x'"), (b"http-proxy=ftp://h\n", "ftp://"), (b"socks5=h:0\n", "'0'"),
     (b"dns=host\n", "'host'"), (b"resolver-address=x\n", "'x'"), (b"far-loopback-address=127.0.0.1\n", "'127.0.0.1'"),
     (b"no-proxy=10.0.0.0/99\n", "'10.0.0.0/99'"), (b"proxy-names=x\n", "'x'"), (b"proxy-user=u:secret\n", "proxy-user"), (b"connect-timeout=0\n", "'0'"),
@@ -248,8 +252,8 @@ def test_configuration_file_that_cannot_be_read(tmp_path, file, why):
     (["--http-proxy", "https://p", "--proxy-ca"], USAGE), (["--socks5", "u@h", "--socks5-password-file"], USAGE),
 ], ids=lambda value: str(value[-1]) if isinstance(value, list) else str(value))
 def test_file_that_may_not_be_read(tmp_path, options, status):
-    (tmp_path / "secret").write_text("linger=1\n", encoding="ascii")
-    os.chmod(tmp_path / "secret", 0)
+    (tmp_path / "locked").write_text("linger=1\n", encoding="ascii")
+    os.chmod(tmp_path / "locked", 0)
     for command in ([topology.tfunnel_proxy()], [topology.tfunnel(), "run"]):
         end = ["--", "true"] if "run" in command else []
-        refuse(tmp_path, [*command, *options, "secret", *end], status, "secret: Permission denied", prefix=LIKE_A_USER)
+        refuse(tmp_path, [*command, *options, "locked", *end], status, "locked: Permission denied", prefix=LIKE_A_USER)
