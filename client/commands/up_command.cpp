@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 #include <stdexcept>
@@ -90,32 +91,52 @@ void exclude(SystemTerms& terms, const std::vector<PortedNetwork>& networks) {
   }
 }
 
+bool is_our_word(const std::string& word) { return word == "far" || word == "keep"; }
+
+[[noreturn]] void refuse_dns(const std::string& what) {
+  throw app::UsageError("--dns is far, keep, or with --via the address of a nameserver, not " + what);
+}
+
+/// The rules send questions to one of each family.
+SystemDns nameservers(const std::vector<std::string>& words) {
+  SystemDns dns;
+  for (const auto& word : words) {
+    const auto address = core::Address::parse(word);
+    if (!address) refuse_dns(app::in_quotes(word));
+    auto& one = address->is_v4() ? dns.v4 : dns.v6;
+    if (one) throw app::UsageError("--dns with --via is one address of each family, not also " + app::in_quotes(word));
+    one = *address;
+  }
+  return dns;
+}
+
 // `options.dns` is the far end's as well, which knows no such words.
 SystemDns take_dns(proxy::NameOptions& options, bool is_far_end_elsewhere) {
   auto& words = options.dns;
   const bool keeps = words == std::vector<std::string>{"keep"};
   const bool is_far = words == std::vector<std::string>{"far"};
+  if (!keeps && !is_far && std::ranges::any_of(words, is_our_word)) {
+    throw app::UsageError("--dns far and --dns keep stand alone, without another --dns");
+  }
   if (keeps || is_far) words.clear();
   if (keeps) return {};
+  if (is_far_end_elsewhere && !words.empty()) return nameservers(words);
   SystemDns dns;
-  const auto answers_at = is_far_end_elsewhere && !words.empty() ? words : options.resolver_addresses;
-  for (const auto& word : answers_at) {
+  for (const auto& word : options.resolver_addresses) {
     const auto address = core::Address::parse(word);
     if (address) (address->is_v4() ? dns.v4 : dns.v6) = *address;
   }
   if (dns.redirects()) return dns;
-  throw app::UsageError("--dns is far, keep, or with --via the address of a nameserver, not '" +
-                        (words.empty() ? "far' with --resolver-address none" : words.front() + "'"));
+  refuse_dns("'far' with --resolver-address none");
 }
 
 /// The far end's command line without `--dns far` and `--dns keep`, which are ours, but with our mark.
 std::vector<std::string> made_ours(const std::vector<std::string>& words, const SystemMarks& marks) {
   std::vector<std::string> kept;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto is_ours = [](const std::string& value) { return value == "far" || value == "keep"; };
-    if (words[i] == "--dns" && i + 1 < words.size() && is_ours(words[i + 1])) {
+    if (words[i] == "--dns" && i + 1 < words.size() && is_our_word(words[i + 1])) {
       ++i;
-    } else if (!words[i].starts_with("--dns=") || !is_ours(words[i].substr(6))) {
+    } else if (!words[i].starts_with("--dns=") || !is_our_word(words[i].substr(6))) {
       kept.push_back(words[i]);
     }
   }

@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <memory>
@@ -21,19 +22,53 @@ struct LinkHost {
   std::uint16_t port = 0;
 };
 
+// What is wrong may have a password in it (a URL): it is not said again.
+[[noreturn]] void refuse_link(const std::string& why) {
+  throw app::UsageError("--link is HOST or HOST:PORT (IPv6: [HOST]:PORT)" + why);
+}
+
+/// As resolvers take it: no part of a URL, no options of a command, and not "any address".
+void check_host(const std::string& host) {
+  if (host.empty()) refuse_link(", and not empty");
+  if (host.find('@') != std::string::npos) refuse_link(": the host alone, without user@");
+  const auto is_wrong = [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '/' || c == '[' || c == ']'; };
+  if (std::ranges::any_of(host, is_wrong)) refuse_link(": no URL, and no more than one");
+}
+
+/// Inside of brackets: an IPv6 address, maybe with a zone.
+void check_bracketed(const std::string& host) {
+  const auto address = Address::parse(host.substr(0, host.find('%')));
+  if (!address || address->is_v4()) refuse_link(": in brackets stands an IPv6 address");
+}
+
+std::uint16_t parse_port(const std::string& text) {
+  const auto port = app::parse_number(text, 1, 65535);
+  if (!port) refuse_link(" with a port from 1 to 65535");
+  return static_cast<std::uint16_t>(*port);
+}
+
+/// "[HOST]" or "[HOST]:PORT".
+LinkHost parse_bracketed(const std::string& text) {
+  const auto end = text.find(']');
+  if (end == std::string::npos) refuse_link(": a bracket is open");
+  const auto host = text.substr(1, end - 1);
+  check_bracketed(host);
+  const auto rest = text.substr(end + 1);
+  if (rest.empty()) return {host, 0};
+  if (rest.front() != ':') refuse_link(": behind the bracket stands :PORT");
+  return {host, parse_port(rest.substr(1))};
+}
+
 /// "HOST", "HOST:PORT" or "[IPV6]:PORT", taken apart; without a port it is 0.
 LinkHost parse_host(const std::string& text) {
-  const bool has_brackets = text.starts_with('[');
-  const auto colon = text.rfind(':');
-  const bool is_bare_v6 = !has_brackets && text.find(':') != colon;
-  if (colon == std::string::npos || is_bare_v6 || (has_brackets && text.ends_with(']'))) {
-    return {has_brackets ? text.substr(1, text.size() - 2) : text, 0};
-  }
-  const auto port = app::parse_number(text.substr(colon + 1), 1, 65535);
-  const auto host = has_brackets ? text.substr(1, text.find(']') - 1) : text.substr(0, colon);
-  if (!port || host.empty())
-    throw app::UsageError("--link is HOST or HOST:PORT (IPv6: [HOST]:PORT), not '" + text + "'");
-  return {host, static_cast<std::uint16_t>(*port)};
+  if (text.starts_with('[')) return parse_bracketed(text);
+  check_host(text);
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) return {text, 0};
+  if (Address::parse(text.substr(0, text.find('%')))) return {text, 0};  // IPv6
+  if (text.find(':', colon + 1) != std::string::npos) refuse_link(": this is neither a host and its port nor IPv6");
+  check_host(text.substr(0, colon));
+  return {text.substr(0, colon), parse_port(text.substr(colon + 1))};
 }
 
 Address address_of(const addrinfo& found) {
@@ -41,6 +76,10 @@ Address address_of(const addrinfo& found) {
   const void* bytes = is_v4 ? static_cast<const void*>(&reinterpret_cast<sockaddr_in*>(found.ai_addr)->sin_addr)
                             : &reinterpret_cast<sockaddr_in6*>(found.ai_addr)->sin6_addr;
   return *Address::from_wire({static_cast<const char*>(bytes), is_v4 ? 4U : 16U});
+}
+
+bool is_any(const Address& address) {
+  return address == *Address::parse("0.0.0.0") || address == *Address::parse("::");
 }
 
 void add_host(std::set<LinkPeer>& link, const LinkHost& host) {
@@ -54,7 +93,9 @@ void add_host(std::set<LinkPeer>& link, const LinkHost& host) {
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> all(found, ::freeaddrinfo);
   for (const auto* one = found; one != nullptr; one = one->ai_next) {
-    link.insert({true, {address_of(*one), host.port}});
+    const auto address = address_of(*one);
+    if (is_any(address)) refuse_link(": " + address.text() + " is no host's address");
+    link.insert({true, {address, host.port}});
   }
 }
 

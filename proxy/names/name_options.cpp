@@ -56,6 +56,12 @@ bool is_server(const NameOptions& options, std::string_view word) {
          parse_server(std::string(word), dns::port).has_value();
 }
 
+std::string rule_of_dns(const std::vector<std::string>& words) {
+  std::string rule = "ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), ";
+  for (const auto& word : words) rule += word + ", ";
+  return rule + "or virtual";
+}
+
 }  // namespace
 
 app::po::options_description name_description(NameOptions& options) {
@@ -67,8 +73,7 @@ app::po::options_description name_description(NameOptions& options) {
       "an address whose port 53 is the far end's own resolver; may be repeated; none: there is no such address");
   add("dns",
       app::words_value(
-          options.dns, [&options](auto word) { return is_server(options, word); },
-          "ADDRESS or ADDRESS:PORT (IPv6: [ADDRESS]:PORT), or virtual"),
+          options.dns, [&options](auto word) { return is_server(options, word); }, rule_of_dns(options.dns_words)),
       "ADDRESS[:PORT] of a nameserver to use instead of the far end's own ones; may be repeated, tried in order; "
       "virtual: "
       "names for which they have no answer get virtual addresses, and an upstream proxy resolves them");

@@ -88,6 +88,20 @@ RUN = [
     (["--resolver-address", "none", "--", "true"], "--dns"),
 ]
 
+UP = [
+    *[(["--via", VIA, "--link", word, "--dry-run"], "--link") for word in [
+        "", " ", "[::1", "[::1]22", "[::1]:", "[::1]:0", "[::1]:x", "[]:22", "[host]:22", "[192.0.2.1]:22", "]", "2001:db8::1:x", "a:b:c",
+        "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:", ":22", ":", "192.0.2.1 192.0.2.2", "192.0.2.1\n", "0.0.0.0", "0", "::", "[::]:22",
+        "0.0.0.0:22"]],
+    *[(["--via", VIA, "--link", word, "--dry-run"], "without user@") for word in ["me@host", "me@192.0.2.1:22", "@", "http://me:secret@host"]],
+    (["--via", VIA, "--link", "http://192.0.2.1", "--dry-run"], "no URL"),
+    *[(["--via", VIA, "--dry-run", *(word for one in words for word in ("--dns", one))], part) for words, part in [
+        (["192.0.2.1", "192.0.2.2"], "'192.0.2.2'"), (["2001:db8::1", "192.0.2.1", "2001:db8::2"], "'2001:db8::2'"),
+        (["192.0.2.1", "192.0.2.1:5353"], "'192.0.2.1:5353'"), (["192.0.2.1", "virtual"], "'virtual'"), (["virtual"], "'virtual'"),
+        (["far", "192.0.2.1"], "stand alone"), (["192.0.2.1", "far"], "stand alone"), (["keep", "far"], "stand alone"),
+        (["host"], "far, keep, or virtual")]],
+]
+
 BOTH_ENDS = [
     *[([option, word], option) for option in ("--udp-timeout", "--linger", "--keepalive") for word in SECONDS],
     (["--udp-timeout", "0"], "--udp-timeout"), (["--udp-timeout-stream", "0"], "--udp-timeout-stream"),
@@ -162,6 +176,11 @@ def test_client_and_commands(tmp_path, words, part):
 @pytest.mark.parametrize(("words", "part"), named(RUN))
 def test_run(tmp_path, words, part):
     refuse(tmp_path, [topology.tfunnel(), "run", *words], USAGE, part)
+
+
+@pytest.mark.parametrize(("words", "part"), named(UP))
+def test_up(tmp_path, words, part):
+    refuse(tmp_path, [topology.tfunnel(), "up", *words], USAGE, part)
 
 
 @pytest.mark.parametrize(("words", "part"), named(BOTH_ENDS))
