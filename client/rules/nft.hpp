@@ -1,9 +1,12 @@
 // nftables, by libnftables.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include "common/io/asio.hpp"
 
 struct nft_ctx;
 
@@ -27,6 +30,13 @@ class Nft {
  private:
   std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context_;
 };
+
+/// Is there such a table, of the family inet? False also if we may not look.
+bool is_there(const char* table);
+
+/// The number of the last transaction in this network namespace; none if the kernel does not say. `error`: the
+/// kernel's.
+std::optional<std::uint32_t> generation(error_code& error);
 
 /// Throws boost::system::system_error if `fault`, from an Nft, is a want of permission; else app::UsageError, which
 /// says `what` went wrong.

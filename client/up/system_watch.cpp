@@ -1,18 +1,15 @@
 #include "client/up/system_watch.hpp"
 
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <array>
-#include <optional>
 #include <utility>
 
-#include "client/rules/netlink_request.hpp"
+#include "client/rules/nft.hpp"
 #include "common/io/descriptor.hpp"
 #include "common/io/errors.hpp"
-#include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
 
@@ -32,22 +29,6 @@ int open_bus(int bus, std::initializer_list<int> groups) {
     if (::setsockopt(socket.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) fail();
   }
   return socket.release();
-}
-
-/// The number of the last transaction; none if the kernel does not say.
-std::optional<std::uint32_t> generation() {
-  NetlinkRequest request("the packet filter", NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0);
-  request.header().nlmsg_flags = NLM_F_REQUEST;  // an acknowledgement would be a second answer
-  request.body<nfgenmsg>().version = NFNETLINK_V0;
-  std::optional<std::uint32_t> found;
-  const auto error = io::NetlinkSocket(NETLINK_NETFILTER).ask(request.header(), [&](const nlmsghdr& answer) {
-    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&answer));
-    for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&answer, sizeof(nfgenmsg)));
-         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-      if (mnl_attr_get_type(at) == NFTA_GEN_ID) found = ntohl(mnl_attr_get_u32(at));
-    }
-  });
-  return error ? std::nullopt : found;
 }
 
 }  // namespace
@@ -78,9 +59,10 @@ void SystemWatch::stop() {
 
 // If somebody else was at it, too, the change may have been theirs: it is told, and done again to no harm.
 void SystemWatch::without_own(const std::function<void()>& transaction) {
-  const auto before = generation();
+  error_code ignored;
+  const auto before = generation(ignored);
   transaction();
-  const auto after = generation();
+  const auto after = generation(ignored);
   if (before && after && *after == *before + 1) events_.ignore_until(*after);
 }
 
