@@ -108,10 +108,16 @@ void LinkGroup::begin_patience() {
   patience_.expires_after(settings_.link_wait);
   patience_.async_wait([this](error_code error) {
     if (error || ending_ || any_up()) return;
-    log_.warning("no link for " + core::in_seconds(settings_.link_wait) +
-                 ": new connections are refused until there is one (--link-wait)");
+    tell_of_refusal();
     events_.on_mode(CaptureMode::refuse);
   });
+}
+
+void LinkGroup::tell_of_refusal() const {
+  if (!was_up_ && !settings_.refuses_before_first) return;
+  const bool waited = settings_.link_wait > core::Duration::zero();
+  log_.warning((waited ? "no link for " + core::in_seconds(settings_.link_wait) : std::string("there is no link yet")) +
+               ": new connections are refused until there is one (--link-wait)");
 }
 
 void LinkGroup::on_failed(Member& member, const SupervisedLink::Failure& failure) {

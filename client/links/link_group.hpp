@@ -17,6 +17,7 @@ class LinkGroup final : public Links {
     SupervisedLink::Settings link;
     int count = 1;
     core::Duration link_wait = std::chrono::seconds(30);
+    bool refuses_before_first = true;           // false: others tell what becomes of new connections till then
     pid_t terminal_owner = 0;                   // whose process group may lend the terminal
     std::span<std::atomic<pid_t>> groups = {};  // kept up to date with the commands' process groups, as many as fit
   };
@@ -48,6 +49,7 @@ class LinkGroup final : public Links {
   void on_up();
   void on_down();
   void begin_patience();
+  void tell_of_refusal() const;
   void on_failed(Member& member, const SupervisedLink::Failure& failure);
   void on_stopped(Member& member);
   void end(io::ExitStatus status);

@@ -13,6 +13,7 @@ struct LinkOptions {
   int links = 1;
   core::Duration link_wait = std::chrono::seconds(30);
   bool keep_trying = false;
+  bool refuses_before_first = true;  // no option: do new connections come here before the first link is up?
 };
 
 /// `options` must outlive the parse.

@@ -3,15 +3,19 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -26,7 +30,7 @@ namespace {
 
 const std::string prefix = "tfunnel-up-";
 // It delivers what it has; asked once more, it hurries.
-constexpr int patience_ms = 5000;
+constexpr std::chrono::seconds patience{5};
 constexpr int most_tries = 10;
 
 [[noreturn]] void fail(const char* what) { throw boost::system::system_error(io::last_error(), what); }
@@ -116,16 +120,51 @@ std::optional<pid_t> holder_but(const std::string& own) {
   return std::nullopt;
 }
 
-bool has_ended(const io::Descriptor& process) {
-  pollfd entry{process.get(), POLLIN, 0};
-  int found = 0;
-  while ((found = ::poll(&entry, 1, patience_ms)) < 0 && errno == EINTR) {
+sigset_t takeover_set() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, takeover_signal);
+  return set;
+}
+
+/// What others ask of this process while it takes over itself.
+class Requests {
+ public:
+  Requests() {
+    const auto set = takeover_set();
+    socket_ = io::Descriptor(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!socket_.is_open()) fail("a signal's descriptor");
   }
-  return found > 0;
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+
+  /// Two that ask each other would end each other. A process that is no younger has been asked by us, too, or will be.
+  void give_way_to_younger() const {
+    signalfd_siginfo request{};
+    while (::read(socket_.get(), &request, sizeof request) == sizeof request) {
+      if (static_cast<pid_t>(request.ssi_pid) <= ::getpid()) continue;
+      throw app::UsageError("process " + std::to_string(request.ssi_pid) + " takes over at the same time: it goes on",
+                            io::ExitStatus::os_error);
+    }
+  }
+
+ private:
+  io::Descriptor socket_;
+};
+
+bool has_ended(const io::Descriptor& process, const Requests& requests) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    pollfd entries[] = {{process.get(), POLLIN, 0}, {requests.descriptor(), POLLIN, 0}};
+    const int found = ::poll(entries, std::size(entries), std::max(0, static_cast<int>(left.count())));
+    if (found > 0 && entries[0].revents != 0) return true;
+    requests.give_way_to_younger();
+    if (found == 0) return false;
+  }
 }
 
 // By a descriptor: its number may be another's by then.
-void end_process(pid_t pid, std::span<const int> signals, const io::Log& log) {
+void end_process(pid_t pid, std::span<const int> signals, const Requests& requests, const io::Log& log) {
   if (pid <= 0) throw app::UsageError("up runs in a PID namespace that cannot be seen from here: end it there");
   const io::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.is_open()) return;  // it has just ended, and then its name is free
@@ -134,16 +173,30 @@ void end_process(pid_t pid, std::span<const int> signals, const io::Log& log) {
     if (::syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0) != 0 && errno != ESRCH) {
       throw boost::system::system_error(io::last_error(), "ending process " + std::to_string(pid));
     }
-    if (has_ended(process)) return;
+    if (has_ended(process, requests)) return;
   }
 }
 
 }  // namespace
 
+void hold_takeover() {
+  const auto set = takeover_set();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+void let_go_takeover() {
+  const auto set = takeover_set();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+Instance::Instance(const std::string& name) : name_(name), socket_(listening_socket(name)) {}
+
+bool Instance::is_wanted() const { return holder_but(name_).has_value(); }
+
 // First to be seen, then to look: of two at least one sees the other.
 std::optional<Instance> Instance::take() {
   const auto name = new_name();
-  Instance made(listening_socket(name));
+  Instance made(name);
   if (holder_but(name)) return std::nullopt;
   return made;
 }
@@ -151,11 +204,14 @@ std::optional<Instance> Instance::take() {
 // Nobody can begin while we hold it.
 Instance Instance::take_from_others(std::span<const int> signals, const io::Log& log) {
   const auto name = new_name();
-  Instance made(listening_socket(name));
+  const Requests requests;
+  Instance made(name);
   for (int i = 0; i < most_tries; ++i) {
+    // Those of ones that have given way must not end us later on.
+    requests.give_way_to_younger();
     const auto other = holder_but(name);
     if (!other) return made;
-    end_process(*other, signals, log);
+    end_process(*other, signals, requests, log);
   }
   throw app::UsageError("another process begins again and again", io::ExitStatus::os_error);
 }

@@ -5,6 +5,7 @@
 #include "client/links/link_guard.hpp"
 #include "client/links/make_links.hpp"
 #include "client/program/client_program.hpp"
+#include "client/rules/nft.hpp"
 #include "client/rules/routing_tables.hpp"
 #include "client/up/instance.hpp"
 #include "client/up/link_control_group.hpp"
@@ -22,8 +23,7 @@ Command command_of(const UpPlan& plan) {
   return {"/proc/self/exe", plan.local_far_end, false, {}};
 }
 
-// The first asks it to end and to leave all closed; see CaptureRules::stay_closed().
-constexpr int takeover_signals[] = {SIGUSR2, SIGUSR2, SIGKILL};
+constexpr int takeover_signals[] = {takeover_signal, takeover_signal, SIGKILL};
 
 Instance take_instance(const UpPlan& plan, const io::Log& log) {
   if (plan.replace) return Instance::take_from_others(takeover_signals, log);
@@ -45,6 +45,29 @@ std::optional<LinkControlGroup> enter_group(UpPlan& plan) {
   return std::nullopt;
 }
 
+// Also those of a killed one, or of one that we have ended. Another one that takes over needs them, or removes them.
+void tell_if_closed(const Instance& instance, const io::Log& log) {
+  if (instance.is_wanted() || !is_there(system_table)) return;
+  log.warning("the rules stay: what would go through the tunnel is refused until tfunnel down, or up again");
+}
+
+io::ExitStatus serve(UpPlan plan) {
+  const auto group = enter_group(plan);  // left when all that it starts is gone
+  const LinkGuard guard;
+  ClientHooks hooks;
+  hooks.name = "tfunnel up";
+  hooks.sockets = [&] {
+    let_go_takeover();  // it is listened to, and no command has started that would inherit it
+    return open_capture_sockets({plan.terms.capture_port}, plan.terms.marks.own);
+  };
+  hooks.is_local = io::is_local_address;
+  hooks.rules = [&](asio::io_context& context, const io::Log& log) {
+    return std::make_unique<SystemCapture>(context, plan, guard.groups(), log);
+  };
+  const Supervision supervision{command_of(plan), ::getpgrp(), guard.groups()};
+  return run_client(plan.common, supervised_links(plan.common, plan.link, supervision), hooks);
+}
+
 }  // namespace
 
 std::string dry_run(const UpPlan& plan) {
@@ -56,21 +79,19 @@ std::string dry_run(const UpPlan& plan) {
   return ip_lines(routing, facts.cards) + system_rules(terms) + (terms.owned ? "" : guard_rules(terms.marks));
 }
 
-io::ExitStatus run_up(UpPlan plan) {
+io::ExitStatus run_up(const UpPlan& plan) {
   const io::Log own_log(plan.common.level(), plan.common.log_format, "tfunnel up");
   refuse_traps(plan.terms, own_log);
+  hold_takeover();
   const auto instance = take_instance(plan, own_log);
-  const auto group = enter_group(plan);  // left when all that it starts is gone
-  const LinkGuard guard;
-  ClientHooks hooks;
-  hooks.name = "tfunnel up";
-  hooks.sockets = [&] { return open_capture_sockets({plan.terms.capture_port}, plan.terms.marks.own); };
-  hooks.is_local = io::is_local_address;
-  hooks.rules = [&](asio::io_context& context, const io::Log& log) {
-    return std::make_unique<SystemCapture>(context, plan, guard.groups(), log);
-  };
-  const Supervision supervision{command_of(plan), ::getpgrp(), guard.groups()};
-  return run_client(plan.common, supervised_links(plan.common, plan.link, supervision), hooks);
+  try {
+    const auto status = serve(plan);
+    tell_if_closed(instance, own_log);
+    return status;
+  } catch (...) {
+    tell_if_closed(instance, own_log);
+    throw;
+  }
 }
 
 }  // namespace tfunnel::client

@@ -32,6 +32,14 @@ bool closed_before() { return !look_at_routing().ours.rules.empty(); }
 
 }  // namespace
 
+std::string what_is_captured(const SystemTerms& terms) {
+  const bool is_part = !terms.included.empty();
+  const bool has_exceptions = !terms.excluded.empty() || !terms.direct.v4.empty() || !terms.direct.v6.empty();
+  return std::string(is_part ? "TCP and UDP of this machine to what is included goes through the tunnel"
+                             : "all TCP and UDP of this machine goes through the tunnel") +
+         (has_exceptions ? ", but for what is excluded" : "");
+}
+
 void complete(SystemTerms& terms, const BothNetworks& own, const core::Reach& reach) {
   for (const auto& [text, prefix] : never_tunnelled) {
     const auto address = *Address::parse(text);
@@ -57,7 +65,9 @@ SystemCapture::SystemCapture(asio::io_context& context, const UpPlan& plan, std:
 
 void SystemCapture::on_mode(CaptureMode mode) {
   if (ended_) return;
+  if (mode == CaptureMode::refuse) tell_of_no_link();
   if (mode != CaptureMode::serve) return carry_out_quietly(steps_.link_is_down());
+  was_up_ = true;
   learn_peers();
   carry_out(steps_.link_is_up());
 }
@@ -66,6 +76,13 @@ void SystemCapture::on_reach(const core::Reach& reach) {
   reach_ = reach;
   terms_.routed = routed(reach);
   change_sets(replace_routed(terms_.routed));
+}
+
+// Only those of a killed one may stand by now.
+void SystemCapture::tell_of_no_link() {
+  if (std::exchange(was_up_, true)) return;
+  const auto* what = is_there(system_table) ? "what would go through the tunnel is refused" : "all goes out directly";
+  log_.warning(std::string("there is no link yet: ") + what + " until there is one");
 }
 
 // Rules that go with us are made anew as such that stay. The table must not be mentioned before it is deleted: the flag
@@ -85,10 +102,7 @@ void SystemCapture::stay_closed() {
 void SystemCapture::clean_end(bool asked_for) {
   if (std::exchange(ended_, true)) return;
   watch_.stop();
-  if (!asked_for && plan_.kill_switch != KillSwitch::off) {
-    if (steps_.rules_stand()) log_.warning("nothing gets out until tfunnel down, or up again");
-    return;
-  }
+  if (!asked_for && plan_.kill_switch != KillSwitch::off) return;
   carry_out_quietly(steps_.clean_end());
 }
 
@@ -118,7 +132,7 @@ void SystemCapture::carry_out(const UpSteps::List& steps) {
     carry_out_quietly(steps_.failed());
     throw;
   }
-  if (rules_are_there_) log_.info("all TCP and UDP of this machine goes through the tunnel");
+  if (rules_are_there_) log_.info(what_is_captured(plan_.terms));
 }
 
 // What cannot be removed now is removed by `down`.

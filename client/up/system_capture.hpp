@@ -6,6 +6,7 @@
 #include <atomic>
 #include <set>
 #include <span>
+#include <string>
 
 #include "client/program/capture_rules.hpp"
 #include "client/rules/nft.hpp"
@@ -14,6 +15,9 @@
 #include "client/up/up_plan.hpp"
 
 namespace tfunnel::client {
+
+/// What `terms`, not completed yet, mean; for a person.
+std::string what_is_captured(const SystemTerms& terms);
 
 /// Fills in what is looked up when the rules are made: networks that never go through the tunnel, this machine's own,
 /// and those to which the far end has routes.
@@ -37,6 +41,7 @@ class SystemCapture final : public CaptureRules {
   void carry_out(UpStep step);
   void carry_out_quietly(const UpSteps::List& steps);
   void learn_peers();
+  void tell_of_no_link();
   void add_guard();
   void mend_routing();
   void on_change(SystemWatch::Changes changes);
@@ -57,6 +62,7 @@ class SystemCapture final : public CaptureRules {
   std::optional<RoutingPlace> place_;
   bool rules_are_there_ = false;
   bool ended_ = false;
+  bool was_up_ = false;  // or it was told that no link is
 };
 
 }  // namespace tfunnel::client

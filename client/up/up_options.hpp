@@ -10,7 +10,7 @@ namespace tfunnel::client {
 
 struct UpOptions {
   /// A link that is lost is no reason to wait: what would go through it is refused at once.
-  LinkOptions link{{}, 1, core::Duration::zero()};
+  LinkOptions link{{}, 1, core::Duration::zero(), false, false};
   KillSwitch kill_switch = KillSwitch::on;
   std::vector<std::string> link_hosts;
   std::vector<std::string> excluded;  // as in an access rule
@@ -39,7 +39,7 @@ std::string dry_run(const UpPlan& plan);
 
 /// Captures until a signal ends it, or the first link cannot be started. Throws app::UsageError if another one runs, or
 /// this machine is set up in a way that it cannot cope with.
-io::ExitStatus run_up(UpPlan plan);
+io::ExitStatus run_up(const UpPlan& plan);
 
 /// Ends the one that runs, and removes what it or a killed one has left: that, and nothing else. Throws
 /// app::UsageError.

@@ -21,7 +21,7 @@ void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
 void hear_no_more_signals() {
   sigset_t ending;
   ::sigemptyset(&ending);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&ending, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) ::sigaddset(&ending, number);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
 }
 

@@ -119,6 +119,51 @@ def test_a_persistent_kill_switch_outlives_a_clean_end(lab, up):
     assert leaked(lab) == 0
 
 
+STAY = "the rules stay: what would go through the tunnel is refused until tfunnel down, or up again"
+
+
+def test_who_leaves_the_way_closed_says_so_and_down_says_what_it_did(lab, up):
+    """Also if the rules are another one's: killed, or ended by the one that takes over and then has no link."""
+    nothing = up.run("down")
+    assert nothing.stderr.count("\n") == 1 and "no tfunnel up runs" in nothing.stderr
+    running = up.start("--kill-switch", "persist")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == 0 and STAY in running.log()
+    down = up.run("down")
+    assert down.stderr.count("\n") == 1 and "what was left is removed" in down.stderr
+    up.start().signal(signal.SIGKILL)
+    for switch in ("on", "off"):
+        failed = up.run("up", "--via", "exit 255", "--kill-switch", switch, check=False)
+        assert failed.returncode == 69 and STAY in failed.stderr
+    running = up.start()
+    failed = up.run("up", "--via", "exit 255", "--replace", check=False)
+    assert failed.returncode == 69 and STAY in failed.stderr
+    assert running.wait() == 0 and STAY not in running.log(), "another one has taken over"
+    up.run("down")
+    failed = up.run("up", "--via", "exit 255", check=False)
+    assert failed.returncode == 69 and STAY not in failed.stderr
+    running = up.start()
+    ended = up.run("down")
+    assert running.wait() == 0 and "has left nothing" in ended.stderr
+
+
+def test_before_the_first_link_nobody_is_told_that_connections_are_refused(lab, up):
+    """The rules come with the link; but those of a killed one are there."""
+    words = [up.program, "up", "--via", "exit 255", "--keep-trying"]
+
+    def told(how):
+        running = lab.client.start(words, name=how.split()[0], env=up.environment)
+        running.wait_for_log(f"there is no link yet: {how} until there is one")
+        running.signal(signal.SIGTERM)
+        running.wait()
+        assert "new connections are refused" not in running.log()
+
+    told("all goes out directly")
+    up.assert_nothing_left()
+    up.start().signal(signal.SIGKILL)
+    told("what would go through the tunnel is refused")
+
+
 def test_it_takes_over_what_a_killed_one_left(lab, up):
     up.start().signal(signal.SIGKILL)
     with hammering(lab):

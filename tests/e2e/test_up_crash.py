@@ -90,6 +90,23 @@ def test_the_one_that_takes_over_closes_the_way_that_the_first_would_open(lab, u
     assert leaked(lab) == 0
 
 
+def test_of_some_that_take_over_at_the_same_moment_one_goes_on(lab, up):
+    """The others say so, or end as asked; no signal kills them."""
+    first = up.start()
+    words = [up.program, "up", "--via", "far tfunnel", "--allow-icmp", "--replace"]
+    others = [lab.client.start(words, name=f"up{i}", env=up.environment) for i in range(4)]
+    netlab.wait_until(lambda: sum(one.running() for one in others) <= 1, 60, "one that is left")
+    assert first.wait() == 0
+    left = [one for one in others if one.running()]
+    assert len(left) == 1, [(one.wait(), one.log()) for one in others]
+    for one in others:
+        if one is not left[0]:
+            status = one.wait()
+            assert status == 0 or (status == 71 and "takes over" in one.log()), (status, one.log())
+    netlab.wait_until(lambda: answers(lab), 30, "an answer through it")
+    assert leaked(lab) == 0
+
+
 def test_nothing_leaves_while_the_link_cannot_come_back(lab, up):
     switch = os.path.join(lab.directory, "closed")
     up.start(via=f"test ! -e {switch} || exit 3; exec far tfunnel")
@@ -174,7 +191,8 @@ def test_a_user_without_capabilities_is_told_which_ones(lab, up, runs_user):
     shutil.copy(topology.tfunnel(), plain)
     for words in (["up", "--via", "true"], ["down"]):
         done = lab.client.run([*runs_user, plain, *words], check=False, env=up.environment)
-        assert done.returncode in (71, 77) and "cap_net_admin" in done.stderr.lower(), (words, done)
+        assert done.returncode == 77 and "cap_net_admin" in done.stderr, (words, done)
+        assert done.stderr.startswith("tfunnel: ") and done.stderr.count("\n") == 2, (words, done)
 
 
 # --- all at once ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "client/rules/system_routing.hpp"
 #include "client/up/link_peers.hpp"
 #include "client/up/rules_events.hpp"
+#include "client/up/system_capture.hpp"
 #include "client/up/traps.hpp"
 #include "client/up/up_steps.hpp"
 
@@ -159,6 +160,19 @@ TEST(SystemRulesTest, OwnNetworksAreRefusedIfTheyAreDenied) {
   given.lan_denied = true;
   EXPECT_TRUE(has(system_rules(given), "ip daddr @own4 goto refuse"));
   EXPECT_TRUE(has(system_rules(given), "multicast } goto refuse"));
+}
+
+TEST(WhatIsCapturedTest, NobodyIsToldOfAllIfItIsAPart) {
+  SystemTerms given;
+  EXPECT_EQ(what_is_captured(given), "all TCP and UDP of this machine goes through the tunnel");
+  given.direct.v6 = {core::Network::of(*core::Address::parse("::"), 0)};
+  EXPECT_TRUE(has(what_is_captured(given), ", but for what is excluded"));
+  given.direct.v6.clear();
+  given.excluded = {{core::Network::of(*core::Address::parse("198.51.100.0"), 24), 80, 80}};
+  EXPECT_TRUE(has(what_is_captured(given), ", but for what is excluded"));
+  given.included = given.excluded;
+  EXPECT_FALSE(has(what_is_captured(given), "all ")) << what_is_captured(given);
+  EXPECT_TRUE(has(what_is_captured(given), "what is included"));
 }
 
 TEST(TrapsTest, ABitThatSomebodyElseUsesIsNoneOfOurs) {
