@@ -42,6 +42,33 @@ bool is_user_at_host(std::string_view word) {
   });
 }
 
+// Where ssh(1) would go to, in place of a command that goes there.
+bool is_destination(std::string_view word) {
+  const bool is_plain = std::ranges::all_of(word, [](const unsigned char c) {
+    return std::isalnum(c) != 0 || "@._-:[]/"sv.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (!is_plain || word.starts_with('-') || word.starts_with('.')) return false;
+  if (word.starts_with("ssh://") || word == "localhost") return true;
+  const bool is_v6 = std::ranges::count(word, ':') > 1;
+  return word.find('/') == std::string_view::npos && (is_v6 || word.find('.') != std::string_view::npos);
+}
+
+// As scp(1) has it: HOST:PATH. An IPv6 address has more than one colon.
+std::string_view without_path(std::string_view word) {
+  const bool has_path = !word.starts_with("ssh://") && std::ranges::count(word, ':') == 1;
+  return has_path ? word.substr(0, word.find(':')) : word;
+}
+
+// All of it, so that to sh(1) it is the name of one program.
+bool is_quoted(std::string_view script) {
+  const auto begin = script.find_first_not_of(blanks);
+  if (begin == std::string_view::npos) return false;
+  script = script.substr(begin, script.find_last_not_of(blanks) + 1 - begin);
+  const char quote = script.front();
+  return (quote == '"' || quote == '\'') && script.find(quote, 1) == script.size() - 1 &&
+         script.find_first_of(blanks) != std::string_view::npos;
+}
+
 bool calls_ssh(std::string_view word) { return word.find("ssh") != std::string_view::npos; }
 
 std::string_view without_quotes(std::string_view word) {
@@ -127,10 +154,19 @@ std::string explain_not_executable(const Missing& missing) {
 
 std::optional<std::string> explain_status(int status, std::string_view script, std::string_view last_words) {
   if (status == ssh_failed && calls_ssh(script)) return "ssh failed, see above";
-  if (status != cannot_execute && status != not_found) return std::nullopt;
-  if (const auto words = words_of(script, blanks); !words.empty() && is_user_at_host(words.front())) {
-    const auto host = std::string(words.front());
-    return "'" + host + "' is no command; did you mean 'ssh " + host + " tfunnel'?";
+  if (status != cannot_execute && status != not_found) {
+    // A tfunnel that refuses its command line, say: it is there, and the reason is what it said.
+    if (last_words.empty()) return std::nullopt;
+    return "the link ended before the far end said anything, see above";
+  }
+  const auto words = words_of(script, blanks);
+  if (!words.empty() && (is_user_at_host(words.front()) || (words.size() == 1 && is_destination(words.front())))) {
+    const auto host = std::string(without_path(words.front()));
+    return "'" + std::string(words.front()) + "' is no command; did you mean 'ssh " + host + " tfunnel'?";
+  }
+  if (is_quoted(script)) {
+    return "the command is quoted twice, so all of it was taken for the name of one program: leave the inner quotes "
+           "away";
   }
   const auto missing = find_missing(script, last_words);
   return status == not_found ? explain_not_found(missing) : explain_not_executable(missing);

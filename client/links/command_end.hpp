@@ -7,10 +7,10 @@
 
 namespace tfunnel::client {
 
-/// The reason behind a command that ended before the far end said anything, with what to do about it; nothing if the
-/// status is not one of those that shells and ssh(1) give a meaning to. `script` is for sh(1). `last_words`, the last
-/// line that it wrote to its standard error, tell whether a program is missing on this machine or at the other end of
-/// ssh: a shell there gives the same status.
+/// The reason behind a command that ended before the far end said anything, with what to do about it; nothing if it
+/// said nothing itself, and the status is not one of those that shells and ssh(1) give a meaning to. `script` is for
+/// sh(1). `last_words`, the last line that it wrote to its standard error, tell whether a program is missing on this
+/// machine or at the other end of ssh: a shell there gives the same status.
 std::optional<std::string> explain_status(int status, std::string_view script, std::string_view last_words);
 
 /// The status with which shells report that Ctrl-C ended a command.

@@ -177,7 +177,9 @@ void Attachment::on_link_error(error_code error) {
   if (!greeting_.noise().empty()) {
     return end(ExitStatus::protocol, who + is_no_tfunnel(greeting_.noise()) + " and the link " + how);
   }
-  end(ExitStatus::link_lost, "the link " + how + " before " + who + " said anything; is tfunnel installed there?");
+  // The other side of a far end is who started it.
+  const auto* const question = settings_.role == wire::ROLE_CLIENT ? "; is tfunnel installed there?" : "";
+  end(ExitStatus::link_lost, "the link " + how + " before " + who + " said anything" + question);
 }
 
 void Attachment::watch_keepalive() {
