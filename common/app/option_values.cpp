@@ -49,8 +49,8 @@ po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
 
 po::value_semantic* text_value(std::string& target, const std::string& shown) {
   const auto parse = [](std::string_view text) {
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos ? std::nullopt
-                                                                       : std::optional(std::string(text));
+    if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) return std::optional(std::string(text));
+    throw po::error_with_option_name("%canonical_option% must not be empty");
   };
   return new ParsedValue<std::string>(target, parse, "not empty", shown);
 }

@@ -111,6 +111,7 @@ TEST(Options, WrongValueIsQuotedWithWhatMayStandThere) {
   EXPECT_EQ(message_of({"--linger", "long"}), "--linger is seconds, 0 or more, not 'long'; see --help");
   EXPECT_EQ(message_of({"--buffer-size", "64M"}),
             "--buffer-size is 1048576 to 70368744177664 bytes, not '64M'; see --help");
+  EXPECT_EQ(message_of({"--config", ""}), "--config must not be empty; see --help");
   EXPECT_EQ(message_of({"--log-format", "xml"}), "--log-format is text or json, not 'xml'; see --help");
   EXPECT_EQ(message_of({"--data-path=%x%"}), "--data-path is auto, splice or copy, not '%x%'; see --help");
   EXPECT_EQ(message_of({"stray"}), "'stray' is no option; see --help");
