@@ -54,6 +54,9 @@ int Front::run() {
 }
 
 void Front::run_program() {
+  // Not before there is a link: behind the reason why there is none it would be the last word.
+  log_.info(std::string("network: ") + (has_ipv6_ ? "IPv4 and IPv6" : "IPv4") +
+            " in a namespace of its own; names are looked up by the far end");
   init_.complete_resolver(client_.resolver_lines());
   if (!plan_.filter) {
     log_.warning(
@@ -99,8 +102,7 @@ void Front::look_at_report() {
   const auto report = init_.report();
   set_up_ = true;
   if (report.status != io::ExitStatus::ok) throw app::UsageError::in_lines(report.text, report.status);
-  log_.info(std::string("network: ") + (report.network.ipv6 ? "IPv4 and IPv6" : "IPv4") +
-            " in a namespace of its own; names are looked up by the far end");
+  has_ipv6_ = report.network.ipv6;
   if (report.network.no_card) {
     log_.debug(
         "the kernel gives the namespace no network card (veth), so some programs will say that they are offline: " +

@@ -55,6 +55,7 @@ class Front {
   InitProcess init_;
   ClientProcess client_;
   bool set_up_ = false;
+  bool has_ipv6_ = false;  // the namespace, once it is set up
   bool linked_ = false;
   bool hurried_ = false;  // the user asked a second time
   bool ending_ = false;   // from here on it is no news that a process ends
