@@ -12,6 +12,6 @@ int main(int argc, char** argv) {
   const app::Arguments arguments(argc, argv);
   const client::Subcommand all[] = {client::default_command, client::run_command, client::proxy_command,
                                     client::up_command, client::down_command};
-  return app::guarded("tfunnel",
+  return app::guarded("tfunnel", app::log_format_in(arguments.words()),
                       [&] { return client::dispatch(arguments.words(), all, client::version_text(app::commit())); });
 }

@@ -108,5 +108,7 @@ io::ExitStatus run(std::span<const char* const> words) {
 
 int main(int argc, char** argv) {
   tfunnel::app::open_standard_streams();
-  return tfunnel::app::guarded("label_interceptor", [&] { return run({argv, argv + argc}); });
+  return tfunnel::app::guarded("label_interceptor", tfunnel::io::LogFormat::text, [&] {
+    return run({argv, argv + argc});
+  });
 }

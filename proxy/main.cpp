@@ -38,5 +38,6 @@ ExitStatus run(const tfunnel::app::Arguments& arguments) {
 int main(int argc, char** argv) {
   tfunnel::app::open_standard_streams();
   const tfunnel::app::Arguments arguments(argc, argv);
-  return tfunnel::app::guarded("tfunnel-proxy-only", [&] { return run(arguments); });
+  return tfunnel::app::guarded("tfunnel-proxy-only", tfunnel::app::log_format_in(arguments.words()),
+                               [&] { return run(arguments); });
 }

@@ -89,7 +89,7 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
   signals.restore();
   // Log lines must get through from the background, even where `stty tostop` is set.
   std::signal(SIGTTOU, SIG_IGN);
-  const auto status = app::guarded("tfunnel run", [&] {
+  const auto status = app::guarded("tfunnel run", plan.common.log_format, [&] {
     ClientHooks hooks;
     hooks.name = "tfunnel run";
     hooks.applications_are_gone = true;

@@ -1,5 +1,6 @@
 """What is typed wrong is refused before anything starts: a documented status, and one line that names the word."""
 
+import json
 import os
 import subprocess
 
@@ -194,6 +195,33 @@ def test_far_end(tmp_path, words, part):
     """By itself, and as the far end of a `run` that would start it."""
     refuse(tmp_path, [topology.tfunnel_proxy(), *words], USAGE, part)
     refuse(tmp_path, [topology.tfunnel(), "run", *words, "--", "touch", STARTED], USAGE, part)
+
+
+@pytest.mark.parametrize("words", [["--lingre", "3"], ["-p", "12300", "--fwmark", "x"], ["run", "--", "/nosuch/program"]],
+                         ids=" ".join)
+@pytest.mark.parametrize("form", [["--log-format", "json"], ["--log-format=json"]], ids="".join)
+def test_last_line_is_json_where_the_log_is(tmp_path, words, form):
+    """Who reads the stream as JSON gets the reason too. What a program behind -- is given is no option of ours."""
+    at = 1 if words[0] == "run" else 0
+    done = subprocess.run([topology.tfunnel(), *words[:at], *form, *words[at:]], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          capture_output=True, check=False, timeout=netlab.patient(60))
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode != 0 and {"time", "level", "program", "message"} <= lines[-1].keys(), done.stderr
+    assert lines[-1]["level"] == "error" and lines[-1]["program"] == "tfunnel", done.stderr
+    text = subprocess.run([topology.tfunnel(), "--lingre", "--", *form], stdin=subprocess.DEVNULL, capture_output=True,
+                          check=False, timeout=netlab.patient(10))
+    assert text.stderr.startswith(b"tfunnel: unrecognised"), text.stderr
+
+
+def test_last_line_of_a_run_without_a_link_is_the_reason(tmp_path):
+    """That the network is set up is no news then."""
+    done = subprocess.run([topology.tfunnel(), "run", "--via", "echo a reason >&2; exit 64", "--", "touch", STARTED],
+                          cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True,
+                          timeout=netlab.patient(60))
+    assert done.returncode == 69, done.stderr
+    assert done.stderr.splitlines()[-1].endswith("status 64: the link ended before the far end said anything, see above")
+    assert "network:" not in done.stderr
+    assert not os.path.exists(tmp_path / STARTED)
 
 
 def test_hexadecimal_mark_is_taken_as_the_scripts_take_it(tmp_path):
