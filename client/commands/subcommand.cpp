@@ -32,6 +32,15 @@ std::vector<std::string> names_of(std::span<const Subcommand> all) {
                         "; there are " + list + ", see tfunnel --help");
 }
 
+// What all commands' options share knows no command, whose help is another.
+[[noreturn]] void name_own_help(const app::UsageError& error, const std::string& command) {
+  constexpr std::string_view general = "; see --help";
+  std::string said = error.what();
+  if (!said.ends_with(general)) throw;
+  said.resize(said.size() - general.size());
+  throw app::UsageError(said + "; see tfunnel " + command + " --help", error.status());
+}
+
 }  // namespace
 
 io::ExitStatus dispatch(std::span<const char* const> words, std::span<const Subcommand> all,
@@ -41,8 +50,13 @@ io::ExitStatus dispatch(std::span<const char* const> words, std::span<const Subc
   const auto* const command = find(is_named ? word : "", all);
   if (command == nullptr) refuse(word, all);
   std::vector<const char*> rest(words.begin(), words.end());
-  if (is_named) rest.erase(rest.begin() + 1);
-  return command->run({rest, all, version});
+  if (!is_named) return command->run({rest, all, version});
+  rest.erase(rest.begin() + 1);
+  try {
+    return command->run({rest, all, version});
+  } catch (const app::UsageError& error) {
+    name_own_help(error, word);
+  }
 }
 
 std::string meaning_of(const std::string& word, std::span<const Subcommand> all) {

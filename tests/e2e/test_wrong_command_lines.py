@@ -224,6 +224,12 @@ def test_last_line_of_a_run_without_a_link_is_the_reason(tmp_path):
     assert not os.path.exists(tmp_path / STARTED)
 
 
+@pytest.mark.parametrize("command", ["run", "up", "down", "proxy"])
+def test_command_names_its_own_help(tmp_path, command):
+    for words in (["--nosuch"], ["--log-format", "xml"]):
+        refuse(tmp_path, [topology.tfunnel(), command, *words], USAGE, f"; see tfunnel {command} --help")
+
+
 def test_hexadecimal_mark_is_taken_as_the_scripts_take_it(tmp_path):
     """The next complaint is about something else."""
     for mark in ("0x10", "0XfF", "16", "0xffffffff"):
