@@ -1,14 +1,12 @@
 #include "client/rules/firewall_rules.hpp"
 
+#include <array>
+
+#include "client/rules/rule_text.hpp"
+
 namespace tfunnel::client {
 
 namespace {
-
-void replace_all(std::string& text, const std::string& what, const std::string& by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
-    text.replace(at, what.size(), by);
-  }
-}
 
 // A refused packet is an error of sendto() and the like (EPERM); nothing waits for an answer that cannot come. All that
 // passes goes over the loopback device, also what is for the address of another one or from a socket bound to it. So
@@ -51,13 +49,14 @@ table inet tfunnel {
 }  // namespace
 
 std::string firewall_rules(const FirewallTerms& terms) {
-  std::string text = rules;
-  replace_all(text, "PORT", std::to_string(terms.capture_port));
-  replace_all(text, "OWN_MARK", std::to_string(terms.own_mark));
-  replace_all(text, "CAPTURE_MARK", std::to_string(terms.capture_mark));
-  replace_all(text, "FAR_SIDE", terms.far_side);
-  replace_all(text, "IPV6_ONLY", terms.ipv6 ? "" : "#");
-  return text;
+  const std::array<std::pair<const char*, std::string>, 5> words{{
+      {"PORT", std::to_string(terms.capture_port)},
+      {"OWN_MARK", std::to_string(terms.own_mark)},
+      {"CAPTURE_MARK", std::to_string(terms.capture_mark)},
+      {"FAR_SIDE", terms.far_side},
+      {"IPV6_ONLY", line_if(terms.ipv6)},
+  }};
+  return filled(rules, words);
 }
 
 }  // namespace tfunnel::client

@@ -23,7 +23,7 @@ bool may_change_rules() {
 
 }  // namespace
 
-Nft::Nft() : context_(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free) {
+Nft::Nft() : context_(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free), is_permitted_(may_change_rules()) {
   if (context_) nft_ctx_buffer_error(context_.get());
 }
 
@@ -31,7 +31,7 @@ Nft::~Nft() = default;
 
 std::optional<std::string> Nft::run(const std::string& input) {
   if (!context_) return "libnftables does not start";
-  if (!may_change_rules()) return no_permission;
+  if (!is_permitted_) return no_permission;
   if (nft_run_cmd_from_buffer(context_.get(), input.c_str()) == 0) return std::nullopt;
   return std::string(nft_ctx_get_error_buffer(context_.get()));
 }

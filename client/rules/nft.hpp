@@ -29,6 +29,7 @@ class Nft {
 
  private:
   std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context_;
+  bool is_permitted_;
 };
 
 /// Is there such a table, of the family inet? False also if we may not look.

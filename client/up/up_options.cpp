@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <memory>
 
 #include "common/app/option_values.hpp"
@@ -99,18 +98,13 @@ void add_host(std::set<LinkPeer>& link, const LinkHost& host) {
   }
 }
 
-std::optional<std::uint32_t> parse_mark(std::string_view text) {
-  const bool is_hex = text.starts_with("0x");
-  if (is_hex) text.remove_prefix(2);
-  std::uint32_t mark = 0;
-  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), mark, is_hex ? 16 : 10);
-  if (error != std::errc() || at != text.data() + text.size() || !std::has_single_bit(mark)) return std::nullopt;
-  return mark;
+std::optional<std::uint32_t> parse_bit(std::string_view text) {
+  const auto mark = app::parse_mark(text);
+  return mark && std::has_single_bit(*mark) ? mark : std::nullopt;
 }
 
-app::po::value_semantic* mark_value(std::uint32_t& target, const char* usual) {
-  return new app::ParsedValue<std::uint32_t>(target, parse_mark, "a single bit, such as 0x80",
-                                             app::with_default(usual));
+app::po::value_semantic* bit_value(std::uint32_t& target, const char* usual) {
+  return new app::ParsedValue<std::uint32_t>(target, parse_bit, "a single bit, such as 0x80", app::with_default(usual));
 }
 
 }  // namespace
@@ -138,9 +132,9 @@ app::po::options_description up_description(UpOptions& options) {
       "take over from the one that runs, with nothing past the tunnel in between");
   add("dry-run", app::po::bool_switch(&options.dry_run), "print the rules and the routing, and change nothing");
   add("capture-port", app::number_value(options.port, 1, 65535), "port of ours that the rules send traffic to");
-  add("own-mark", mark_value(options.marks.own, "0x8"), "bit of the marks of our own packets");
-  add("capture-mark", mark_value(options.marks.captured, "0x80"), "bit of the marks of captured packets");
-  add("passed-mark", mark_value(options.marks.passed, "0x40"),
+  add("own-mark", bit_value(options.marks.own, "0x8"), "bit of the marks of our own packets");
+  add("capture-mark", bit_value(options.marks.captured, "0x80"), "bit of the marks of captured packets");
+  add("passed-mark", bit_value(options.marks.passed, "0x40"),
       "bit of the marks of connections that stay outside the tunnel");
   return description;
 }

@@ -36,9 +36,9 @@ class Reader {
     line = trimmed(line.substr(0, line.find('#')));
     if (line.empty()) return;
     const auto equals = line.find('=');
-    const auto before = trimmed(line.substr(0, equals));
-    if (equals == std::string_view::npos || before.find_first_of(" \t:") != std::string_view::npos) refuse_line(line);
-    take(dashed(std::string(trimmed(line.substr(0, equals)))), std::string(trimmed(line.substr(equals + 1))));
+    const auto name = trimmed(line.substr(0, equals));
+    if (equals == std::string_view::npos || name.find_first_of(" \t:") != std::string_view::npos) refuse_line(line);
+    take(dashed(std::string(name)), std::string(trimmed(line.substr(equals + 1))));
   }
 
  private:

@@ -63,14 +63,15 @@ po::value_semantic* words_value(std::vector<std::string>& target, const std::fun
   return new ListedValue<std::string>(target, parse, rule, shown);
 }
 
+std::optional<std::uint32_t> parse_mark(std::string_view text) {
+  const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  const auto value = hex ? parse_all<std::uint32_t>(text.substr(2), 16) : parse_all<std::uint32_t>(text);
+  return value && *value != 0 ? value : std::nullopt;
+}
+
 po::value_semantic* mark_value(std::uint32_t& target) {
-  const auto parse = [](std::string_view text) {
-    const bool hex = text.starts_with("0x") || text.starts_with("0X");
-    auto value = hex ? parse_all<std::uint32_t>(text.substr(2), 16) : parse_all<std::uint32_t>(text);
-    return value && *value != 0 ? value : std::nullopt;
-  };
   const auto most = std::numeric_limits<std::uint32_t>::max();
-  return new ParsedValue<std::uint32_t>(target, parse, range_text(1, most) + ", or 0x1 to 0xffffffff",
+  return new ParsedValue<std::uint32_t>(target, parse_mark, range_text(1, most) + ", or 0x1 to 0xffffffff",
                                         with_default(std::to_string(target)));
 }
 

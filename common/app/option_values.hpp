@@ -113,6 +113,7 @@ po::value_semantic* words_value(std::vector<std::string>& target, const std::fun
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most);
 
 /// A mark of packets, from 1 on: decimal, or hexadecimal behind 0x, as ip(8), nft(8) and iptables(8) write them.
+std::optional<std::uint32_t> parse_mark(std::string_view text);
 po::value_semantic* mark_value(std::uint32_t& target);
 
 /// What help shows of a value with a default.
