@@ -41,11 +41,13 @@ class DatagramWriter {
     return core::ByteView(bytes_).subspan(entry.at, entry.size);
   }
   struct Group;
+  void learn_of_segments(int socket);
   [[nodiscard]] bool joins(const Group& group, const Entry& entry) const;
   [[nodiscard]] std::vector<Group> grouped() const;
   void send_alone(int socket, const Entry& entry, const Failed& failed) const;
 
   bool may_segment_;
+  [[maybe_unused]] bool asked_system_ = false;  // not where one datagram is one call
   std::vector<std::uint8_t> bytes_;
   std::vector<Entry> entries_;
 };

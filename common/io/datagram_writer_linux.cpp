@@ -43,6 +43,15 @@ struct DatagramWriter::Group {
   alignas(cmsghdr) Control control{};
 };
 
+// Linux before 4.18 does not know UDP_SEGMENT in a message, says nothing, and would send a group as one datagram.
+void DatagramWriter::learn_of_segments(int socket) {
+  if (asked_system_) return;
+  asked_system_ = true;
+  int size = 0;
+  socklen_t length = sizeof size;
+  may_segment_ = may_segment_ && ::getsockopt(socket, SOL_UDP, UDP_SEGMENT, &size, &length) == 0;
+}
+
 // All segments but the last are equal in size.
 bool DatagramWriter::joins(const Group& group, const Entry& entry) const {
   const auto& first = entries_[group.first];
@@ -66,6 +75,7 @@ std::vector<DatagramWriter::Group> DatagramWriter::grouped() const {
 }
 
 void DatagramWriter::flush(int socket, const Failed& failed) {
+  learn_of_segments(socket);
   auto groups = grouped();
   std::vector<mmsghdr> messages(groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {

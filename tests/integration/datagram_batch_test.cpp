@@ -1,6 +1,7 @@
 // Datagrams that are sent and read several at once arrive as if each had gone alone.
 #include <gtest/gtest.h>
 
+#include <boost/asio/generic/raw_protocol.hpp>
 #include <vector>
 
 #include "common/io/datagram_reader.hpp"
@@ -92,6 +93,29 @@ TEST_F(DatagramBatch, LosesOnlyWhatCannotBeSent) {
   flush();
   EXPECT_EQ(read_all(to_), std::vector<Bytes>(3, pattern(1000)));
   EXPECT_EQ(unsent_, (std::vector<std::pair<std::size_t, int>>{{65'508, EMSGSIZE}}));
+}
+
+// A raw socket ignores the wish for segments without a word, as every socket did before Linux 4.18: two datagrams would
+// become one, of which the receiver sees the first half.
+TEST_F(DatagramBatch, IsNotMergedWhereTheSystemKnowsNoSegments) {
+  const asio::generic::raw_protocol raw(AF_INET, IPPROTO_UDP);
+  asio::generic::raw_protocol::socket socket(context_);
+  boost::system::error_code error;
+  socket.open(raw, error);
+  if (error) GTEST_SKIP() << "a raw socket needs rights: " << error.message();
+  const auto port = to_.local_endpoint().port();
+  const auto low = static_cast<std::uint8_t>(port);
+  const auto high = static_cast<std::uint8_t>(port >> 8U);
+  // From port 7, of 9 bytes with the header, without a checksum.
+  for (const std::uint8_t byte : {1, 2})
+    ASSERT_TRUE(writer_.add(to_.local_endpoint(), Bytes{0, 7, high, low, 0, 9, 0, 0, byte}));
+  writer_.flush(socket.native_handle(), [](const auto&, auto, auto failed) { ADD_FAILURE() << failed.message(); });
+  std::vector<Bytes> all;
+  while (reader_.read(to_.native_handle(), [&](const auto&, const auto&, auto payload) {
+    all.emplace_back(payload.begin(), payload.end());
+  })) {
+  }
+  EXPECT_EQ(all, (std::vector<Bytes>{{1}, {2}}));
 }
 
 TEST_F(DatagramBatch, LargestDatagramPasses) {
