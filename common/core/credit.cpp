@@ -5,6 +5,12 @@
 
 namespace tfunnel::core {
 
+namespace {
+
+constexpr std::size_t largest_step = 512U << 10;
+
+}  // namespace
+
 ReceiveWindow::ReceiveWindow(MemoryBudget& budget)
     : budget_(budget), first_(budget.connections()), growth_(budget.growth()) {}
 
@@ -38,10 +44,11 @@ std::size_t ReceiveWindow::drained(std::size_t bytes) {
   drained_since_stall_ += bytes;
   drained_since_shrinking_ += bytes;
   grow();
-  // Granting in halves keeps the number of Credit frames small.
+  // Granting in halves keeps the number of Credit frames small. Half of a large window would be missed on a long line,
+  // though, where the window is what the line holds; a Credit frame for a large step costs nothing that can be seen.
   const auto promised = outstanding_ + held_;
-  if (promised > window_ / 2) return 0;
-  const auto grant = window_ - promised;
+  const auto grant = window_ - std::min(window_, promised);
+  if (grant < std::min(window_ - window_ / 2, largest_step)) return 0;
   outstanding_ += grant;
   return grant;
 }

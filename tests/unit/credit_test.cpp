@@ -71,6 +71,21 @@ void drain_fast(ReceiveWindow& window, std::size_t& credit, int rounds) {
   }
 }
 
+// On a line that holds as much as the window, half a window that is not granted is half of the speed.
+TEST(Credit, LargeWindowIsGrantedAnewLongBeforeHalfOfItIsUsed) {
+  MemoryBudget budget(default_cap);
+  std::size_t credit = MemoryBudget::max_initial_credit;
+  ReceiveWindow window(budget, credit);
+  drain_fast(window, credit, 50);
+  constexpr std::size_t piece = 64U << 10;
+  std::size_t without = 0;
+  do {
+    ASSERT_TRUE(window.received(piece));
+    without += piece;
+  } while (window.drained(piece) == 0 && without < window.window());
+  EXPECT_LE(without, window.window() / 16);
+}
+
 TEST(Credit, FlowThatDrainsGrowsToTheLargestWindow) {
   MemoryBudget budget(default_cap);
   std::size_t credit = MemoryBudget::max_initial_credit;
