@@ -1,6 +1,7 @@
 #include "common/core/address.hpp"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
