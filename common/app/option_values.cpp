@@ -47,10 +47,15 @@ po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
   return new ParsedValue<core::Duration>(target, parse, rule, with_default(text_of(target)));
 }
 
+void refuse_empty(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) return;
+  throw po::error_with_option_name("%canonical_option% must not be empty");
+}
+
 po::value_semantic* text_value(std::string& target, const std::string& shown) {
   const auto parse = [](std::string_view text) {
-    if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) return std::optional(std::string(text));
-    throw po::error_with_option_name("%canonical_option% must not be empty");
+    refuse_empty(text);
+    return std::optional(std::string(text));
   };
   return new ParsedValue<std::string>(target, parse, "not empty", shown);
 }
@@ -67,6 +72,11 @@ std::optional<std::uint32_t> parse_mark(std::string_view text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
   const auto value = hex ? parse_all<std::uint32_t>(text.substr(2), 16) : parse_all<std::uint32_t>(text);
   return value && *value != 0 ? value : std::nullopt;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  const auto port = parse_number(text, 1, 65'535);
+  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
 }
 
 po::value_semantic* mark_value(std::uint32_t& target) {

@@ -102,6 +102,9 @@ enum class Bound { positive, zero_too };
 /// Seconds, with a fraction if wanted; `target` has the default. More than thirty years are for ever.
 po::value_semantic* seconds_value(core::Duration& target, Bound bound);
 
+/// Throws what says so, with the option's name, if `text` is blank. For parsers of values.
+void refuse_empty(std::string_view text);
+
 /// Text that must not be blank: an empty one (an unset variable of a script, say) would quietly mean the opposite.
 po::value_semantic* text_value(std::string& target, const std::string& shown);
 
@@ -114,6 +117,9 @@ std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t lea
 
 /// A mark of packets, from 1 on: decimal, or hexadecimal behind 0x, as ip(8), nft(8) and iptables(8) write them.
 std::optional<std::uint32_t> parse_mark(std::string_view text);
+
+/// 1 to 65535.
+std::optional<std::uint16_t> parse_port(std::string_view text);
 po::value_semantic* mark_value(std::uint32_t& target);
 
 /// What help shows of a value with a default.

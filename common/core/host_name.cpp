@@ -9,9 +9,6 @@ namespace tfunnel::core {
 
 namespace {
 
-constexpr std::size_t longest_name = 253;
-constexpr std::size_t longest_label = 63;
-
 // Not <cctype>: what counts as a letter must not depend on a locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_inner(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_'; }
@@ -39,7 +36,7 @@ bool is_of_the_machine_itself(std::string_view name) {
 
 std::optional<std::string> host_name(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.empty() || text.size() > longest_name) return std::nullopt;
+  if (text.empty() || text.size() > longest_host_name) return std::nullopt;
   auto name = lower(text);
   for (std::size_t at = 0; at <= name.size();) {
     const auto end = std::min(name.find('.', at), name.size());
@@ -51,7 +48,7 @@ std::optional<std::string> host_name(std::string_view text) {
 }
 
 bool is_host_name(std::string_view name) {
-  return !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](unsigned char c) {
+  return !name.empty() && name.size() <= longest_host_name && std::ranges::all_of(name, [](unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
            c == '_';
   });

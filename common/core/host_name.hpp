@@ -7,6 +7,10 @@
 
 namespace tfunnel::core {
 
+/// RFC 1035, 2.3.4, without a dot at the end.
+constexpr std::size_t longest_host_name = 253;
+constexpr std::size_t longest_label = 63;
+
 /// `text` as a host name in lower case and without a dot at the end, or nothing if it is none: labels of letters,
 /// digits, underscores and inner hyphens, 63 bytes each and 253 in all (RFC 1123, 2.1; RFC 1035, 2.3.4). The standard
 /// has no underscore, but resolvers, programs and servers do: my_app.example is as good as any name. A text

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/core/host_name.hpp"
 #include "common/core/resolv_conf.hpp"
 
 namespace tfunnel::core {
@@ -10,8 +11,6 @@ namespace {
 
 constexpr std::size_t most_domains = 32;
 constexpr std::size_t most_characters = 2048;
-constexpr std::size_t longest_name = 253;
-constexpr std::size_t longest_label = 63;
 
 // Not <cctype>: what counts as a letter must not depend on a locale.
 bool is_label_character(char c) {
@@ -19,7 +18,7 @@ bool is_label_character(char c) {
 }
 
 bool is_domain(std::string_view text) {
-  if (text.empty() || text.size() > longest_name) return false;
+  if (text.empty() || text.size() > longest_host_name) return false;
   for (std::size_t at = 0; at <= text.size();) {
     const auto end = std::min(text.find('.', at), text.size());
     const auto label = text.substr(at, end - at);

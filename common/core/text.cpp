@@ -12,6 +12,12 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+int hex_value(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  const auto letter = lower(digit);
+  return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
 std::string one_line(std::string_view text, std::size_t limit, bool lines) {
   constexpr std::string_view hex = "0123456789abcdef";
   std::string line;

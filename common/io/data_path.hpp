@@ -6,6 +6,9 @@
 
 namespace tfunnel::io {
 
+/// A payload below this is copied: moving it costs a system call more.
+constexpr std::size_t least_move = 16U << 10;
+
 /// `automatic` moves where the system can; `copy` never does; `splice` is for tests that must not
 /// silently copy.
 enum class DataPathMode { automatic, splice, copy };

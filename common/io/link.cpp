@@ -19,8 +19,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t input_size = 256U << 10;
 // Bytes read or written in a row before the other direction and the sockets get their turn.
 constexpr std::size_t most_in_a_row = 1U << 20;
-// A payload below this is copied: moving costs a system call more.
-constexpr std::size_t least_move = 16U << 10;
 // Reads without a bulk frame after which big reads pay again.
 constexpr int most_header_reads = 4;
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/io/data_path.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/socket_options.hpp"
 #include "common/io/socket_queues.hpp"
@@ -11,8 +12,6 @@ namespace tfunnel::io {
 namespace {
 // A frame for less room than this is not worth its header; the next batch has more.
 constexpr std::size_t least_room = 2048;
-// Below this a copy is cheaper than the extra system calls of moving.
-constexpr std::size_t least_move = 16U << 10;
 }  // namespace
 
 Relay::Relay(asio::io_context& context, std::shared_ptr<core::Mux> mux, const Log& log)

@@ -12,7 +12,6 @@ namespace {
 constexpr std::uint8_t response_bit = 0x80;
 constexpr std::uint8_t opcode_bits = 0x78;
 constexpr std::uint8_t truncated_bit = 0x02;
-constexpr std::uint8_t recursion_desired_bit = 0x01;
 constexpr std::uint8_t recursion_available_bit = 0x80;
 constexpr std::uint8_t rcode_bits = 0x0f;
 

@@ -13,6 +13,8 @@ using Message = std::vector<std::uint8_t>;
 
 constexpr std::uint16_t port = 53;
 constexpr std::size_t header_size = 12;
+/// In the third byte of the header: the server is to ask others (RFC 1035, 4.1.1).
+constexpr std::uint8_t recursion_desired_bit = 0x01;
 /// The largest message: the length before it on a stream has 16 bits (RFC 1035, 4.2.2).
 constexpr std::size_t max_message = 65'535;
 /// The size that every client takes over UDP (RFC 1035, 4.2.1).

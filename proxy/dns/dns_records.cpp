@@ -15,7 +15,6 @@ namespace tfunnel::proxy::dns {
 namespace {
 
 constexpr std::uint16_t internet = 1;
-constexpr std::uint8_t recursion_desired_bit = 0x01;
 
 void append_u16(Message& message, std::size_t value) {
   message.push_back(static_cast<std::uint8_t>(value >> 8));

@@ -10,6 +10,7 @@
 
 #include "common/io/socket_options.hpp"
 #include "proxy/io/cleared_slot.hpp"
+#include "proxy/io/coroutine_stack.hpp"
 
 namespace tfunnel::proxy {
 
@@ -17,8 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// As for a flow's: an egress may speak TLS on it.
-constexpr std::size_t stack_size = 64U << 10;
 // How exactly times are kept.
 constexpr core::Duration longest_tick = std::chrono::milliseconds(500);
 
@@ -41,7 +40,7 @@ void DnsStreamConnection::start() {
   tick();
   try {
     asio::spawn(
-        context_, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
+        context_, std::allocator_arg, coroutine_stack(),
         [self = shared_from_this()](asio::yield_context yield) { self->run(yield); },
         asio::bind_cancellation_slot(connect_.slot(), [self = shared_from_this()](const std::exception_ptr& failure) {
           // Nothing is left to cancel.

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "common/core/text.hpp"
+
 namespace tfunnel::proxy {
 
 namespace {
 
 // A chunk of more is no page for a person; and no size overflows.
 constexpr int most_digits = 8;
-
-int hex_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  const auto lower = static_cast<char>(digit | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 }  // namespace
 
@@ -50,7 +46,7 @@ HttpBodySkipper::At HttpBodySkipper::after(char byte) {
 }
 
 HttpBodySkipper::At HttpBodySkipper::in_size(char byte) {
-  if (const auto digit = hex_value(byte); digit >= 0) {
+  if (const auto digit = core::hex_value(byte); digit >= 0) {
     if (++digits_ > most_digits) return At::broken;
     left_ = (digits_ == 1 ? 0 : left_ * 16) + static_cast<std::uint64_t>(digit);
     return At::size;

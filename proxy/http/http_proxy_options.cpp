@@ -92,6 +92,7 @@ bool is_url(std::string_view text) {
 }
 
 bool is_list(std::string_view text) {
+  app::refuse_empty(text);
   NoProxy some;
   add_exceptions(std::string(text), some);
   return !some.empty();
@@ -99,8 +100,9 @@ bool is_list(std::string_view text) {
 
 app::po::value_semantic* user_value(std::string& target) {
   const auto parse = [](std::string_view text) {
+    app::refuse_empty(text);
     check_user(text);
-    return text.empty() ? std::nullopt : std::optional(std::string(text));
+    return std::optional(std::string(text));
   };
   return new app::ParsedValue<std::string>(target, parse, "not empty", "arg");
 }
@@ -118,7 +120,7 @@ app::po::options_description http_proxy_description(HttpProxyOptions& options) {
   add("proxy-user", user_value(options.user), "user name for proxies whose URL has none (or TFUNNEL_PROXY_USER)");
   add("proxy-password-file", app::text_value(options.password_file, "arg"),
       "file whose first line is the password (or TFUNNEL_PROXY_PASSWORD)");
-  add("no-proxy", app::words_value(options.no_proxy, is_list, "not empty"),
+  add("no-proxy", app::words_value(options.no_proxy, is_list, "names, addresses or networks"),
       "connect directly to these: names (and all below), addresses, networks, each with or without :PORT; or *");
   add("proxy-ca", app::text_value(options.authorities, "arg"),
       "PEM file of the authorities to trust for https:// proxies");

@@ -1,8 +1,8 @@
 #include "proxy/http/proxy_url.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "common/app/option_values.hpp"
 #include "common/app/options.hpp"
 #include "common/core/address.hpp"
 #include "common/core/host_name.hpp"
@@ -14,19 +14,6 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& origin, const std::string& why) {
   throw app::UsageError(origin + ": " + why + "; wanted: http://[USER:PASSWORD@]HOST[:PORT] or https://...");
-}
-
-int hex_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  const auto lower = static_cast<char>(digit | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > 65'535) return std::nullopt;
-  return static_cast<std::uint16_t>(value);
 }
 
 Credentials parse_credentials(std::string_view text, const std::string& origin) {
@@ -74,7 +61,7 @@ void parse_authority(std::string_view text, ProxyUrl& url, const std::string& or
     port = text.substr(colon);
   }
   if (port.empty() || port == ":") return;
-  const auto number = port.front() == ':' ? parse_port(port.substr(1)) : std::nullopt;
+  const auto number = port.front() == ':' ? app::parse_port(port.substr(1)) : std::nullopt;
   if (!number) refuse(origin, "the port is no number from 1 to 65535 (an IPv6 address needs brackets)");
   url.port = *number;
 }
@@ -89,8 +76,8 @@ std::optional<std::string> percent_decoded(std::string_view text) {
       continue;
     }
     if (i + 2 >= text.size()) return std::nullopt;
-    const auto high = hex_value(text[i + 1]);
-    const auto low = hex_value(text[i + 2]);
+    const auto high = core::hex_value(text[i + 1]);
+    const auto low = core::hex_value(text[i + 2]);
     if (high < 0 || low < 0) return std::nullopt;
     decoded += static_cast<char>(high * 16 + low);
     i += 2;

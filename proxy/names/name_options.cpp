@@ -18,11 +18,6 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  const auto port = app::parse_number(text, 1, 65535);
-  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
-}
-
 std::optional<core::Endpoint> endpoint(const std::string& address, std::optional<std::uint16_t> port) {
   const auto parsed = core::Address::parse(address);
   if (!parsed || !port) return std::nullopt;
@@ -37,12 +32,12 @@ std::optional<core::Endpoint> parse_server(const std::string& text, std::uint16_
     if (bracket == std::string::npos) return std::nullopt;
     const auto rest = text.substr(bracket + 1);
     if (!rest.empty() && rest.front() != ':') return std::nullopt;
-    return endpoint(text.substr(1, bracket - 1), rest.empty() ? default_port : parse_port(rest.substr(1)));
+    return endpoint(text.substr(1, bracket - 1), rest.empty() ? default_port : app::parse_port(rest.substr(1)));
   }
   const auto colon = text.find(':');
   const bool has_port = colon != std::string::npos && colon == text.rfind(':');
   if (!has_port) return endpoint(text, default_port);
-  return endpoint(text.substr(0, colon), parse_port(std::string_view(text).substr(colon + 1)));
+  return endpoint(text.substr(0, colon), app::parse_port(std::string_view(text).substr(colon + 1)));
 }
 
 namespace {

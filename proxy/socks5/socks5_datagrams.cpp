@@ -8,6 +8,7 @@
 
 #include "common/io/errors.hpp"
 #include "common/io/socket_mark.hpp"
+#include "proxy/io/coroutine_stack.hpp"
 #include "proxy/socks5/socks5_address.hpp"
 
 namespace tfunnel::proxy {
@@ -16,12 +17,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t stack_size = 64U << 10;
-// The part of that which is touched, with the handshake's own and all else that belongs to it (measured: 18 KB).
-constexpr std::size_t attempt_cost = 18U << 10;
-constexpr int receive_buffer = 1 << 20;
+// The part of a stack that is touched, with the handshake's own and all else that belongs to it (measured: 18 KB).
+constexpr std::size_t association_cost = 18U << 10;
+constexpr int datagram_buffer = 1 << 20;
 // Datagrams in a row before others get their turn in the event loop.
-constexpr int most_in_a_row = 64;
+constexpr int most_datagrams_in_a_row = 64;
 // Datagrams that may wait for an association; more are lost, as in a router's queue.
 constexpr std::size_t most_waiting = 16;
 constexpr std::size_t largest_datagram = 65'535;
@@ -68,7 +68,7 @@ void Socks5Association::wait_for_association(const core::Endpoint& peer, core::B
 
 void Socks5Association::associate() {
   attempt_charge_ = core::Charge(flow_.mux().budget().services());
-  if (!attempt_charge_.resize(attempt_cost)) return lose(core::Reason::resource_limit);
+  if (!attempt_charge_.resize(association_cost)) return lose(core::Reason::resource_limit);
   attempt_ = std::make_unique<asio::cancellation_signal>();
   around_.reserve.refill(flow_.flow());
   flow_.mux().holds_descriptor(*flow_.flow());
@@ -82,7 +82,7 @@ void Socks5Association::associate() {
 void Socks5Association::associate_in_coroutine() {
   const auto flow = flow_.shared_from_this();
   asio::spawn(
-      around_.context, std::allocator_arg, boost::context::fixedsize_stack(stack_size),
+      around_.context, std::allocator_arg, coroutine_stack(),
       [this, flow](asio::yield_context yield) { associate_in(yield); },
       asio::bind_cancellation_slot(attempt_->slot(), [this, flow](const std::exception_ptr& failure) {
         attempt_charge_.clear();
@@ -143,7 +143,7 @@ error_code Socks5Association::join(Socks5Client::Dialled dialled) {
   error = around_.reserve.make([&] { return connect(socket, endpoint); }, flow_.flow());
   if (error) return error;
   error_code ignored;
-  socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer), ignored);
+  socket.set_option(asio::socket_base::receive_buffer_size(datagram_buffer), ignored);
   connected_ = std::make_unique<Connected>(Connected{std::move(dialled.socket), std::move(socket)});
   return error;
 }
@@ -182,7 +182,7 @@ void Socks5Association::wait_readable() {
 
 void Socks5Association::read() {
   std::array<std::uint8_t, largest_datagram> buffer;
-  for (int i = 0; i < most_in_a_row; ++i) {
+  for (int i = 0; i < most_datagrams_in_a_row; ++i) {
     error_code error;
     const auto size = connected_->relay.receive(asio::buffer(buffer), 0, error);
     if (io::is_transient(error)) break;

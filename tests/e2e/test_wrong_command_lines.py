@@ -152,7 +152,8 @@ FAR_END = [
     (["--http-proxy", "http://p", "--proxy-ca", "/nonexistent"], "--proxy-ca"),
     (["--socks5-user", "u"], "--socks5"), (["--socks5-password-file", "/x"], "--socks5"),
     (["--http-proxy", "http://p", "--proxy-user", "u"], "--proxy-password-file"),
-    (["--http-proxy", "http://p", "--proxy-user", "u:secret"], "--proxy-user"), (["--http-proxy", "http://p", "--proxy-user", ""], "--proxy-user"),
+    (["--http-proxy", "http://p", "--proxy-user", "u:secret"], "--proxy-user"), (["--http-proxy", "http://p", "--proxy-user", ""], "--proxy-user must not be empty"),
+    (["--http-proxy", "http://p", "--no-proxy", ""], "--no-proxy must not be empty"),
     (["--http-proxy", "http://p", "--socks5", "h"], "--socks5"), (["--socks5", "h", "--socks5", "i"], "--socks5"),
     (["--socks5", "h", "--socks5-user", ""], "--socks5-user"), (["--socks5", "h", "--socks5-password-file", "/dev/null"], "--socks5"),
     # Files.
