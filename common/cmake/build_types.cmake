@@ -15,8 +15,12 @@ endif()
 set(CMAKE_EXE_LINKER_FLAGS_ASAN "-fsanitize=address,undefined")
 set(CMAKE_EXE_LINKER_FLAGS_TSAN "-fsanitize=thread")
 
+# What one file names may be hidden in the next one, where several are compiled at a time.
+if(NOT CMAKE_UNITY_BUILD)
+  set(shadow_warning -Wshadow)
+endif()
 # One place for what every target of ours is compiled with; third-party and generated code is not.
 add_library(tfunnel_warnings INTERFACE)
 target_compile_options(tfunnel_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wall -Wextra -Wpedantic ${shadow_warning} -Woverloaded-virtual -Wimplicit-fallthrough
   $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)

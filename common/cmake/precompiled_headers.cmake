@@ -27,6 +27,6 @@ function(tfunnel_precompiled_options target)
   target_compile_options(${target} PRIVATE -fpch-preprocess)
   # GCC 12 warns of the standard library's own strings when they come from a precompiled header.
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 endfunction()

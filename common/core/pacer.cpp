@@ -57,7 +57,7 @@ constexpr int samples_to_be_slower = 4;
 constexpr Duration look_interval = std::chrono::seconds(10);
 constexpr double drained_gain = 0.5;
 
-double in_seconds(Duration duration) { return Seconds(duration).count(); }
+double seconds_of(Duration duration) { return Seconds(duration).count(); }
 
 /// The result is a number of bytes even if the far clock talks nonsense.
 std::size_t whole(double bytes) { return static_cast<std::size_t>(std::clamp(bytes, 0.0, 1e12)); }
@@ -143,7 +143,7 @@ void Pacer::measure(Time now, const Flight& flight, Duration far_time) {
   // The first bytes after a pause may pass a line at once that has saved up for them (a modem's buffer).
   const bool telling = flight.delivered != pause_end_ || bytes >= first_bound_ - first_bound_ / 4;
   if (measured_ && telling && elapsed > Duration::zero()) {
-    const double rate = static_cast<double>(bytes) / in_seconds(elapsed);
+    const double rate = static_cast<double>(bytes) / seconds_of(elapsed);
     take_rate(rate, flight.limited_by_us);
     if (!flight.limited_by_us) notice_slower_link(now, rate);
   }
@@ -268,7 +268,7 @@ double Pacer::gain() const {
   if (looking_) return drained_gain;
   if (phase_ == Phase::startup) {
     const auto queue = std::max({round_queue_, last_round_queue_, Duration(1)});
-    const double room = beyond_queue * in_seconds(round_trip()) / in_seconds(queue);
+    const double room = beyond_queue * seconds_of(round_trip()) / seconds_of(queue);
     return std::clamp(room, least_startup_gain, most_startup_gain);
   }
   return phase_ == Phase::drain ? 1 : probe_gains[cycle_];
@@ -291,7 +291,7 @@ std::size_t Pacer::least_bound() const {
 std::size_t Pacer::bound(Time now) const {
   if (!measured_ || rate_ == 0) return least_bound();
   const auto queues = looking_ ? Duration::zero() : standing_queue(rate_);
-  const double time = gain() * in_seconds(round_trip()) + in_seconds(queues + unheard(now));
+  const double time = gain() * seconds_of(round_trip()) + seconds_of(queues + unheard(now));
   return std::max(whole(rate_ * time), least_bound());
 }
 
@@ -300,7 +300,7 @@ std::optional<Time> Pacer::ready_at(Time now, std::size_t bytes) const {
   const auto wanted = in_flight() + bytes;
   const auto most = bound(now);
   if (wanted <= most) return now;
-  const double missing = std::min(static_cast<double>(wanted - most) / rate_, in_seconds(latest_ack));
+  const double missing = std::min(static_cast<double>(wanted - most) / rate_, seconds_of(latest_ack));
   const auto wait = std::chrono::duration_cast<Duration>(Seconds(missing));
   if (bound(now + wait) + usual_frame < wanted) return std::nullopt;
   return now + wait;

@@ -45,7 +45,7 @@ std::string_view take_label(std::string_view& name) {
   return label;
 }
 
-bool is_at_or_below(std::string_view name, std::string_view known) {
+bool matches_known(std::string_view name, std::string_view known) {
   while (!known.empty()) {
     const auto wanted = take_label(known);
     const auto label = take_label(name);
@@ -64,7 +64,7 @@ std::vector<core::Address> addresses_of_metadata(std::string_view text) {
   }
   std::vector<core::Address> addresses;
   for (const auto& service : services) {
-    if (!is_at_or_below(*name, service.name)) continue;
+    if (!matches_known(*name, service.name)) continue;
     for (const auto* address : service.addresses) {
       if (address != nullptr) addresses.push_back(core::Address::parse(address).value());
     }

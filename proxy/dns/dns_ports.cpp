@@ -42,7 +42,7 @@ class DnsPort final : public std::enable_shared_from_this<DnsPort> {
 namespace {
 
 // Datagrams in a row before others get their turn in the event loop: a flood must not stop the clock.
-constexpr int most_in_a_row = 32;
+constexpr int most_answers_in_a_row = 32;
 
 result<udp::socket> connected_socket(asio::io_context& context, const core::Endpoint& server) {
   const auto endpoint = io::to_asio<udp>(server);
@@ -96,7 +96,7 @@ error_code DnsPort::send(core::ByteView query) {
 
 void DnsPort::listen() {
   socket_.async_wait(udp::socket::wait_read, [self = shared_from_this()](error_code error) {
-    for (int i = 0; !error && i < most_in_a_row && !self->asked_.empty() && self->ports_ != nullptr; ++i) {
+    for (int i = 0; !error && i < most_answers_in_a_row && !self->asked_.empty() && self->ports_ != nullptr; ++i) {
       if (!self->receive()) break;
     }
     if (!self->asked_.empty() && self->ports_ != nullptr) self->listen();

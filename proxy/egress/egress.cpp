@@ -4,7 +4,7 @@ namespace tfunnel::proxy {
 
 namespace {
 
-class Category final : public boost::system::error_category {
+class EgressCategory final : public boost::system::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "tfunnel.naming"; }
   [[nodiscard]] std::string message(int /*value*/) const override { return "refused under this name"; }
@@ -13,7 +13,7 @@ class Category final : public boost::system::error_category {
 }  // namespace
 
 error_code refused_as_called() {
-  static const Category category;
+  static const EgressCategory category;
   return {1, category};
 }
 

@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Beside the coroutine, a handshake's buffers, for as long as it lasts (measured: 8 KB).
-constexpr std::size_t handshake_cost = 8U << 10;
+constexpr std::size_t http_connect_cost = 8U << 10;
 
 constexpr const char* unanswering = " cannot be reached: it does not answer in time";
 
@@ -171,7 +171,7 @@ HttpConnectEgress::HttpConnectEgress(asio::io_context& context, const Settings& 
 }
 
 result<tcp::socket> HttpConnectEgress::connect(const Target& target, asio::yield_context yield) {
-  const auto charge = charge_for(target, handshake_cost);
+  const auto charge = charge_for(target, http_connect_cost);
   if (!charge) return error_code(asio::error::no_buffer_space);
   return Flow(*this, target, yield).run();
 }

@@ -16,7 +16,7 @@ namespace tfunnel::proxy {
 namespace {
 
 // All authorities that a system trusts take a fraction of it.
-constexpr std::size_t longest_file = 16 << 20;
+constexpr std::size_t longest_authorities = 16 << 20;
 
 /// A handshake with a proxy through TLS. The stream's user wants a plain socket afterwards, so a pump
 /// joins the session with one.
@@ -114,7 +114,7 @@ class OpenSslClient final : public TlsClient {
                                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     if (authorities.empty()) {
       ::SSL_CTX_set_default_verify_paths(context);
-    } else if (const auto file = io::read_file(authorities, longest_file); !file) {
+    } else if (const auto file = io::read_file(authorities, longest_authorities); !file) {
       throw app::UsageError("--proxy-ca: cannot read " + authorities + ": " + file.error().message());
     } else if (::SSL_CTX_load_verify_locations(context, authorities.c_str(), nullptr) != 1) {
       throw app::UsageError("--proxy-ca: there is no certificate in " + authorities + "; wanted: a PEM file");

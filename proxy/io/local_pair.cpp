@@ -14,8 +14,8 @@ namespace {
 constexpr auto patience = std::chrono::seconds(5);
 
 // Shared with the deadline, which may fire after the coroutine has gone on.
-struct Parts {
-  explicit Parts(asio::io_context& context) : acceptor(context), near(context), far(context) {}
+struct Pairing {
+  explicit Pairing(asio::io_context& context) : acceptor(context), near(context), far(context) {}
   void cancel() {
     error_code ignored;
     acceptor.cancel(ignored);
@@ -35,7 +35,7 @@ error_code listen(tcp::acceptor& acceptor) {
 }
 
 /// Accepts until it is our own connection; others are dropped.
-error_code accept_own(Parts& parts, const Deadline& deadline, const asio::yield_context& yield) {
+error_code accept_own(Pairing& parts, const Deadline& deadline, const asio::yield_context& yield) {
   error_code error;
   const auto own = parts.near.local_endpoint(error);
   while (!error && !deadline.expired()) {
@@ -51,7 +51,7 @@ error_code accept_own(Parts& parts, const Deadline& deadline, const asio::yield_
 
 result<std::pair<tcp::socket, tcp::socket>> make_local_pair(asio::io_context& context,
                                                             const asio::yield_context& yield) {
-  const auto parts = std::make_shared<Parts>(context);
+  const auto parts = std::make_shared<Pairing>(context);
   const ClearedSlot cleared(yield);
   if (const auto error = listen(parts->acceptor)) return error;
   Deadline deadline(context, patience, [parts] { parts->cancel(); });

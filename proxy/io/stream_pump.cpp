@@ -11,7 +11,7 @@ namespace tfunnel::proxy {
 
 namespace {
 // Steps in a row before others get their turn in the event loop.
-constexpr int most_in_a_row = 32;
+constexpr int most_moves_in_a_row = 32;
 }  // namespace
 
 result<std::size_t> SocketSide::read_some(asio::mutable_buffer buffer) {
@@ -73,7 +73,7 @@ void StreamPump::start(std::string_view first) {
 }
 
 void StreamPump::run(Direction& direction) {
-  for (int i = 0; i < most_in_a_row; ++i) {
+  for (int i = 0; i < most_moves_in_a_row; ++i) {
     if (over_ || !step(direction)) return;
   }
   // Not a wait: the next bytes may be inside a side already, where no poll() sees it.

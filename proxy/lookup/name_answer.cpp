@@ -17,7 +17,7 @@ const char* text_of(NameError error) {
   return "unknown error";
 }
 
-class Category final : public boost::system::error_category {
+class NameCategory final : public boost::system::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "tfunnel.name"; }
   [[nodiscard]] std::string message(int value) const override { return text_of(static_cast<NameError>(value)); }
@@ -26,7 +26,7 @@ class Category final : public boost::system::error_category {
 }  // namespace
 
 boost::system::error_code make_error_code(NameError error) {
-  static const Category category;
+  static const NameCategory category;
   return {static_cast<int>(error), category};
 }
 

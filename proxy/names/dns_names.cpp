@@ -12,13 +12,13 @@ namespace tfunnel::proxy {
 namespace {
 
 // Enough for any answer that fits into one datagram's usual size; what is more is not learnt.
-constexpr std::size_t most_addresses = 64;
+constexpr std::size_t most_learnt_addresses = 64;
 
 core::Duration seconds_of(int time_to_live) { return std::chrono::seconds(time_to_live); }
 
 void learn_v4(NameTable& table, const std::string& name, core::ByteView answer, core::Time now) {
-  std::array<ares_addrttl, most_addresses> found{};
-  int count = most_addresses;
+  std::array<ares_addrttl, most_learnt_addresses> found{};
+  int count = most_learnt_addresses;
   const auto size = static_cast<int>(answer.size());
   if (ares_parse_a_reply(answer.data(), size, nullptr, found.data(), &count) != ARES_SUCCESS) return;
   for (int i = 0; i < count; ++i) {
@@ -29,8 +29,8 @@ void learn_v4(NameTable& table, const std::string& name, core::ByteView answer, 
 }
 
 void learn_v6(NameTable& table, const std::string& name, core::ByteView answer, core::Time now) {
-  std::array<ares_addr6ttl, most_addresses> found{};
-  int count = most_addresses;
+  std::array<ares_addr6ttl, most_learnt_addresses> found{};
+  int count = most_learnt_addresses;
   const auto size = static_cast<int>(answer.size());
   if (ares_parse_aaaa_reply(answer.data(), size, nullptr, found.data(), &count) != ARES_SUCCESS) return;
   for (int i = 0; i < count; ++i) {

@@ -41,7 +41,7 @@ std::string text_of(Socks5Error error) {
   return value <= last_reply_code ? "it gave an unknown reply code, " + std::to_string(value) : "unknown error";
 }
 
-class Category final : public boost::system::error_category {
+class Socks5Category final : public boost::system::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "tfunnel.socks5"; }
   [[nodiscard]] std::string message(int value) const override { return text_of(static_cast<Socks5Error>(value)); }
@@ -50,7 +50,7 @@ class Category final : public boost::system::error_category {
 }  // namespace
 
 boost::system::error_code make_error_code(Socks5Error error) {
-  static const Category category;
+  static const Socks5Category category;
   return {static_cast<int>(error), category};
 }
 

@@ -16,7 +16,7 @@ constexpr char password_version = 1;
 char length_byte(const std::string& text) { return static_cast<char>(text.size()); }
 
 /// An answer that begins with another version.
-Socks5Error what_speaks_so(const std::string& answer) {
+Socks5Error other_protocol(const std::string& answer) {
   constexpr char tls_alert = 0x15;
   if (answer[0] == 'H') return Socks5Error::speaks_http;
   return answer[0] == tls_alert ? Socks5Error::speaks_tls : Socks5Error::not_socks5;
@@ -64,7 +64,7 @@ Socks5Handshake::Error Socks5Handshake::agree_on_method(Steps::push_type& pause)
   std::string greeting{version, 1, no_authentication};
   if (credentials_) greeting = {version, 2, no_authentication, user_and_password};
   const auto& answer = exchange(pause, greeting, 2);
-  if (!answer.empty() && answer[0] != version) return what_speaks_so(answer);
+  if (!answer.empty() && answer[0] != version) return other_protocol(answer);
   if (answer.size() < 2) return Socks5Error::closed_early;
   if (answer[1] == no_authentication) return {};
   if (answer[1] == user_and_password && credentials_) return authenticate(pause);
@@ -84,7 +84,7 @@ boost::system::result<Socks5Address> Socks5Handshake::request(Steps::push_type& 
   requested_ = true;
   const std::string head{version, static_cast<char>(command_), 0};
   const auto& answer = exchange(pause, head + socks5_encode(destination_), 4);
-  if (!answer.empty() && answer[0] != version) return what_speaks_so(answer);
+  if (!answer.empty() && answer[0] != version) return other_protocol(answer);
   // A refusal may come without the rest.
   if (answer.size() >= 2 && answer[1] != 0)
     return Error(static_cast<Socks5Error>(static_cast<unsigned char>(answer[1])));

@@ -17,7 +17,7 @@ namespace tfunnel::proxy {
 namespace {
 
 // In a row, before others get their turn in the event loop; what is left makes the socket readable again.
-constexpr int most_in_a_row = 64;
+constexpr int most_errors_in_a_row = 64;
 
 bool is_extended_error(const cmsghdr& header) {
   return (header.cmsg_level == SOL_IP && header.cmsg_type == IP_RECVERR) ||
@@ -66,7 +66,7 @@ void keep_udp_errors(udp::socket& socket) {
 
 std::vector<UdpError> read_udp_errors(udp::socket& socket) {
   std::vector<UdpError> errors;
-  for (int i = 0; i < most_in_a_row; ++i) {
+  for (int i = 0; i < most_errors_in_a_row; ++i) {
     const auto error = read_one(socket.native_handle());
     if (!error) break;
     if (error->reason != core::Reason::unspecified) errors.push_back(*error);

@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace dns = proxy::dns;
 
-const auto resolver = endpoint("192.0.2.53", 53);
+const auto nameserver = endpoint("192.0.2.53", 53);
 
 /// One message from a stream, without its length.
 Bytes receive_message(Socket& socket) {
@@ -30,7 +30,7 @@ class DnsThroughTcp : public testing::Test {
     return terms;
   }
   using Application = std::shared_ptr<UdpApplication>;
-  void ask(const Application& who, const Bytes& query, const core::Endpoint& peer = resolver) {
+  void ask(const Application& who, const Bytes& query, const core::Endpoint& peer = nameserver) {
     tunnel.call([&] { who->send(peer, query); });
   }
   std::pair<core::Endpoint, Bytes> answer(const Application& who, std::size_t count = 1) {
@@ -60,10 +60,10 @@ TEST_F(DnsThroughTcp, QueriesWithOneIdShareAConnectionAndGetTheirOwnAnswers) {
   const auto second = receive_message(connection);
   const auto third = receive_message(connection);
   EXPECT_NE(dns::id_of(first), dns::id_of(second));
-  EXPECT_EQ(upstream.asked()->destination, resolver);
+  EXPECT_EQ(upstream.asked()->destination, nameserver);
   for (const auto& query : {third, second, first}) connection.send(dns::framed(dns_answer(query, {})));
-  EXPECT_EQ(answer(application, 1), std::make_pair(resolver, dns_answer(dns_query("c.example", type_a, 7), {})));
-  EXPECT_EQ(answer(application, 2), std::make_pair(resolver, dns_answer(dns_query("a.example", type_a, 7), {})));
+  EXPECT_EQ(answer(application, 1), std::make_pair(nameserver, dns_answer(dns_query("c.example", type_a, 7), {})));
+  EXPECT_EQ(answer(application, 2), std::make_pair(nameserver, dns_answer(dns_query("a.example", type_a, 7), {})));
   EXPECT_EQ(answer(other).second, dns_answer(dns_query("b.example", type_a, 7), {}));
   EXPECT_EQ(upstream.count(), 1U);
 }
@@ -110,14 +110,14 @@ TEST_F(DnsThroughTcp, ServerThatEndsTheSecondOneTooIsUnreachable) {
     receive_message(connection);
     connection.reset();
   }
-  EXPECT_EQ(error(application), std::make_pair(resolver, core::Reason::peer_reset));
+  EXPECT_EQ(error(application), std::make_pair(nameserver, core::Reason::peer_reset));
   EXPECT_EQ(upstream.count(), 2U);
 }
 
 TEST_F(DnsThroughTcp, RefusedConnectionIsAnIcmpErrorAtOnce) {
   upstream.lead_to(closed_endpoint(SOCK_STREAM));
   ask(application, dns_query("a.example"));
-  EXPECT_EQ(error(application), std::make_pair(resolver, core::Reason::refused));
+  EXPECT_EQ(error(application), std::make_pair(nameserver, core::Reason::refused));
 }
 
 TEST_F(DnsThroughTcp, AnswerLargerThanTheClientTakesIsCut) {
@@ -145,7 +145,7 @@ Bytes answer_of(const Bytes& query, std::size_t size) {
 
 // A stream carries larger messages than a datagram of either family, whatever the query says that it takes.
 TEST_F(DnsThroughTcp, AnswerLargerThanAnyDatagramIsCutAndEndsNothing) {
-  for (const auto& peer : {resolver, endpoint("2001:db8::53", 53)}) {
+  for (const auto& peer : {nameserver, endpoint("2001:db8::53", 53)}) {
     const auto before = tunnel.call([&] { return application->datagrams.size(); });
     const auto most = core::largest_datagram(peer.address);
     ask(application, dns_query("a.example", type_a, 7, 65'535), peer);
@@ -214,7 +214,7 @@ class DnsOverStreamLimits : public testing::Test {
   std::shared_ptr<std::promise<result<dns::Message>>> ask() {
     auto promise = std::make_shared<std::promise<result<dns::Message>>>();
     asio::post(context, [this, promise] {
-      stream->ask(resolver, dns_query("a.example"),
+      stream->ask(nameserver, dns_query("a.example"),
                   [promise](result<dns::Message> answer) { promise->set_value(answer); });
     });
     return promise;

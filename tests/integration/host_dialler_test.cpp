@@ -7,6 +7,7 @@
 #include <boost/asio/spawn.hpp>
 
 #include "proxy/io/deadline.hpp"
+#include "tests/integration/support/dead_first.hpp"
 #include "tests/integration/support/names.hpp"
 #include "tests/integration/support/sockets.hpp"
 
@@ -69,17 +70,9 @@ TEST_F(Dialling, ThatIsOverIsNotTouchedByWhoCancelsTheCoroutine) {
   EXPECT_FALSE(left_behind);
 }
 
-struct DeadFirst {
-  const char* dead;
-  const char* alive;
-};
-void PrintTo(const DeadFirst& pair, std::ostream* out) { *out << pair.dead << " before " << pair.alive; }
-
 class DeadAddress : public Dialling, public testing::WithParamInterface<DeadFirst> {};
 
-INSTANTIATE_TEST_SUITE_P(Before, DeadAddress,
-                         testing::Values(DeadFirst{"::1", own_address(1)}, DeadFirst{own_address(1), "::1"},
-                                         DeadFirst{own_address(1), own_address(2)}),
+INSTANTIATE_TEST_SUITE_P(Before, DeadAddress, dead_before_alive(),
                          [](const auto& which) { return "Pair" + std::to_string(which.index); });
 
 TEST_P(DeadAddress, ThatNeverAnswersIsPassedOver) {

@@ -10,7 +10,6 @@
 namespace tfunnel::test {
 namespace {
 
-const core::Endpoint destination = endpoint("203.0.113.7", 8443);
 constexpr auto brief = std::chrono::milliseconds(1000);
 
 struct Fault {

@@ -15,8 +15,6 @@ proxy::ProxyUrl with_password(proxy::ProxyUrl url) {
   return url;
 }
 
-const core::Endpoint destination = endpoint("203.0.113.7", 8443);
-
 /// connect() alone, without a tunnel: what it gives to the relay.
 result<tcp::socket> connect_through(asio::io_context& context, const proxy::ProxyUrl& url) {
   const io::Log log(io::LogLevel::error, io::LogFormat::text, "test");

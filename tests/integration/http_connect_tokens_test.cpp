@@ -13,7 +13,6 @@ namespace {
 
 using proxy::Mechanism;
 
-const core::Endpoint destination = endpoint("203.0.113.7", 8443);
 constexpr auto asks_ntlm = "HTTP/1.1 407 A\r\nProxy-Authenticate: NTLM\r\nContent-Length: 4\r\n\r\nbody";
 
 std::string ntlm_nonce(const std::string& fields) {

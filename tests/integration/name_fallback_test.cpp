@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::string_literals;
 
-const auto https = endpoint("203.0.113.5", 443);
 /// One for each round, since what worked is remembered.
 core::Endpoint https_of(std::size_t number) { return endpoint("203.0.113." + std::to_string(number), 443); }
 const auto hello = tls_records(client_hello("alias.example"), 100);

@@ -10,7 +10,6 @@
 namespace tfunnel::test {
 namespace {
 
-const auto https = endpoint("203.0.113.5", 443);
 const auto smtp = endpoint("203.0.113.5", 25);
 
 class Names : public testing::Test {

@@ -13,7 +13,7 @@
 namespace tfunnel::test {
 namespace {
 
-const core::Endpoint destination = endpoint("203.0.113.7", 80);
+const core::Endpoint web_server = endpoint("203.0.113.7", 80);
 constexpr std::string_view page = "HTTP/1.1 200 OK\r\n\r\nhello";
 
 struct Case {
@@ -121,7 +121,7 @@ void expect_outcome(const Case& odd, const Tunnel::Terms& terms) {
   bool stands = false;
   {
     Tunnel tunnel(over_pipes, terms);
-    auto near = tunnel.connect(destination);
+    auto near = tunnel.connect(web_server);
     const bool sent = near.send(bytes_of("GET / HTTP/1.1\r\n\r\n"));
     if (odd.ours == "tunnel") {
       stands = near.receive(page.size()) == bytes_of(page);

@@ -18,7 +18,6 @@ namespace {
 
 using namespace std::string_literals;
 
-const auto resolver = endpoint("198.18.0.53", 53);
 const auto far_away = endpoint("192.0.2.1", 25);
 
 class ProxyEnd : public testing::Test {

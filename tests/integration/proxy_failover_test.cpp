@@ -3,6 +3,7 @@
 
 #include "common/app/options.hpp"
 #include "proxy/socks5/socks5_address.hpp"
+#include "tests/integration/support/dead_first.hpp"
 #include "tests/integration/support/http_proxy.hpp"
 #include "tests/integration/support/names.hpp"
 
@@ -11,14 +12,13 @@ namespace {
 
 using namespace std::string_literals;
 
-const core::Endpoint destination = endpoint("203.0.113.7", 8443);
-constexpr auto name = "proxy.example";
+constexpr auto proxy_name = "proxy.example";
 // Half of it is how long a proxy may be silent when there are others: what a loaded machine does in time.
 constexpr auto time_limit = std::chrono::seconds(10);
 constexpr auto short_time_limit = std::chrono::seconds(6);
 constexpr auto more_than_half = std::chrono::milliseconds(5500);
 
-proxy::ProxyUrl named(std::uint16_t port) { return {false, name, port, std::nullopt}; }
+proxy::ProxyUrl named(std::uint16_t port) { return {false, proxy_name, port, std::nullopt}; }
 
 Tunnel::Terms through_named(std::vector<proxy::ProxyUrl> proxies, ListedNames::List names,
                             core::Duration timeout = patience) {
@@ -122,21 +122,15 @@ TEST(HttpProxyFailover, ProxyThatAnswersOthersIsNotLeftForASlowDestination) {
   EXPECT_FALSE(second.server().called(std::chrono::milliseconds(0)));
 }
 
-struct DeadFirst {
-  const char* dead;
-  const char* alive;
-};
 class DeadAddressOfProxy : public testing::TestWithParam<DeadFirst> {};
-INSTANTIATE_TEST_SUITE_P(Before, DeadAddressOfProxy,
-                         testing::Values(DeadFirst{"::1", own_address(1)}, DeadFirst{own_address(1), "::1"},
-                                         DeadFirst{own_address(1), own_address(2)}),
+INSTANTIATE_TEST_SUITE_P(Before, DeadAddressOfProxy, dead_before_alive(),
                          [](const auto& which) { return "Pair" + std::to_string(which.index); });
 
 TEST_P(DeadAddressOfProxy, ThatNeverAnswersIsPassedOverByHttp) {
   const BusyServer dead(GetParam().dead);
   ScriptedProxy upstream(GetParam().alive, dead.endpoint().port);
   Tunnel tunnel(over_pipes,
-                through_named({named(dead.endpoint().port)}, {{name, {GetParam().dead, GetParam().alive}}}));
+                through_named({named(dead.endpoint().port)}, {{proxy_name, {GetParam().dead, GetParam().alive}}}));
   for (int i = 0; i < 3; ++i) expect_served(tunnel, upstream);
 }
 
@@ -145,7 +139,7 @@ TEST_P(DeadAddressOfProxy, ThatIsHungIsLeftByHttpAndThenTriedLast) {
   const auto port = hung.server().endpoint().port;
   ScriptedProxy upstream(GetParam().alive, port);
   Tunnel tunnel(over_pipes,
-                through_named({named(port)}, {{name, {GetParam().dead, GetParam().alive}}}, short_time_limit));
+                through_named({named(port)}, {{proxy_name, {GetParam().dead, GetParam().alive}}}, short_time_limit));
   expect_served(tunnel, upstream);
   hung.accept();
   for (int i = 0; i < 3; ++i) expect_served(tunnel, upstream);
@@ -170,7 +164,7 @@ TEST_P(BadTlsAddress, IsLeftForAnotherAndThenTriedLast) {
   Server good(512, own_address(2), url.port);
   auto terms = through({});
   terms.egress = [&](asio::io_context& context, const io::Log& log) {
-    const auto dialler = dialler_with(context, {{name, {own_address(1), own_address(2)}}});
+    const auto dialler = dialler_with(context, {{proxy_name, {own_address(1), own_address(2)}}});
     return std::make_unique<proxy::HttpConnectEgress>(
         context, proxy::HttpConnectEgress::Settings{{url}, patience, tls, {}, dialler}, log);
   };
@@ -192,7 +186,7 @@ Tunnel::Terms through_socks5(std::uint16_t port, ListedNames::List names, core::
   auto terms = through({});
   terms.egress = {};
   terms.connect_timeout = timeout;
-  terms.socks5 = proxy::Socks5Proxy{name, port, {}};
+  terms.socks5 = proxy::Socks5Proxy{proxy_name, port, {}};
   terms.dialler = [names = std::move(names)](asio::io_context& context) { return dialler_with(context, names); };
   return terms;
 }
@@ -210,7 +204,7 @@ void expect_served_by_socks5(Tunnel& tunnel, Server& upstream) {
 TEST_P(DeadAddressOfProxy, ThatNeverAnswersIsPassedOverBySocks5) {
   const BusyServer dead(GetParam().dead);
   Server upstream(512, GetParam().alive, dead.endpoint().port);
-  Tunnel tunnel(over_pipes, through_socks5(dead.endpoint().port, {{name, {GetParam().dead, GetParam().alive}}}));
+  Tunnel tunnel(over_pipes, through_socks5(dead.endpoint().port, {{proxy_name, {GetParam().dead, GetParam().alive}}}));
   for (int i = 0; i < 3; ++i) expect_served_by_socks5(tunnel, upstream);
 }
 
@@ -218,7 +212,8 @@ TEST_P(DeadAddressOfProxy, ThatIsHungIsLeftBySocks5AndThenTriedLast) {
   Server hung(512, GetParam().dead);
   const auto port = hung.endpoint().port;
   Server upstream(512, GetParam().alive, port);
-  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {GetParam().dead, GetParam().alive}}}, short_time_limit));
+  Tunnel tunnel(over_pipes,
+                through_socks5(port, {{proxy_name, {GetParam().dead, GetParam().alive}}}, short_time_limit));
   expect_served_by_socks5(tunnel, upstream);
   hung.accept();
   for (int i = 0; i < 3; ++i) expect_served_by_socks5(tunnel, upstream);
@@ -229,7 +224,7 @@ TEST(Socks5Failover, AddressThatClosesConnectionsIsLeftForAnother) {
   Server closing(512, own_address(1));
   const auto port = closing.endpoint().port;
   Server upstream(512, own_address(2), port);
-  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {own_address(1), own_address(2)}}}));
+  Tunnel tunnel(over_pipes, through_socks5(port, {{proxy_name, {own_address(1), own_address(2)}}}));
   std::thread close([&] { closing.accept(); });
   expect_served_by_socks5(tunnel, upstream);
   close.join();
@@ -238,7 +233,7 @@ TEST(Socks5Failover, AddressThatClosesConnectionsIsLeftForAnother) {
 TEST(Socks5Failover, SlowGreetingIsTakenIfNoOtherAddressCanBeReached) {
   Server slow(512, own_address(1));
   const auto port = slow.endpoint().port;
-  Tunnel tunnel(over_pipes, through_socks5(port, {{name, {own_address(1), own_address(2)}}}, time_limit));
+  Tunnel tunnel(over_pipes, through_socks5(port, {{proxy_name, {own_address(1), own_address(2)}}}, time_limit));
   auto near = tunnel.connect(destination);
   auto peer = slow.accept();
   EXPECT_EQ(peer.receive(3), bytes_of("\5\1\0"s));
@@ -257,8 +252,8 @@ INSTANTIATE_TEST_SUITE_P(As, NamedRelay, testing::Values("relay.example", "127.0
 TEST_P(NamedRelay, IsLookedUp) {
   Server door;
   auto relay = bound_socket(SOCK_DGRAM);
-  Tunnel tunnel(over_pipes,
-                through_socks5(door.endpoint().port, {{name, {"127.0.0.1"}}, {"relay.example", {"::1", "127.0.0.1"}}}));
+  Tunnel tunnel(over_pipes, through_socks5(door.endpoint().port,
+                                           {{proxy_name, {"127.0.0.1"}}, {"relay.example", {"::1", "127.0.0.1"}}}));
   const auto application = tunnel.udp_application();
   const auto peer = endpoint("192.0.2.53", 53);
   tunnel.call([&] { application->send(peer, bytes_of("question")); });
@@ -273,7 +268,7 @@ TEST_P(NamedRelay, IsLookedUp) {
 
 TEST(Socks5Relay, NameThatNobodyKnowsIsAnErrorForThePeer) {
   Server door;
-  Tunnel tunnel(over_pipes, through_socks5(door.endpoint().port, {{name, {"127.0.0.1"}}}));
+  Tunnel tunnel(over_pipes, through_socks5(door.endpoint().port, {{proxy_name, {"127.0.0.1"}}}));
   const auto application = tunnel.udp_application();
   const auto peer = endpoint("192.0.2.53", 53);
   tunnel.call([&] { application->send(peer, bytes_of("question")); });

@@ -13,8 +13,6 @@ namespace {
 
 using proxy::dns::Rcode;
 
-const auto resolver = endpoint("198.18.0.53", 53);
-
 class VirtualAddresses : public testing::Test {
  protected:
   void start(const std::function<void(Tunnel::Terms&)>& change = [](Tunnel::Terms&) {}) {

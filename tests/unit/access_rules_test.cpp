@@ -191,7 +191,7 @@ TEST(AccessRules, FaultSaysWhatIsMeant) {
   EXPECT_NE(fault_of("2001:db8::/32:443").find("[NETWORK]:PORTS"), std::string::npos);
 }
 
-proxy::AccessOptions parsed(std::vector<const char*> arguments) {
+proxy::AccessOptions parsed_rules(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "tfunnel");
   proxy::AccessOptions options;
   const auto description = proxy::access_description(options);
@@ -201,7 +201,7 @@ proxy::AccessOptions parsed(std::vector<const char*> arguments) {
 
 TEST(AccessOptions, OrderOfBothKindsIsKept) {
   const auto allowed = [](std::vector<const char*> arguments) {
-    return parsed(std::move(arguments)).rules.decide(endpoint("10.1.2.3", 80)).allowed;
+    return parsed_rules(std::move(arguments)).rules.decide(endpoint("10.1.2.3", 80)).allowed;
   };
   EXPECT_FALSE(allowed({"--deny", "10.1.0.0/16", "--allow", "10.0.0.0/8"}));
   EXPECT_TRUE(allowed({"--allow", "10.0.0.0/8", "--deny", "10.1.0.0/16"}));
@@ -216,7 +216,7 @@ TEST(AccessOptions, BadRulesAndAddressesAreUsageErrorsInOneLine) {
                                                                      {"--far-loopback-address", "x"},
                                                                      {"--far-loopback-address", "169.254.1.1"}}) {
     try {
-      parsed(arguments);
+      parsed_rules(arguments);
       ADD_FAILURE() << arguments[0] << " was taken";
     } catch (const app::UsageError& error) {
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
@@ -225,10 +225,10 @@ TEST(AccessOptions, BadRulesAndAddressesAreUsageErrorsInOneLine) {
 }
 
 TEST(Gate, VirtualAddressIsTheLoopbackOnlyIfOffered) {
-  const auto off = parsed({}).gate().admit(endpoint("198.18.0.1", 80));
+  const auto off = parsed_rules({}).gate().admit(endpoint("198.18.0.1", 80));
   EXPECT_FALSE(off.allowed);
   EXPECT_NE(off.why.find("--far-loopback"), std::string::npos);
-  const auto gate = parsed({"--far-loopback"}).gate();
+  const auto gate = parsed_rules({"--far-loopback"}).gate();
   for (const auto& [shown, real] : {std::pair("198.18.0.1", "127.0.0.1"), std::pair("2001:2::1", "::1")}) {
     const auto admission = gate.admit(endpoint(shown, 80));
     EXPECT_TRUE(admission.allowed && admission.to_loopback) << admission.why;
@@ -241,7 +241,7 @@ TEST(Gate, VirtualAddressIsTheLoopbackOnlyIfOffered) {
 TEST(Gate, RulesHoldForTheVirtualAddressUnderBothNames) {
   const auto admits = [](std::vector<const char*> arguments, std::uint16_t port) {
     arguments.push_back("--far-loopback");
-    return parsed(std::move(arguments)).gate().admit(endpoint("198.18.0.1", port)).allowed;
+    return parsed_rules(std::move(arguments)).gate().admit(endpoint("198.18.0.1", port)).allowed;
   };
   EXPECT_FALSE(admits({"--deny", "127.0.0.1:6379"}, 6379));
   EXPECT_TRUE(admits({"--deny", "127.0.0.1:6379"}, 6380));
@@ -252,7 +252,8 @@ TEST(Gate, RulesHoldForTheVirtualAddressUnderBothNames) {
 
 TEST(Gate, VirtualAddressCanBeChangedInEachFamily) {
   const auto gate =
-      parsed({"--far-loopback", "--far-loopback-address", "10.99.0.1", "--far-loopback-address", "fd99::1"}).gate();
+      parsed_rules({"--far-loopback", "--far-loopback-address", "10.99.0.1", "--far-loopback-address", "fd99::1"})
+          .gate();
   EXPECT_EQ(gate.admit(endpoint("10.99.0.1", 1)).endpoint, endpoint("127.0.0.1", 1));
   EXPECT_EQ(gate.admit(endpoint("fd99::1", 1)).endpoint, endpoint("::1", 1));
   EXPECT_FALSE(gate.admit(endpoint("198.18.0.1", 1)).to_loopback);
@@ -261,7 +262,7 @@ TEST(Gate, VirtualAddressCanBeChangedInEachFamily) {
 TEST(Gate, RulesForOthersDoNotTakeTheirNamesAway) {
   const auto admits = [](std::vector<const char*> arguments, const char* address, std::uint16_t port = 53) {
     const std::set resolver{*core::Address::parse("198.18.0.53"), *core::Address::parse("169.254.1.1")};
-    return parsed(std::move(arguments)).gate(resolver).admit(endpoint(address, port)).allowed;
+    return parsed_rules(std::move(arguments)).gate(resolver).admit(endpoint(address, port)).allowed;
   };
   EXPECT_TRUE(admits({"--allow", "10.0.0.0/8"}, "198.18.0.53"));
   EXPECT_FALSE(admits({"--allow", "10.0.0.0/8"}, "198.18.0.53", 853)) << "there is nothing but names";
@@ -275,7 +276,7 @@ TEST(Gate, RulesForOthersDoNotTakeTheirNamesAway) {
 }
 
 TEST(Gate, DeniedStrangersAreNotHeard) {
-  const auto gate = parsed({"--allow", "10.0.0.0/8"}).gate();
+  const auto gate = parsed_rules({"--allow", "10.0.0.0/8"}).gate();
   EXPECT_FALSE(gate.shown(endpoint("192.0.2.1", 5)));
   EXPECT_EQ(gate.shown(endpoint("10.0.0.1", 5)), endpoint("10.0.0.1", 5));
 }

@@ -5,6 +5,7 @@
 
 #include "proxy/lookup/address_memory.hpp"
 #include "proxy/lookup/address_race.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -14,8 +15,6 @@ using proxy::AddressMemory;
 using proxy::AddressRace;
 using Addresses = std::vector<core::Address>;
 namespace error = boost::asio::error;
-
-const core::Time start{1h};
 
 Addresses addresses(const std::vector<const char*>& texts) {
   Addresses list;

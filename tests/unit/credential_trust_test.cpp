@@ -1,5 +1,6 @@
 // A wrong password is not sent again and again, and a right one held up nowhere.
 #include "proxy/auth/credential_trust.hpp"
+#include "tests/unit/support/time.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,22 +8,19 @@ namespace tfunnel::test {
 namespace {
 
 using proxy::CredentialTrust;
-using Verdict = CredentialTrust::Verdict;
 using Trial = CredentialTrust::Trial;
 using namespace std::chrono_literals;
 
-const core::Time start{1h};
-
 class Credentials : public testing::Test {
  protected:
-  Verdict ask(const std::string& destination, core::Time now = start) {
+  CredentialTrust::Verdict ask(const std::string& destination, core::Time now = start) {
     Trial trial;
     return trust_.ask(destination, now, trial);
   }
   /// A whole attempt; true if the password was sent.
   bool fails(const std::string& destination, core::Time now = start) {
     Trial trial;
-    if (trust_.ask(destination, now, trial) != Verdict::show) return false;
+    if (trust_.ask(destination, now, trial) != CredentialTrust::Verdict::show) return false;
     trust_.refused(destination, now);
     return true;
   }
@@ -38,13 +36,13 @@ class Credentials : public testing::Test {
 
 TEST_F(Credentials, AnswersThatTellNothingDoNotMakeAQueue) {
   Trial first;
-  ASSERT_EQ(trust_.ask("a", start, first), Verdict::show);
-  EXPECT_EQ(ask("b"), Verdict::wait);
+  ASSERT_EQ(trust_.ask("a", start, first), CredentialTrust::Verdict::show);
+  EXPECT_EQ(ask("b"), CredentialTrust::Verdict::wait);
   trust_.unclear();
   first = Trial();
   Trial second;
-  EXPECT_EQ(trust_.ask("b", start, second), Verdict::show);
-  EXPECT_EQ(ask("c"), Verdict::show) << "two at once by now";
+  EXPECT_EQ(trust_.ask("b", start, second), CredentialTrust::Verdict::show);
+  EXPECT_EQ(ask("c"), CredentialTrust::Verdict::show) << "two at once by now";
 }
 
 TEST_F(Credentials, RefusedOnesRestForTheSameDestinationAtOnce) {
@@ -67,12 +65,12 @@ TEST_F(Credentials, ChangedPasswordOfAProvenAccountIsSentAHandfulOfTimes) {
 
 TEST_F(Credentials, DestinationThatIsForbiddenBy407DoesNotMakeThemRest) {
   EXPECT_TRUE(fails("forbidden"));
-  EXPECT_EQ(ask("fine"), Verdict::show);
+  EXPECT_EQ(ask("fine"), CredentialTrust::Verdict::show);
   trust_.accepted("fine", start);
   for (int i = 0; i < 50; ++i) {
     const auto now = start + i * 10s;
     fails("forbidden", now);
-    EXPECT_EQ(ask("fine", now), Verdict::show) << i;
+    EXPECT_EQ(ask("fine", now), CredentialTrust::Verdict::show) << i;
     trust_.accepted("fine", now);
   }
 }
@@ -81,16 +79,16 @@ TEST_F(Credentials, ManyForbiddenDestinationsInARowLeaveThoseWhereTheyWereAccept
   trust_.accepted("fine", start);
   const auto now = start + 1h;
   failed_logins(10, now);
-  EXPECT_EQ(ask("new", now), Verdict::withhold) << "a wrong password would be sent without end";
-  EXPECT_EQ(ask("fine", now), Verdict::show);
+  EXPECT_EQ(ask("new", now), CredentialTrust::Verdict::withhold) << "a wrong password would be sent without end";
+  EXPECT_EQ(ask("fine", now), CredentialTrust::Verdict::show);
   trust_.accepted("fine", now);
-  EXPECT_EQ(ask("new", now), Verdict::show) << "they are good, it turns out";
+  EXPECT_EQ(ask("new", now), CredentialTrust::Verdict::show) << "they are good, it turns out";
 }
 
 TEST_F(Credentials, ForbiddenDestinationsAMomentAfterSuccessLeaveTheOthers) {
   trust_.accepted("fine", start);
   for (const auto* forbidden : {"a", "b", "c"}) EXPECT_TRUE(fails(forbidden, start + 30s));
-  EXPECT_EQ(ask("new", start + 30s), Verdict::show);
+  EXPECT_EQ(ask("new", start + 30s), CredentialTrust::Verdict::show);
   EXPECT_LE(failed_logins(1000, start + 30s), 2) << "five in all";
 }
 
@@ -108,25 +106,25 @@ TEST_F(Credentials, WhileInDoubtANewDestinationWaitsForATrialElsewhere) {
   const auto now = start + 1h;
   failed_logins(10, now);
   Trial trial;
-  ASSERT_EQ(trust_.ask("fine", now, trial), Verdict::show);
-  EXPECT_EQ(ask("fine", now), Verdict::wait) << "one at a time";
-  EXPECT_EQ(ask("new", now), Verdict::wait);
-  EXPECT_EQ(ask("new", now + 1s), Verdict::withhold) << "it waits for its destination, it seems";
+  ASSERT_EQ(trust_.ask("fine", now, trial), CredentialTrust::Verdict::show);
+  EXPECT_EQ(ask("fine", now), CredentialTrust::Verdict::wait) << "one at a time";
+  EXPECT_EQ(ask("new", now), CredentialTrust::Verdict::wait);
+  EXPECT_EQ(ask("new", now + 1s), CredentialTrust::Verdict::withhold) << "it waits for its destination, it seems";
 }
 
 TEST_F(Credentials, AcceptingDestinationsTakeNoMemoryWithoutBound) {
   for (int i = 0; i < 1000; ++i) trust_.accepted("host" + std::to_string(i), start + i * 1ms);
   for (int i = 0; i < 10; ++i) fails("forbidden" + std::to_string(i), start + 1h);
-  EXPECT_EQ(ask("host0", start + 1h), Verdict::withhold) << "the oldest was forgotten";
-  EXPECT_EQ(ask("host999", start + 1h), Verdict::show);
+  EXPECT_EQ(ask("host0", start + 1h), CredentialTrust::Verdict::withhold) << "the oldest was forgotten";
+  EXPECT_EQ(ask("host999", start + 1h), CredentialTrust::Verdict::show);
 }
 
 TEST_F(Credentials, OfManyAtOnceOneTriesThem) {
   Trial first;
-  EXPECT_EQ(trust_.ask("a", start, first), Verdict::show);
-  for (int i = 0; i < 30; ++i) EXPECT_EQ(ask("b" + std::to_string(i)), Verdict::wait);
+  EXPECT_EQ(trust_.ask("a", start, first), CredentialTrust::Verdict::show);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(ask("b" + std::to_string(i)), CredentialTrust::Verdict::wait);
   trust_.refused(start);
-  for (int i = 0; i < 30; ++i) EXPECT_EQ(ask("b" + std::to_string(i)), Verdict::withhold);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(ask("b" + std::to_string(i)), CredentialTrust::Verdict::withhold);
 }
 
 TEST_F(Credentials, ProvenOnesHoldNobodyUp) {
@@ -134,7 +132,7 @@ TEST_F(Credentials, ProvenOnesHoldNobodyUp) {
   trust_.ask("a", start, first);
   trust_.accepted("fine", start);
   std::vector<Trial> all(1000);
-  for (auto& trial : all) EXPECT_EQ(trust_.ask("a", start + 59s, trial), Verdict::show);
+  for (auto& trial : all) EXPECT_EQ(trust_.ask("a", start + 59s, trial), CredentialTrust::Verdict::show);
 }
 
 TEST_F(Credentials, TrialThatComesToNothingLetsTheNextTry) {
@@ -143,26 +141,28 @@ TEST_F(Credentials, TrialThatComesToNothingLetsTheNextTry) {
   {
     Trial first;
     trust_.ask("a", start, first);
-    EXPECT_EQ(ask("b"), Verdict::wait);
+    EXPECT_EQ(ask("b"), CredentialTrust::Verdict::wait);
   }
   EXPECT_GE(told, 1);
-  EXPECT_EQ(ask("b"), Verdict::show);
+  EXPECT_EQ(ask("b"), CredentialTrust::Verdict::show);
 }
 
 TEST_F(Credentials, SlowTrialsDoNotHoldUpTheOthersForLong) {
   std::vector<Trial> trials(64);
   std::size_t shown = 0;
   for (auto now = start; now < start + 8s; now += 100ms) {
-    while (shown < trials.size() && trust_.ask(std::to_string(shown), now, trials[shown]) == Verdict::show) ++shown;
+    while (shown < trials.size() &&
+           trust_.ask(std::to_string(shown), now, trials[shown]) == CredentialTrust::Verdict::show)
+      ++shown;
   }
   EXPECT_EQ(shown, trials.size());
 }
 
 TEST_F(Credentials, NewPasswordEndsTheRest) {
   trust_.refused(start);
-  EXPECT_EQ(ask("a"), Verdict::withhold);
+  EXPECT_EQ(ask("a"), CredentialTrust::Verdict::withhold);
   trust_.changed();
-  EXPECT_EQ(ask("a"), Verdict::show);
+  EXPECT_EQ(ask("a"), CredentialTrust::Verdict::show);
 }
 
 TEST_F(Credentials, ManyForbiddenDestinationsTakeNoMemoryWithoutBound) {
@@ -171,8 +171,8 @@ TEST_F(Credentials, ManyForbiddenDestinationsTakeNoMemoryWithoutBound) {
     fails("host" + std::to_string(i), start);
   }
   trust_.accepted("fine", start);
-  EXPECT_EQ(ask("host0"), Verdict::show) << "the oldest was forgotten";
-  EXPECT_EQ(ask("host999"), Verdict::withhold);
+  EXPECT_EQ(ask("host0"), CredentialTrust::Verdict::show) << "the oldest was forgotten";
+  EXPECT_EQ(ask("host999"), CredentialTrust::Verdict::withhold);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/support/mux_pair.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -15,8 +16,6 @@ class PlainEnd final : public io::DatagramEnd {
   using DatagramEnd::DatagramEnd;
   using DatagramEnd::enqueue;
 };
-
-const core::Time start{1h};
 
 /// How many of `count` datagrams reach the far end if the link takes them `late`.
 std::size_t arrive(double link_rate, core::Duration late, std::size_t count) {

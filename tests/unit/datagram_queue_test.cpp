@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "tests/unit/support/bytes.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -16,7 +17,6 @@ using core::DatagramQueue;
 using namespace std::chrono_literals;
 
 const core::Endpoint peer = endpoint("192.0.2.1", 53);
-const core::Time start{1h};
 
 class DatagramQueueTest : public testing::Test {
  protected:

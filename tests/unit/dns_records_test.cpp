@@ -14,11 +14,9 @@ namespace {
 
 using namespace proxy;
 
-core::Address address(const std::string& text) { return *core::Address::parse(text); }
-
 TEST(DnsRecords, AddressAnswerIsWhatAStrictReaderTakes) {
   const auto query = dns_query("Www.Example.com", type_a, 0x4711, 4096);
-  const auto answer = dns::with_address(query, address("198.19.1.2"), 30);
+  const auto answer = dns::with_address(query, address_of("198.19.1.2"), 30);
   EXPECT_TRUE(dns::answers(answer, query));
   std::array<ares_addrttl, 2> found{};
   int count = 2;
@@ -33,7 +31,7 @@ TEST(DnsRecords, AddressAnswerIsWhatAStrictReaderTakes) {
 
 TEST(DnsRecords, Ipv6AndReverseAnswersToo) {
   const auto query = dns_query("www.example.com", type_aaaa);
-  const auto answer = dns::with_address(query, address("fd0b::1"), 70'000);
+  const auto answer = dns::with_address(query, address_of("fd0b::1"), 70'000);
   std::array<ares_addr6ttl, 2> found{};
   int count = 2;
   ASSERT_EQ(ares_parse_aaaa_reply(answer.data(), static_cast<int>(answer.size()), nullptr, found.data(), &count), 0);
@@ -42,7 +40,7 @@ TEST(DnsRecords, Ipv6AndReverseAnswersToo) {
 
   const auto reverse = dns::with_name(dns_query("2.1.19.198.in-addr.arpa", 12), "www.example.com", 30);
   hostent* host = nullptr;
-  const auto number = address("198.19.1.2").v4_bytes();
+  const auto number = address_of("198.19.1.2").v4_bytes();
   ASSERT_EQ(ares_parse_ptr_reply(reverse.data(), static_cast<int>(reverse.size()), number.data(), 4, AF_INET, &host),
             0);
   EXPECT_STREQ(host->h_name, "www.example.com");
@@ -63,9 +61,9 @@ TEST(DnsRecords, QueryOfOurOwnIsWellFormed) {
 }
 
 TEST(DnsRecords, ReverseNamesOfBothFamilies) {
-  EXPECT_EQ(dns::reverse_address("53.0.18.198.in-addr.arpa"), address("198.18.0.53"));
+  EXPECT_EQ(dns::reverse_address("53.0.18.198.in-addr.arpa"), address_of("198.18.0.53"));
   EXPECT_EQ(dns::reverse_address("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.f.e.a.2.f.8.9.8.b.d.e.7.b.0.d.f.ip6.arpa"),
-            address("fd0b:7edb:898f:2aef::1"));
+            address_of("fd0b:7edb:898f:2aef::1"));
   for (const auto* other :
        {"53.0.18.in-addr.arpa", "1.53.0.18.198.in-addr.arpa", "256.0.18.198.in-addr.arpa", "x.0.18.198.in-addr.arpa",
         "53.0.18.198.in-addr.example", "example.com", "arpa", "in-addr.arpa",

@@ -5,6 +5,7 @@
 
 #include "common/core/last_call.hpp"
 #include "tests/unit/support/bytes.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -13,9 +14,6 @@ using namespace std::chrono_literals;
 using core::Drain;
 using core::LastCall;
 using core::Undelivered;
-using Verdict = core::Drain::Verdict;
-
-const core::Time start{std::chrono::hours(1)};
 
 Drain::Facts left(std::uint64_t bytes, std::uint64_t position = 0) {
   Drain::Facts facts;
@@ -31,23 +29,25 @@ Drain::Facts unconfirmed(bool is_cut) {
   return facts;
 }
 
-TEST(Drain, GoesAtOnceWhenNothingIsLeft) { EXPECT_EQ(Drain({}, start).look(start, {}), Verdict::delivered); }
+TEST(Drain, GoesAtOnceWhenNothingIsLeft) {
+  EXPECT_EQ(Drain({}, start).look(start, {}), core::Drain::Verdict::delivered);
+}
 
 TEST(Drain, StaysAsLongAsThereIsProgressHoweverSlow) {
   Drain drain({.linger = 10s}, start);
   for (int i = 1; i < 100; ++i) {
     const auto verdict = drain.look(start + i * 9s, left(1000, static_cast<std::uint64_t>(i)));
-    EXPECT_EQ(verdict, i == 1 ? Verdict::tell : Verdict::wait) << i;
+    EXPECT_EQ(verdict, i == 1 ? core::Drain::Verdict::tell : core::Drain::Verdict::wait) << i;
   }
-  EXPECT_EQ(drain.look(start + 900s, {}), Verdict::delivered);
+  EXPECT_EQ(drain.look(start + 900s, {}), core::Drain::Verdict::delivered);
 }
 
 TEST(Drain, GivesUpWithoutProgressAndSaysThatItIsCut) {
   Drain drain({.linger = 10s}, start);
   drain.look(start, left(7));
   drain.look(start + 5s, left(5, 1));
-  EXPECT_EQ(drain.look(start + 14s, left(5, 1)), Verdict::wait);
-  EXPECT_EQ(drain.look(start + 15s, left(5, 1)), Verdict::cut);
+  EXPECT_EQ(drain.look(start + 14s, left(5, 1)), core::Drain::Verdict::wait);
+  EXPECT_EQ(drain.look(start + 15s, left(5, 1)), core::Drain::Verdict::cut);
 }
 
 TEST(Drain, ConnectionsEndsAndDatagramsAreWaitedForLikeBytes) {
@@ -55,48 +55,49 @@ TEST(Drain, ConnectionsEndsAndDatagramsAreWaitedForLikeBytes) {
     Drain drain({}, start);
     Drain::Facts facts;
     facts.left = one;
-    EXPECT_EQ(drain.look(start + 1s, facts), Verdict::wait);
+    EXPECT_EQ(drain.look(start + 1s, facts), core::Drain::Verdict::wait);
   }
 }
 
 TEST(Drain, TellsOnceAndNotBeforeSomebodyWonders) {
   Drain drain({}, start);
-  EXPECT_EQ(drain.look(start + 1999ms, left(1)), Verdict::wait);
-  EXPECT_EQ(drain.look(start + 2s, left(1)), Verdict::tell);
-  EXPECT_EQ(drain.look(start + 3s, left(1)), Verdict::wait);
+  EXPECT_EQ(drain.look(start + 1999ms, left(1)), core::Drain::Verdict::wait);
+  EXPECT_EQ(drain.look(start + 2s, left(1)), core::Drain::Verdict::tell);
+  EXPECT_EQ(drain.look(start + 3s, left(1)), core::Drain::Verdict::wait);
 }
 
 TEST(Drain, AskedAgainItGivesUp) {
   Drain drain({}, start);
   drain.look(start, left(1));
   drain.hurry(start + 1s);
-  EXPECT_EQ(drain.look(start + 1s, left(1)), Verdict::cut);
+  EXPECT_EQ(drain.look(start + 1s, left(1)), core::Drain::Verdict::cut);
 }
 
 TEST(Drain, AskedTwiceAtOnceIsAskedOnce) {
   Drain drain({}, start);
   drain.hurry(start + 10ms);
-  EXPECT_EQ(drain.look(start + 10ms, left(1)), Verdict::wait);
+  EXPECT_EQ(drain.look(start + 10ms, left(1)), core::Drain::Verdict::wait);
 }
 
 TEST(Drain, HurriedWithNothingLeftHasCutNothing) {
   Drain drain({}, start);
   drain.hurry(start + 1s);
-  EXPECT_EQ(drain.look(start + 1s, {}), Verdict::delivered);
+  EXPECT_EQ(drain.look(start + 1s, {}), core::Drain::Verdict::delivered);
 }
 
 TEST(Drain, FarEndThatDoesNotConfirmIsWaitedForAsLongAsItMay) {
   for (const bool is_cut : {false, true}) {
     Drain drain({}, start);
-    EXPECT_EQ(drain.look(start, unconfirmed(is_cut)), Verdict::wait);
-    EXPECT_EQ(drain.look(start + 5s, unconfirmed(is_cut)), is_cut ? Verdict::cut : Verdict::delivered);
+    EXPECT_EQ(drain.look(start, unconfirmed(is_cut)), core::Drain::Verdict::wait);
+    EXPECT_EQ(drain.look(start + 5s, unconfirmed(is_cut)),
+              is_cut ? core::Drain::Verdict::cut : core::Drain::Verdict::delivered);
   }
 }
 
 TEST(Drain, LingerBoundsTheWaitForAnAnswerToo) {
   Drain drain({.linger = 1s}, start);
   drain.look(start, unconfirmed(true));
-  EXPECT_EQ(drain.look(start + 1s, unconfirmed(true)), Verdict::cut);
+  EXPECT_EQ(drain.look(start + 1s, unconfirmed(true)), core::Drain::Verdict::cut);
 }
 
 TEST(LastCall, IdleConnectionHoldsNobodyUp) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/core/greeting.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 using core::FarWords;
 using namespace std::chrono_literals;
 
-const core::Time start{1h};
 const std::string fault = "HTTP proxy http://p refused: 403";
 const std::string line = "tfunnel proxy: warning: " + fault + " destination=x";
 

@@ -9,7 +9,6 @@ namespace tfunnel::test {
 namespace {
 
 using core::GreetingSearch;
-using Verdict = GreetingSearch::Verdict;
 
 Bytes greeting_bytes(std::uint16_t version = core::protocol_version) {
   const auto greeting = core::greeting(version);
@@ -28,7 +27,7 @@ Bytes hello_bytes(wire::Role role) {
 /// Feeds `bytes` in pieces of `piece` bytes until there is a verdict; returns how many were taken.
 std::size_t feed(GreetingSearch& search, const Bytes& bytes, std::size_t piece = SIZE_MAX) {
   std::size_t taken = 0;
-  while (taken < bytes.size() && search.verdict() == Verdict::searching) {
+  while (taken < bytes.size() && search.verdict() == GreetingSearch::Verdict::searching) {
     const auto rest = core::ByteView(bytes).subspan(taken);
     taken += search.feed(rest.first(std::min(piece, rest.size())));
   }
@@ -38,7 +37,7 @@ std::size_t feed(GreetingSearch& search, const Bytes& bytes, std::size_t piece =
 void expect_found_behind(const Bytes& noise, std::size_t piece = SIZE_MAX) {
   GreetingSearch search;
   EXPECT_EQ(feed(search, noise + greeting_bytes() + bytes_of("frames"), piece), noise.size() + 16);
-  EXPECT_EQ(search.verdict(), Verdict::found);
+  EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::found);
   EXPECT_EQ(bytes_of(search.noise()), noise);
   EXPECT_EQ(search.version(), core::protocol_version);
 }
@@ -71,7 +70,7 @@ TEST(Greeting, BinaryNoiseIsSkipped) {
 TEST(Greeting, OtherVersionIsReported) {
   GreetingSearch search;
   feed(search, greeting_bytes(0x1234), 1);
-  EXPECT_EQ(search.verdict(), Verdict::found);
+  EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::found);
   EXPECT_EQ(search.version(), 0x1234);
 }
 
@@ -84,7 +83,7 @@ TEST(Greeting, MoreNoiseEndsTheSearchWithBoundedMemory) {
   for (const auto& noise : {Bytes(2 * core::max_noise, 'n'), Bytes(2 * core::max_noise, 0)}) {
     GreetingSearch search;
     const auto taken = feed(search, noise, 1000);
-    EXPECT_EQ(search.verdict(), Verdict::not_found);
+    EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::not_found);
     EXPECT_LE(search.noise().size(), core::max_noise + 16);
     EXPECT_LE(taken, core::max_noise + 16);
   }
@@ -94,7 +93,7 @@ TEST(Greeting, UnfinishedSearchCanBeDestroyed) {
   for (std::size_t n = 0; n < 16; ++n) {
     GreetingSearch search;
     search.feed(core::ByteView(greeting_bytes()).first(n));
-    EXPECT_EQ(search.verdict(), Verdict::searching);
+    EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::searching);
   }
 }
 
@@ -103,7 +102,7 @@ TEST(Greeting, TranslatedLineEndsAreNoGreeting) {
   bytes[8] = '\n';  // CR became LF on the way
   GreetingSearch search;
   feed(search, bytes);
-  EXPECT_EQ(search.verdict(), Verdict::searching);
+  EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::searching);
 }
 
 TEST(Greeting, SearchGoesOnBehindOneThatWasNotTheFarEnds) {
@@ -112,19 +111,19 @@ TEST(Greeting, SearchGoesOnBehindOneThatWasNotTheFarEnds) {
   GreetingSearch search;
   EXPECT_EQ(feed(search, echo, 1), echo.size());
   search.go_on();
-  EXPECT_EQ(search.verdict(), Verdict::searching);
+  EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::searching);
   EXPECT_EQ(feed(search, cut + greeting_bytes() + bytes_of("frames"), 3), cut.size() + echo.size());
-  EXPECT_EQ(search.verdict(), Verdict::found);
+  EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::found);
   EXPECT_EQ(bytes_of(search.noise()), echo + cut);
 }
 
 TEST(Greeting, EndlessEchoEndsTheSearchWithBoundedMemory) {
   GreetingSearch search;
-  for (std::size_t n = 0; n < 2 * core::max_noise && search.verdict() != Verdict::not_found; n += 16) {
+  for (std::size_t n = 0; n < 2 * core::max_noise && search.verdict() != GreetingSearch::Verdict::not_found; n += 16) {
     feed(search, greeting_bytes());
-    if (search.verdict() == Verdict::found) search.go_on();
+    if (search.verdict() == GreetingSearch::Verdict::found) search.go_on();
   }
-  EXPECT_EQ(search.verdict(), Verdict::not_found);
+  EXPECT_EQ(search.verdict(), GreetingSearch::Verdict::not_found);
   EXPECT_LE(search.noise().size(), core::max_noise + 32);
 }
 

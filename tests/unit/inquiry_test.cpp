@@ -18,7 +18,7 @@ const auto a = endpoint("192.0.2.1", 53);
 const auto b = endpoint("192.0.2.2", 53);
 constexpr std::uint8_t server_failure = 2;
 constexpr std::uint8_t no_such_name = 3;
-constexpr std::uint8_t refused = 5;
+constexpr std::uint8_t dns_refused = 5;
 
 Bytes reply(std::uint8_t rcode = 0) { return dns_answer(dns_query("a.example"), {}, rcode); }
 error_code closed() { return asio::error::connection_refused; }
@@ -82,17 +82,17 @@ TEST_F(InquiryTest, NoSuchNameIsAnAnswer) {
 TEST_F(InquiryTest, TroubleMovesOnAtOnceAndIsTheLastWordOnlyWithoutABetterOne) {
   Inquiry inquiry({a, b}, {});
   next(inquiry);
-  inquiry.heard(a, reply(refused), now_);
+  inquiry.heard(a, reply(dns_refused), now_);
   EXPECT_EQ(next(inquiry), b);
   EXPECT_EQ(passed(), 0);
   auto other = inquiry;
   inquiry.heard(b, reply(server_failure), now_);
   ASSERT_TRUE(inquiry.over());
-  EXPECT_EQ(inquiry.outcome().value(), reply(refused)) << "what the first one said";
+  EXPECT_EQ(inquiry.outcome().value(), reply(dns_refused)) << "what the first one said";
   EXPECT_EQ(next(other), b) << "and a is not asked again";
   EXPECT_EQ(passed(), 5);
   EXPECT_EQ(next(other), std::nullopt);
-  EXPECT_EQ(other.outcome().value(), reply(refused)) << "the other one is silent";
+  EXPECT_EQ(other.outcome().value(), reply(dns_refused)) << "the other one is silent";
 }
 
 TEST_F(InquiryTest, ServerThatCannotBeAskedIsPassedOverAtOnceAndItsErrorIsTold) {
@@ -151,7 +151,7 @@ TEST_F(InquiryTest, SilentServersAreTold) {
   next(inquiry);
   EXPECT_EQ(inquiry.take_silent(), a);
   EXPECT_EQ(inquiry.take_silent(), std::nullopt);
-  inquiry.heard(b, reply(refused), now_);
+  inquiry.heard(b, reply(dns_refused), now_);
   next(inquiry);
   EXPECT_EQ(inquiry.take_silent(), std::nullopt);
 }

@@ -1,5 +1,6 @@
 // When the far end, or a UDP flow, counts as gone.
 #include "common/core/keepalive.hpp"
+#include "tests/unit/support/time.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +12,6 @@ using core::Patience;
 using Action = Keepalive::Action;
 using namespace std::chrono_literals;
 
-const core::Time start{1h};
 constexpr Keepalive::Limits limits{20s, 60s};
 
 TEST(Keepalive, SilenceIsPingedThenFatal) {

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 using Words = std::vector<std::string>;
 
-std::string milliseconds(core::Duration duration) {
+std::string in_milliseconds(core::Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
 }
 
@@ -24,7 +24,7 @@ std::string milliseconds(core::Duration duration) {
 struct InWords {
   std::string operator()(const LinkSupervision::Start& start) const {
     return std::string("start") + (start.past_master ? " past the master" : "") + ", to greet within " +
-           milliseconds(start.greeting_timeout) + (start.tells_silence ? ", silence is told" : "");
+           in_milliseconds(start.greeting_timeout) + (start.tells_silence ? ", silence is told" : "");
   }
   std::string operator()(const LinkSupervision::Signal& signal) const {
     static const std::map<int, std::string> names{{SIGTERM, "SIGTERM"}, {SIGKILL, "SIGKILL"}, {SIGCONT, "SIGCONT"}};

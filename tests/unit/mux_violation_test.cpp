@@ -76,7 +76,7 @@ wire::Frame opened(core::FlowId id) {
   return frame;
 }
 
-wire::Frame ping() {
+wire::Frame early_ping() {
   wire::Frame frame;
   frame.mutable_ping()->set_token(1);
   return frame;
@@ -104,7 +104,7 @@ struct Violation {
 std::vector<Violation> violations() {
   using E = ProtocolError;
   return {
-      {"PingBeforeHello", {ping()}, E::missing_hello},
+      {"PingBeforeHello", {early_ping()}, E::missing_hello},
       {"OpenBeforeHello", {open(1)}, E::missing_hello},
       {"DataBeforeHello", {data(1, 1)}, E::missing_hello},
       {"DatagramBeforeHello", {datagram(1)}, E::missing_hello},

@@ -15,7 +15,7 @@ namespace {
 
 using namespace proxy;
 
-NameOptions parsed(std::vector<const char*> words) {
+NameOptions parsed_names(std::vector<const char*> words) {
   NameOptions options;
   words.insert(words.begin(), "tfunnel");
   const auto description = name_description(options);
@@ -25,7 +25,7 @@ NameOptions parsed(std::vector<const char*> words) {
 }
 
 TEST(NameOptions, DefaultsAreUsable) {
-  const auto options = parsed({});
+  const auto options = parsed_names({});
   EXPECT_TRUE(options.resolver().contains(*core::Address::parse("198.18.0.53")));
   EXPECT_TRUE(options.resolver().contains(*core::Address::parse("fd00:7466::53")));
   EXPECT_TRUE(options.servers().empty());
@@ -33,27 +33,27 @@ TEST(NameOptions, DefaultsAreUsable) {
 }
 
 TEST(NameOptions, OwnResolverAddressesReplaceTheDefaultOnes) {
-  const auto options = parsed({"--resolver-address", "10.0.0.1", "--resolver_address=fd00::1"});
+  const auto options = parsed_names({"--resolver-address", "10.0.0.1", "--resolver_address=fd00::1"});
   EXPECT_EQ(options.resolver(), (std::set{*core::Address::parse("10.0.0.1"), *core::Address::parse("fd00::1")}));
-  EXPECT_TRUE(parsed({"--resolver-address=none"}).resolver().empty());
+  EXPECT_TRUE(parsed_names({"--resolver-address=none"}).resolver().empty());
 }
 
 TEST(NameOptions, ServersAreTakenInOrderWithOrWithoutPort) {
   const auto options =
-      parsed({"--dns", "192.0.2.1", "--dns=[2001:db8::1]:5353", "--dns=2001:db8::2", "--dns=192.0.2.3:54"});
+      parsed_names({"--dns", "192.0.2.1", "--dns=[2001:db8::1]:5353", "--dns=2001:db8::2", "--dns=192.0.2.3:54"});
   EXPECT_EQ(options.servers(), (std::vector{endpoint("192.0.2.1", 53), endpoint("2001:db8::1", 5353),
                                             endpoint("2001:db8::2", 53), endpoint("192.0.2.3", 54)}));
 }
 
 TEST(NameOptions, VirtualIsNoServer) {
-  const auto options = parsed({"--dns=virtual", "--dns=192.0.2.1"});
+  const auto options = parsed_names({"--dns=virtual", "--dns=192.0.2.1"});
   EXPECT_EQ(options.servers(), std::vector{endpoint("192.0.2.1", 53)});
   EXPECT_TRUE(options.always_virtual());
-  EXPECT_TRUE(parsed({"--dns=virtual", "--proxy-names=never"}).gives_addresses());
-  EXPECT_TRUE(parsed({}).gives_addresses());
-  EXPECT_FALSE(parsed({}).always_virtual());
-  EXPECT_FALSE(parsed({"--proxy-names=never"}).gives_addresses());
-  EXPECT_FALSE(parsed({"--resolver-address=none"}).gives_addresses());
+  EXPECT_TRUE(parsed_names({"--dns=virtual", "--proxy-names=never"}).gives_addresses());
+  EXPECT_TRUE(parsed_names({}).gives_addresses());
+  EXPECT_FALSE(parsed_names({}).always_virtual());
+  EXPECT_FALSE(parsed_names({"--proxy-names=never"}).gives_addresses());
+  EXPECT_FALSE(parsed_names({"--resolver-address=none"}).gives_addresses());
 }
 
 TEST(NameOptions, MistakesAreRefusedInOneLine) {
@@ -61,9 +61,9 @@ TEST(NameOptions, MistakesAreRefusedInOneLine) {
        {"--dns=", "--dns=example.com", "--dns=192.0.2.1:", "--dns=192.0.2.1:0", "--dns=192.0.2.1:65536",
         "--dns=[2001:db8::1", "--dns=[2001:db8::1]53", "--resolver-address=example.com",
         "--resolver-address=192.0.2.1:53", "--proxy-names=sometimes"})
-    EXPECT_THROW(parsed({word}), app::UsageError) << word;
-  EXPECT_THROW(parsed({"--resolver-address=none", "--resolver-address=10.0.0.1"}), app::UsageError);
-  EXPECT_THROW(parsed({"--resolver-address=none", "--dns=virtual"}), app::UsageError);
+    EXPECT_THROW(parsed_names({word}), app::UsageError) << word;
+  EXPECT_THROW(parsed_names({"--resolver-address=none", "--resolver-address=10.0.0.1"}), app::UsageError);
+  EXPECT_THROW(parsed_names({"--resolver-address=none", "--dns=virtual"}), app::UsageError);
 }
 
 class ResolvConf : public testing::Test {

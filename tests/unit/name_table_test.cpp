@@ -6,6 +6,7 @@
 #include "proxy/dns/server_order.hpp"
 #include "proxy/names/dns_names.hpp"
 #include "tests/unit/support/dns.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -13,20 +14,18 @@ namespace {
 using namespace std::chrono_literals;
 using proxy::NameTable;
 
-const core::Time start{1h};
-core::Address address(const std::string& text) { return *core::Address::parse(text); }
 std::string name_of(const NameTable& table, const std::string& text, core::Time now = start) {
-  const auto known = table.find(address(text), now);
+  const auto known = table.find(address_of(text), now);
   return known ? known->name : "";
 }
 Bytes content(const std::string& text) {
-  const auto parsed = address(text);
+  const auto parsed = address_of(text);
   return bytes_of(parsed.wire());
 }
 
 TEST(NameTable, NameIsForgottenWhenItsTimeIsOver) {
   NameTable table({.least = 1min, .most = 1h});
-  table.learn(address("192.0.2.1"), "a.example", 10min, start);
+  table.learn(address_of("192.0.2.1"), "a.example", 10min, start);
   EXPECT_EQ(name_of(table, "192.0.2.1", start + 10min - 1s), "a.example");
   EXPECT_EQ(name_of(table, "192.0.2.1", start + 10min), "");
   EXPECT_EQ(name_of(table, "192.0.2.2"), "");
@@ -34,42 +33,43 @@ TEST(NameTable, NameIsForgottenWhenItsTimeIsOver) {
 
 TEST(NameTable, TimesAreKeptBetweenSaneLimits) {
   NameTable table({.least = 1min, .most = 1h});
-  table.learn(address("192.0.2.1"), "zero.example", 0s, start);
-  table.learn(address("192.0.2.2"), "week.example", 24h * 7, start);
+  table.learn(address_of("192.0.2.1"), "zero.example", 0s, start);
+  table.learn(address_of("192.0.2.2"), "week.example", 24h * 7, start);
   EXPECT_EQ(name_of(table, "192.0.2.1", start + 59s), "zero.example");
   EXPECT_EQ(name_of(table, "192.0.2.2", start + 1h), "");
 }
 
 TEST(NameTable, LatestNameOfAnAddressCounts) {
   NameTable table;
-  table.learn(address("2001:db8::1"), "old.example", 1h, start);
-  table.learn(address("2001:db8::1"), "new.example", 1h, start + 1s);
+  table.learn(address_of("2001:db8::1"), "old.example", 1h, start);
+  table.learn(address_of("2001:db8::1"), "new.example", 1h, start + 1s);
   EXPECT_EQ(name_of(table, "2001:db8::1", start + 2s), "new.example");
   EXPECT_EQ(table.size(), 1U);
 }
 
 TEST(NameTable, AddressIsSharedForAsLongAsAnotherNameIsGood) {
   const auto shared = [](const NameTable& table, core::Time now) {
-    const auto known = table.find(address("192.0.2.1"), now);
+    const auto known = table.find(address_of("192.0.2.1"), now);
     return known && known->shared;
   };
   NameTable table({.least = 1min, .most = 1h});
-  table.learn(address("192.0.2.1"), "bank.example", 10min, start);
-  table.learn(address("192.0.2.1"), "bank.example", 10min, start);
+  table.learn(address_of("192.0.2.1"), "bank.example", 10min, start);
+  table.learn(address_of("192.0.2.1"), "bank.example", 10min, start);
   EXPECT_FALSE(shared(table, start)) << "the same name again";
-  table.learn(address("192.0.2.1"), "evil.example", 30min, start);
+  table.learn(address_of("192.0.2.1"), "evil.example", 30min, start);
   EXPECT_TRUE(shared(table, start + 10min - 1s));
   EXPECT_FALSE(shared(table, start + 10min));
-  table.learn(address("192.0.2.1"), "bank.example", 60min, start + 20min);
+  table.learn(address_of("192.0.2.1"), "bank.example", 60min, start + 20min);
   EXPECT_TRUE(shared(table, start + 30min - 1s)) << "whichever came last";
   EXPECT_FALSE(shared(table, start + 30min));
 }
 
 TEST(NameTable, FullTableForgetsTheOldestFirst) {
   NameTable table({.entries = 3});
-  for (const auto* text : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) table.learn(address(text), "a.example", 1h, start);
-  table.learn(address("192.0.2.1"), "again.example", 1h, start);
-  table.learn(address("192.0.2.4"), "d.example", 1h, start);
+  for (const auto* text : {"192.0.2.1", "192.0.2.2", "192.0.2.3"})
+    table.learn(address_of(text), "a.example", 1h, start);
+  table.learn(address_of("192.0.2.1"), "again.example", 1h, start);
+  table.learn(address_of("192.0.2.4"), "d.example", 1h, start);
   EXPECT_EQ(table.size(), 3U);
   EXPECT_EQ(name_of(table, "192.0.2.2"), "");
   EXPECT_EQ(name_of(table, "192.0.2.1"), "again.example");

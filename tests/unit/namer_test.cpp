@@ -1,4 +1,4 @@
-// The name that an upstream is asked for: the flow's own before a learnt one, and never a doubtful one.
+// The name that an upstream is asked for: the flow's own before a learnt_name one, and never a doubtful one.
 #include "proxy/names/namer.hpp"
 
 #include <gtest/gtest.h>
@@ -14,8 +14,8 @@ using core::Sniffed;
 using Known = std::optional<proxy::NameTable::Known>;
 
 const Finding own{Sniffed::found, "own.example"};
-const Known learnt{{"learnt.example", false}};
-const Known shared{{"learnt.example", true}};
+const Known learnt_name{{"learnt_name.example", false}};
+const Known shared{{"learnt_name.example", true}};
 
 /// "first, then second", an address as "-".
 std::string choice(const Finding& said, const Known& known, bool always = false) {
@@ -25,30 +25,30 @@ std::string choice(const Finding& said, const Known& known, bool always = false)
 }
 
 TEST(Naming, OwnNameCountsMoreThanWhatDnsSaid) {
-  for (const auto& known : {Known(), learnt, shared}) EXPECT_EQ(choice(own, known), "own.example, then -");
+  for (const auto& known : {Known(), learnt_name, shared}) EXPECT_EQ(choice(own, known), "own.example, then -");
 }
 
 TEST(Naming, LearntNameServesAFlowThatSaysNone) {
   for (const auto verdict : {Sniffed::searching, Sniffed::none}) {
     EXPECT_EQ(choice({verdict, {}}, {}), "-");
-    EXPECT_EQ(choice({verdict, {}}, learnt), "learnt.example, then -");
+    EXPECT_EQ(choice({verdict, {}}, learnt_name), "learnt_name.example, then -");
   }
 }
 
 TEST(Naming, DoubtfulNameComesAfterTheAddress) {
-  EXPECT_EQ(choice({Sniffed::none, {}}, shared), "-, then learnt.example") << "the other name may be the true one";
+  EXPECT_EQ(choice({Sniffed::none, {}}, shared), "-, then learnt_name.example") << "the other name may be the true one";
   EXPECT_TRUE(proxy::choose_name({Sniffed::none, {}}, shared, false).doubtful);
-  EXPECT_FALSE(proxy::choose_name({Sniffed::none, {}}, learnt, false).doubtful);
+  EXPECT_FALSE(proxy::choose_name({Sniffed::none, {}}, learnt_name, false).doubtful);
 }
 
 TEST(Naming, ApplicationThatMeansTheAddressGetsIt) {
-  for (const auto& known : {Known(), learnt, shared}) EXPECT_EQ(choice({Sniffed::address, {}}, known), "-");
+  for (const auto& known : {Known(), learnt_name, shared}) EXPECT_EQ(choice({Sniffed::address, {}}, known), "-");
 }
 
 TEST(Naming, AlwaysAsksForNoAddress) {
-  EXPECT_EQ(choice(own, learnt, true), "own.example");
-  EXPECT_EQ(choice({Sniffed::none, {}}, shared, true), "learnt.example");
-  EXPECT_EQ(choice({Sniffed::address, {}}, learnt, true), "learnt.example");
+  EXPECT_EQ(choice(own, learnt_name, true), "own.example");
+  EXPECT_EQ(choice({Sniffed::none, {}}, shared, true), "learnt_name.example");
+  EXPECT_EQ(choice({Sniffed::address, {}}, learnt_name, true), "learnt_name.example");
   EXPECT_EQ(choice({Sniffed::none, {}}, {}, true), "-") << "which the namer refuses";
 }
 
@@ -80,7 +80,7 @@ TEST_F(Memory, ChangeOfMindIsForgottenAtOnce) {
 }
 
 TEST_F(Memory, DoubtfulNameStaysBehindTheAddress) {
-  const proxy::Naming doubtful{"", "learnt.example", true};
+  const proxy::Naming doubtful{"", "learnt_name.example", true};
   memory.second_worked(destination, doubtful, start);
   EXPECT_EQ(memory.arranged(destination, doubtful, start), doubtful);
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "proxy/http/proxy_rest.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -11,8 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using Order = std::vector<std::size_t>;
 using proxy::ProxyRest;
-
-const core::Time start{1h};
 
 TEST(ProxyRest, SilentOneRestsForLongerThanOneThatRefuses) {
   ProxyRest rest(2);

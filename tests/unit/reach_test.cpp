@@ -11,8 +11,7 @@ namespace {
 using core::Network;
 using core::Reach;
 
-core::Address address(const char* text) { return *core::Address::parse(text); }
-Network network(const char* text, unsigned prefix) { return Network::of(address(text), prefix); }
+Network network(const char* text, unsigned prefix) { return Network::of(address_of(text), prefix); }
 
 TEST(Network, BitsBeyondThePrefixDoNotCount) {
   EXPECT_EQ(network("192.0.2.77", 24), network("192.0.2.0", 24));
@@ -31,21 +30,21 @@ TEST(Reach, MappedAddressIsNoNetworkOfTheOtherFamily) {
 
 TEST(Reach, NothingKnownExcludesNothing) {
   const Reach reach;
-  EXPECT_FALSE(reach.excludes(address("192.0.2.1")));
-  EXPECT_FALSE(reach.excludes(address("2001:db8::1")));
+  EXPECT_FALSE(reach.excludes(address_of("192.0.2.1")));
+  EXPECT_FALSE(reach.excludes(address_of("2001:db8::1")));
 }
 
 TEST(Reach, FamilyWithoutNetworksIsExcludedAndTheOtherIsNot) {
   const Reach reach{.v4 = Reach::Networks{}, .v6 = std::nullopt};
-  EXPECT_TRUE(reach.excludes(address("192.0.2.1")));
-  EXPECT_FALSE(reach.excludes(address("2001:db8::1")));
+  EXPECT_TRUE(reach.excludes(address_of("192.0.2.1")));
+  EXPECT_FALSE(reach.excludes(address_of("2001:db8::1")));
 }
 
 TEST(Reach, HostWithALanOnlyReachesItsLan) {
   const Reach reach{.v4 = Reach::Networks{network("0.0.0.0", 0)}, .v6 = Reach::Networks{network("fd12:3456::", 48)}};
-  EXPECT_FALSE(reach.excludes(address("203.0.113.1")));
-  EXPECT_FALSE(reach.excludes(address("fd12:3456::7")));
-  EXPECT_TRUE(reach.excludes(address("2001:db8::1")));
+  EXPECT_FALSE(reach.excludes(address_of("203.0.113.1")));
+  EXPECT_FALSE(reach.excludes(address_of("fd12:3456::7")));
+  EXPECT_TRUE(reach.excludes(address_of("2001:db8::1")));
 }
 
 TEST(Reach, NetworksWithinOthersAreLeftOutAndTooManyMeanThatNothingIsKnown) {
@@ -66,10 +65,10 @@ TEST(Reach, OfTwoFarEndsIsWhatOneOfThemReaches) {
   const Reach one{.v4 = Reach::Networks{network("10.0.0.0", 8)}, .v6 = Reach::Networks{}};
   const Reach other{.v4 = Reach::Networks{network("192.0.2.0", 24)}, .v6 = std::nullopt};
   const auto both = one.with(other);
-  EXPECT_FALSE(both.excludes(address("10.0.0.1")));
-  EXPECT_FALSE(both.excludes(address("192.0.2.1")));
-  EXPECT_TRUE(both.excludes(address("203.0.113.1")));
-  EXPECT_FALSE(both.excludes(address("2001:db8::1"))) << "nobody knows what the other one reaches";
+  EXPECT_FALSE(both.excludes(address_of("10.0.0.1")));
+  EXPECT_FALSE(both.excludes(address_of("192.0.2.1")));
+  EXPECT_TRUE(both.excludes(address_of("203.0.113.1")));
+  EXPECT_FALSE(both.excludes(address_of("2001:db8::1"))) << "nobody knows what the other one reaches";
 }
 
 TEST(Reach, TravelsAsItIs) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/lookup/shared_lookups.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -10,8 +11,6 @@ using namespace std::chrono_literals;
 using proxy::NameAnswer;
 using proxy::NameError;
 using proxy::SharedLookups;
-
-const core::Time start{1h};
 
 NameAnswer found(const char* address, core::Duration good_for = 60s) {
   return {{*core::Address::parse(address)}, {}, good_for};

@@ -1,5 +1,6 @@
 // A fault that each flow meets is said once a minute, with a count, and none hides another.
 #include "common/core/sparse_lines.hpp"
+#include "tests/unit/support/time.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +9,6 @@ namespace {
 
 using core::SparseLines;
 using namespace std::chrono_literals;
-
-const core::Time start{1h};
 
 TEST(SparseLines, FirstIsWrittenAndTheRestOfTheMinuteCounted) {
   SparseLines lines;

@@ -22,12 +22,12 @@ io::ExitStatus note(const char* name, const Invocation& invocation) {
   return io::ExitStatus::ok;
 }
 
-std::string nothing(std::span<const Subcommand>) { return ""; }
+std::string run_nothing(std::span<const Subcommand>) { return ""; }
 
 const Subcommand table[] = {
-    {"", "", nothing, [](const Invocation& invocation) { return note("default", invocation); }},
-    {"run", "runs", nothing, [](const Invocation& invocation) { return note("run", invocation); }},
-    {"status", "tells", nothing, [](const Invocation& invocation) { return note("status", invocation); }},
+    {"", "", run_nothing, [](const Invocation& invocation) { return note("default", invocation); }},
+    {"run", "runs", run_nothing, [](const Invocation& invocation) { return note("run", invocation); }},
+    {"status", "tells", run_nothing, [](const Invocation& invocation) { return note("status", invocation); }},
 };
 
 std::string refused(const std::vector<const char*>& words) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/support/dns.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -12,7 +13,6 @@ using proxy::TruncatedAnswers;
 
 const auto server = endpoint("192.0.2.1", 53);
 const auto other_server = endpoint("192.0.2.2", 53);
-const core::Time start{};
 
 TEST(TruncatedAnswers, QuestionIsTheSameWithAnotherIdAndOtherOptions) {
   TruncatedAnswers answers;

@@ -5,6 +5,7 @@
 
 #include "common/core/udp_idle.hpp"
 #include "tests/unit/support/mux_pair.hpp"
+#include "tests/unit/support/time.hpp"
 
 namespace tfunnel::test {
 namespace {
@@ -12,20 +13,17 @@ namespace {
 using namespace std::chrono_literals;
 using core::UdpIdle;
 using Need = core::UdpIdleList::Need;
-using Way = UdpIdle::Way;
-
-const core::Time start{1h};
 
 class UdpIdleFlows : public testing::Test {
  protected:
   void question_and_answer(UdpIdle& flow, core::Duration at) {
     list.watch(flow, start + at);
-    list.used(flow, Way::sent, start + at);
-    list.used(flow, Way::received, start + at);
+    list.used(flow, UdpIdle::Way::sent, start + at);
+    list.used(flow, UdpIdle::Way::received, start + at);
   }
   void conversation(UdpIdle& flow, core::Duration at) {
     question_and_answer(flow, at);
-    list.used(flow, Way::sent, start + at + 3s);
+    list.used(flow, UdpIdle::Way::sent, start + at + 3s);
   }
   UdpIdle* expired(core::Duration at) { return list.expired(start + at, timeouts); }
   UdpIdle* dispensable(core::Duration at, Need need = Need::id, const UdpIdle* but = nullptr) {
@@ -45,22 +43,23 @@ TEST_F(UdpIdleFlows, QuestionAndAnswerEndSoon) {
 
 TEST_F(UdpIdleFlows, LateAnswerMakesNoConversation) {
   list.watch(flows[0], start);
-  list.used(flows[0], Way::sent, start);
-  list.used(flows[0], Way::received, start + 10s);
+  list.used(flows[0], UdpIdle::Way::sent, start);
+  list.used(flows[0], UdpIdle::Way::received, start + 10s);
   EXPECT_EQ(expired(39s), nullptr);
   EXPECT_EQ(expired(40s), &flows[0]);
 }
 
 TEST_F(UdpIdleFlows, ManyDatagramsWithinTwoSecondsMakeNoConversation) {
   question_and_answer(flows[0], 0s);
-  for (int i = 0; i < 100; ++i) list.used(flows[0], i % 2 == 0 ? Way::sent : Way::received, start + i * 20ms);
+  for (int i = 0; i < 100; ++i)
+    list.used(flows[0], i % 2 == 0 ? UdpIdle::Way::sent : UdpIdle::Way::received, start + i * 20ms);
   EXPECT_EQ(expired(31s), nullptr);
   EXPECT_EQ(expired(32s), &flows[0]);
 }
 
 TEST_F(UdpIdleFlows, OneWayTrafficMakesNoConversation) {
   list.watch(flows[0], start);
-  for (int i = 0; i < 10; ++i) list.used(flows[0], Way::sent, start + i * 1s);
+  for (int i = 0; i < 10; ++i) list.used(flows[0], UdpIdle::Way::sent, start + i * 1s);
   EXPECT_EQ(expired(38s), nullptr);
   EXPECT_EQ(expired(39s), &flows[0]);
 }
@@ -69,7 +68,7 @@ TEST_F(UdpIdleFlows, ConversationLivesForItsOwnTimeAndStaysOne) {
   conversation(flows[0], 0s);
   EXPECT_EQ(expired(122s), nullptr);
   EXPECT_EQ(expired(123s), &flows[0]);
-  list.used(flows[0], Way::received, start + 110s);
+  list.used(flows[0], UdpIdle::Way::received, start + 110s);
   EXPECT_EQ(expired(229s), nullptr);
   EXPECT_EQ(expired(230s), &flows[0]);
 }
@@ -77,7 +76,7 @@ TEST_F(UdpIdleFlows, ConversationLivesForItsOwnTimeAndStaysOne) {
 TEST_F(UdpIdleFlows, EachDatagramStartsTheClockAnew) {
   list.watch(flows[0], start);
   for (int i = 0; i < 10; ++i) {
-    list.used(flows[0], Way::sent, start + i * 29s);
+    list.used(flows[0], UdpIdle::Way::sent, start + i * 29s);
     EXPECT_EQ(expired(i * 29s + 29s), nullptr);
   }
 }
@@ -90,8 +89,8 @@ TEST_F(UdpIdleFlows, FlowWithoutAnyDatagramEndsToo) {
 
 TEST_F(UdpIdleFlows, OnlyTheSilentOneOfMany) {
   for (auto& flow : flows) question_and_answer(flow, 0s);
-  list.used(flows[0], Way::sent, start + 1s);
-  list.used(flows[2], Way::received, start + 1s);
+  list.used(flows[0], UdpIdle::Way::sent, start + 1s);
+  list.used(flows[2], UdpIdle::Way::received, start + 1s);
   EXPECT_EQ(expired(30s), &flows[1]);
   core::UdpIdleList::forget(flows[1]);
   EXPECT_EQ(expired(30s), nullptr);
@@ -102,7 +101,7 @@ TEST_F(UdpIdleFlows, LongestSilentGivesWay) {
   for (std::size_t i = 0; i < flows.size(); ++i) question_and_answer(flows[i], std::chrono::seconds(i));
   EXPECT_EQ(dispensable(10s), &flows[0]);
   EXPECT_EQ(dispensable(10s, Need::id, &flows[0]), &flows[1]);
-  list.used(flows[0], Way::sent, start + 9s);
+  list.used(flows[0], UdpIdle::Way::sent, start + 9s);
   EXPECT_EQ(dispensable(10s), &flows[1]);
 }
 
@@ -137,9 +136,9 @@ TEST_F(UdpIdleFlows, ForADescriptorOnlyWhoHasOneGivesWay) {
 
 TEST_F(UdpIdleFlows, ClockThatWasReadEarlierKeepsTheOrder) {
   for (auto& flow : flows) question_and_answer(flow, 0s);
-  list.used(flows[0], Way::sent, start + 5s);
-  list.used(flows[1], Way::sent, start + 4s);
-  list.used(flows[2], Way::sent, start + 6s);
+  list.used(flows[0], UdpIdle::Way::sent, start + 5s);
+  list.used(flows[1], UdpIdle::Way::sent, start + 4s);
+  list.used(flows[2], UdpIdle::Way::sent, start + 6s);
   EXPECT_EQ(dispensable(10s), &flows[1]);
 }
 
@@ -194,7 +193,7 @@ TEST(UdpFlowTable, FlowInUseStays) {
   UdpPair pair(128);
   const auto used = pair.ask(1, start);
   for (std::uint16_t i = 2; i <= 1000; ++i) {
-    if (i % 10 == 0) pair.client.mux.used(*used->flow(), Way::sent, start + i * 1ms);
+    if (i % 10 == 0) pair.client.mux.used(*used->flow(), UdpIdle::Way::sent, start + i * 1ms);
     ASSERT_NE(pair.ask(i, start + i * 1ms), nullptr);
   }
   ASSERT_NE(used->flow(), nullptr);

@@ -5,6 +5,9 @@
 
 namespace tfunnel::test {
 
+/// The far end's own resolver.
+inline const core::Endpoint resolver = endpoint("198.18.0.53", 53);
+
 /// The next datagram at a server: the payload, and where it came from.
 struct Letter {
   Bytes payload;

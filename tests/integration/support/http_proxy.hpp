@@ -8,6 +8,9 @@
 
 namespace tfunnel::test {
 
+/// Where the tests' flows are to go. The proxy decides what is there.
+inline const core::Endpoint destination = endpoint("203.0.113.7", 8443);
+
 constexpr std::string_view connected = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// One connection that came to the proxy.

@@ -188,11 +188,11 @@ void Tunnel::add(tcp::socket socket) {
   relay->attach(std::move(socket));
 }
 
-Socket Tunnel::connect(const core::Endpoint& destination) {
+Socket Tunnel::connect(const core::Endpoint& peer) {
   auto socket = bound_socket(SOCK_STREAM);
   const auto port = socket.local().port;
   const auto door = call([&] {
-    destinations_[port] = destination;
+    destinations_[port] = peer;
     return io::from_asio(door_.local_endpoint());
   });
   EXPECT_TRUE(test::connect(socket, door));

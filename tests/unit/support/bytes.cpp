@@ -38,9 +38,9 @@ std::string varint(std::uint64_t value, std::size_t width) {
   return text;
 }
 
-core::Endpoint endpoint(const std::string& address, std::uint16_t port) {
-  return {core::Address::parse(address).value(), port};
-}
+core::Address address_of(const std::string& text) { return core::Address::parse(text).value(); }
+
+core::Endpoint endpoint(const std::string& address, std::uint16_t port) { return {address_of(address), port}; }
 
 Bytes Random::bytes(std::size_t size) {
   Bytes bytes(size);

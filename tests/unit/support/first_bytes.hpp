@@ -7,6 +7,9 @@
 
 namespace tfunnel::test {
 
+/// Where a flow goes whose first bytes name a server.
+inline const core::Endpoint https = endpoint("203.0.113.5", 443);
+
 /// A TLS 1.3 style ClientHello message with a server_name behind another extension; no such extension if `name` is
 /// empty.
 Bytes client_hello(const std::string& name);
