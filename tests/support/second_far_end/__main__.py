@@ -27,7 +27,7 @@ async def _main():
         if not ending:
             ending.append(asyncio.create_task(_end_in_order(link)))
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     status = await link.run()
     await link.deliver_the_rest(_DELIVER_SECONDS)

@@ -9,6 +9,7 @@ from udp_flow import UdpFlow
 
 MAX_FLOWS = 4_096
 INITIAL_CREDIT = 65_536
+_BEFORE_THE_FIRST = (1 << 32) - 1
 
 
 def _serially_higher(number, than):
@@ -39,7 +40,7 @@ class Flows:
         return flow
 
     def _check_id(self, number):
-        higher = self._last is None or _serially_higher(number, self._last)
+        higher = _serially_higher(number, _BEFORE_THE_FIRST if self._last is None else self._last)
         if number % 2 == 0 or not higher or number in self._open:
             raise ProtocolError(problems.NOT_FREE)
 
@@ -50,9 +51,9 @@ class Flows:
         destination = wire.address_of(request.destination) if tcp else None
         if not known or not wire.address_of(request.source) or (tcp and not destination):
             raise ProtocolError(problems.BAD_OPEN)
-        if tcp and request.credit > MAX_CREDIT:
+        if request.credit > MAX_CREDIT:
             raise ProtocolError(problems.BAD_OPEN)
-        if tcp and request.early > INITIAL_CREDIT:
+        if request.early > INITIAL_CREDIT:
             raise ProtocolError(problems.TOO_MUCH_DATA)
         return destination
 

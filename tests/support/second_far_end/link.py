@@ -177,7 +177,7 @@ class Link:
         if self._hello is not None:
             raise ProtocolError(problems.SECOND_HELLO)
         if hello.role != pb.ROLE_CLIENT:
-            raise ProtocolError(problems.SAME_ROLE)
+            raise ProtocolError(problems.SAME_ROLE if hello.role == pb.ROLE_PROXY else problems.UNPARSABLE)
         self._hello = hello
 
     def _on_open(self, request):
@@ -186,7 +186,8 @@ class Link:
             flow.refuse()
 
     def _on_opened(self, opened):
-        raise ProtocolError(problems.NOT_FREE if opened.flow % 2 else problems.NEVER_OPENED)
+        self.flows.find(opened.flow)
+        raise ProtocolError(problems.NOT_FREE)
 
     def _on_payload(self, frame):
         header = frame.header
@@ -218,8 +219,9 @@ class Link:
             self.flows.settle(flow)
 
     def _on_datagram_error(self, error):
-        self.flows.find(error.flow)
-        raise ProtocolError(problems.UNPARSABLE)
+        # A client has none to tell, but may: it is nobody's business here.
+        if self.flows.find(error.flow).transport == pb.TRANSPORT_TCP or not wire.address_of(error.peer):
+            raise ProtocolError(problems.UNPARSABLE)
 
     def _on_ping(self, ping):
         self.output.send_newest("pong", lambda: wire.encode(pong=pb.Pong(token=ping.token)))

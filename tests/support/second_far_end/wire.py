@@ -79,6 +79,8 @@ def _skip_field(data, at, wire_type):
         return at + size
     if wire_type in (1, 5):
         return at + (8 if wire_type == 1 else 4)
+    if wire_type in (3, 4):
+        return at  # a group: its fields follow
     raise ProtocolError(problems.UNPARSABLE)
 
 
@@ -103,8 +105,8 @@ def _parse_payload(message):
     if start + size != len(message):
         raise ProtocolError(problems.NOT_LAST if start + size < len(message) else problems.UNPARSABLE)
     before, payload = _split_payload(message[start:])
-    if len(before) > _MAX_BEFORE_PAYLOAD:
-        raise ProtocolError(problems.NOT_LAST)
+    if len(message) - len(payload) > _MAX_BEFORE_PAYLOAD:
+        raise ProtocolError(problems.UNPARSABLE)
     header = parse(pb.Data if message[0] == _DATA else pb.Datagram, before)
     if message[0] == _DATAGRAM and (len(payload) > MAX_DATAGRAM or header.peer.ByteSize() > _MAX_PEER):
         raise ProtocolError(problems.UNPARSABLE)
