@@ -9,11 +9,13 @@ import socket
 import struct
 import subprocess
 
+import isolation
 import netlab
 import pytest
 import raw_peer
 import topology
 import traffic_talk
+from test_dns import NAME, NAMESERVER, RESOLVER, short, start_dnsmasq
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 FAR_END = os.path.join(topology.REPOSITORY, "tests", "support", "second_far_end")
@@ -195,6 +197,30 @@ def test_icmp_error_reaches_the_application(lab, second, family):
     assert result["errno"] == "ENETUNREACH"
 
 
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="names")
+def _names(lab):
+    """A nameserver that only the far host knows."""
+    with isolation.replaced("/etc/resolv.conf", f"nameserver {NAMESERVER[4]}\n"):
+        yield start_dnsmasq(lab, NAMESERVER[4])
+
+
+@FAMILIES
+@pytest.mark.parametrize("words", [[], ["+tcp"]], ids=["udp", "tcp"])
+def test_resolver_of_the_far_host_answers(lab, names, second, family, words):
+    del names, second
+    assert short(lab.client, RESOLVER[family], NAME, *words) == [topology.FAR[4]]
+    assert short(lab.client, RESOLVER[family], NAME, "AAAA", *words) == [topology.FAR[6]]
+
+
+def test_nothing_but_dns_is_served_there(lab, second):
+    del second
+    lab.expect(lab.client, ENDED, to=RESOLVER[4], port=80)
+    lab.expect(lab.client, "refused", "--udp", to=RESOLVER[6], port=80)
+
+
 # --- the link ------------------------------------------------------------------------------------
 
 
@@ -220,8 +246,8 @@ def test_link_that_was_suspended_goes_on(lab, second):
         assert traffic_talk.receive_exactly(flow, 50_000) == b"x" * 50_000
 
 
-def test_program_of_run_uses_it(lab, server, runs):
-    del server
+def test_program_of_run_uses_it(lab, server, names, runs):
+    del server, names
     listen = f"TCP-LISTEN:{LINK_PORT},bind={topology.FAR_MGMT[4]},reuseaddr,fork"
     link = lab.far.start(["socat", listen, "EXEC:" + " ".join(COMMAND)], name="second-far-end")
     netlab.wait_listening(lab.far, "tcp", LINK_PORT, process=link)
@@ -230,6 +256,8 @@ def test_program_of_run_uses_it(lab, server, runs):
         for address in (topology.FAR[4], topology.FAR[6]):
             done = runs.run(topology.traffic(), *command, "--to", address, "--port", topology.SERVER_PORT)
             assert done.returncode == 0, done.stderr
+    done = runs.run("dig", "+short", "+time=20", NAME)
+    assert done.stdout.split() == [topology.FAR[4]], done.stderr
 
 
 # --- wrong input ---------------------------------------------------------------------------------

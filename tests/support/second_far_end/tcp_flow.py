@@ -8,6 +8,7 @@ import struct
 import termios
 
 import problems
+import resolver
 import wire
 from messages import pb
 from problems import ProtocolError
@@ -45,7 +46,7 @@ class TcpFlow:
         self.destination = destination
         self.sent_end = self.seen_end = False
         self._link = link
-        self._sock = _make_socket(destination[0].version)
+        self._sock = _make_socket(resolver.family_of(destination))
         self._connected = self._cut = False
         self._inbox = collections.deque()
         self._arrived = asyncio.Event()  # something for _upload()
@@ -117,7 +118,7 @@ class TcpFlow:
 
     async def _connect(self):
         self.grant()
-        address, port = self.destination
+        address, port = resolver.real(self.destination)
         connecting = asyncio.get_running_loop().sock_connect(self._sock, (str(address), port))
         await asyncio.wait_for(connecting, _CONNECT_SECONDS)
         self._connected = True

@@ -6,6 +6,7 @@ import socket
 import struct
 
 import problems
+import resolver
 import wire
 from messages import pb
 from problems import ProtocolError
@@ -44,11 +45,11 @@ class UdpFlow:
         if self.sent_end:
             return  # it crossed the Fin
         self._used = self._loop.time()
-        address, port = peer
         try:
-            sock = self._socket(address.version)
+            address, port = resolver.real(peer)
+            sock = self._socket(peer, address.version)
         except OSError as problem:
-            self._tell(peer, problems.reason_of(problem))
+            self._tell(peer, problem.errno)
             return
         # The first try may report what happened to an earlier datagram.
         for _ in range(2):
@@ -58,7 +59,7 @@ class UdpFlow:
             except BlockingIOError:
                 return
             except OSError as problem:
-                if not self._read_errors(sock):
+                if not self._read_errors(sock, tells=not resolver.is_virtual(peer[0])):
                     self._tell(peer, problem.errno)
                     return
 
@@ -83,8 +84,11 @@ class UdpFlow:
 
     # --- the sockets -----------------------------------------------------------------------------
 
-    def _socket(self, version):
-        if version not in self._sockets:
+    def _socket(self, peer, version):
+        """One for all peers of a family, and one for each virtual resolver: its answers must come from that peer."""
+        virtual = peer if resolver.is_virtual(peer[0]) else None
+        key = virtual or version
+        if key not in self._sockets:
             made = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
             made.setblocking(False)
             if version == 6:
@@ -92,26 +96,28 @@ class UdpFlow:
                 made.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
             else:
                 made.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-            self._sockets[version] = made
-            self._loop.add_reader(made, self._on_readable, made)
-        return self._sockets[version]
+            self._sockets[key] = made
+            self._loop.add_reader(made, self._on_readable, made, virtual)
+        return self._sockets[key]
 
-    def _on_readable(self, sock):
+    def _on_readable(self, sock, virtual):
         for _ in range(_AT_A_TIME):
             try:
                 payload, source = sock.recvfrom(_LARGEST)
             except BlockingIOError:
                 return
             except OSError:
-                self._read_errors(sock)
+                self._read_errors(sock, tells=not virtual)
                 return
             self._used = self._loop.time()
+            if virtual and (wire.ipaddress.ip_address(source[0]), source[1]) != resolver.real(virtual):
+                continue  # a stranger does not answer for the nameserver
             # What the link cannot take in time, or the client does not accept, is dropped.
             if not self._link.output.full and len(payload) <= self._link.max_datagram:
-                self._link.send(datagram=pb.Datagram(flow=self.id, peer=wire.endpoint_of(source), payload=payload))
+                self._link.send(datagram=pb.Datagram(flow=self.id, peer=wire.endpoint_of(virtual or source), payload=payload))
 
-    def _read_errors(self, sock):
-        """Tells all that waits in the error queue; False if nothing does."""
+    def _read_errors(self, sock, tells):
+        """Takes all that waits in the error queue, and tells it; False if nothing does."""
         found = False
         while True:
             try:
@@ -119,7 +125,7 @@ class UdpFlow:
             except OSError:
                 return found
             found = True
-            if len(peer) >= 2:
+            if tells and len(peer) >= 2:
                 self._tell(peer, _error_number(ancillary))
 
     def _tell(self, peer, number):
