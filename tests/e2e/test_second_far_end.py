@@ -46,6 +46,8 @@ def _pair(lab, second):
         address = topology.FAR[family], PORT
         kind = socket.AF_INET6 if family == 6 else socket.AF_INET
         with lab.far.socket(kind, socket.SOCK_STREAM, bind=address) as listener:
+            # So little that the far end has to hold much: else the kernel would, whatever becomes of the link.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
             listener.listen()
             made.append(lab.client.connect(*address))
             made.append(listener.accept()[0])
@@ -228,11 +230,15 @@ def test_nothing_but_dns_is_served_there(lab, second):
 def test_what_was_written_before_the_end_arrives(pair, second, end):
     """Either end asks the other what is left before it says GoAway; both end with 0."""
     application, server = pair()
-    sent = [future[0].sendall(b"x" * 100_000) for future in ((application,), (server,))]
-    assert sent == [None, None]
+    payload = os.urandom(1_000_000)
+    for writer in (application, server):
+        writer.sendall(payload)
     getattr(second, end).signal(signal.SIGTERM)
+    # Nobody has read yet, so nobody may end, however long this waits.
+    with pytest.raises(netlab.LabError):
+        getattr(second, end).wait(0.05)
     for reader in (server, application):
-        assert traffic_talk.receive_exactly(reader, 100_000) == b"x" * 100_000
+        assert traffic_talk.receive_exactly(reader, len(payload)) == payload
     assert second.statuses() == (0, 0)
 
 
