@@ -24,7 +24,7 @@ LONG = ["test_system_leaks", "test_via_restart", "test_last_words", "test_exampl
 ALONE = ["test_many_flows", "test_memory", "test_stall"]
 # The near end alone answers their questions, so another far end makes no difference.
 NEAR_END = ["test_capture", "test_documents", "test_examples", "test_listener", "test_preserve_source", "test_rules_*", "test_run*",
-            "test_system_leaks", "test_tty", "test_up", "test_up_*", "test_via_*"]  # fmt: skip
+            "test_second_far_end", "test_system_leaks", "test_tty", "test_up", "test_up_*", "test_via_*"]  # fmt: skip
 
 
 def files(wanted):

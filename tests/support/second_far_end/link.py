@@ -178,7 +178,14 @@ class Link:
             raise ProtocolError(problems.SECOND_HELLO)
         if hello.role != pb.ROLE_CLIENT:
             raise ProtocolError(problems.SAME_ROLE if hello.role == pb.ROLE_PROXY else problems.UNPARSABLE)
+        self._on_families(hello.families)
         self._hello = hello
+
+    def _on_families(self, families):
+        """A client has none to tell; what it tells must be in order all the same."""
+        for reach, size in ((families.ipv4, 4), (families.ipv6, 16)):
+            if any(len(network.address) != size or network.prefix > 8 * size for network in reach.networks):
+                raise ProtocolError(problems.UNPARSABLE)
 
     def _on_open(self, request):
         flow = self.flows.open(request)
