@@ -266,33 +266,116 @@ def test_program_of_run_uses_it(lab, server, names, runs):
     assert done.stdout.split() == [topology.FAR[4]], done.stderr
 
 
-# --- wrong input ---------------------------------------------------------------------------------
+# --- right and wrong input -----------------------------------------------------------------------
 
-_OPEN = raw_peer.open_udp(1)
+HELLO = raw_peer.hello()
+UDP_FLOW = HELLO + raw_peer.open_udp(1)
+TCP_FLOW = HELLO + raw_peer.open_tcp(1, "127.0.0.1", 1, early=1_000)
+BOTH = pytest.mark.parametrize("program", ["second", "tfunnel"])
+ENDED_WITHOUT_GOAWAY = 69
 
 
+def say(program, sent):
+    """What a far end does that gets these bytes and then the end of the link."""
+    command = COMMAND if program == "second" else [topology.tfunnel_proxy()]
+    return subprocess.run(command, input=raw_peer.GREETING + sent, capture_output=True, timeout=netlab.patient(10), check=False)
+
+
+def one(kind, *fields):
+    return raw_peer.frame(kind, *fields)
+
+
+def of_flow(kind, flow=1):
+    return one(kind, raw_peer.number(1, flow))
+
+
+def data_behind(size):
+    """A Data whose payload has so many bytes of its message before it."""
+    return one(raw_peer.DATA, raw_peer.number(1, 1), raw_peer.piece(16, bytes(size - 11)), raw_peer.piece(15, b"x"))
+
+
+def unknown(size):
+    """A frame of an unknown kind; from 132 bytes on, so that its own length takes two."""
+    return raw_peer.varint(size) + raw_peer.piece(100, bytes(size - 4))
+
+
+WRONG = [
+    ("the first frame is not Hello", one(raw_peer.PING) + HELLO, one(raw_peer.GO_AWAY), b"\0" + HELLO, unknown(200) + HELLO),
+    ("a second Hello arrived", HELLO * 2),
+    ("both ends have the same role", one(raw_peer.HELLO, raw_peer.number(2, 2))),
+    ("a frame is larger than 1 MiB", HELLO + raw_peer.varint(1_048_641), HELLO + unknown(16_385)),
+    (
+        "a frame cannot be parsed",
+        HELLO + b"\x02\x0a\x01",
+        HELLO + one(raw_peer.ACK, raw_peer.number(1, 1 << 40)),
+        one(raw_peer.HELLO, raw_peer.number(2, 7)),
+        TCP_FLOW + data_behind(1_025),
+        UDP_FLOW + one(raw_peer.DATAGRAM, raw_peer.number(1, 1), raw_peer.piece(15, b"x")),
+        HELLO + one(raw_peer.GO_AWAY, raw_peer.piece(2, b"\xff")),
+    ),
+    (
+        "a payload is not the last field of its frame",
+        TCP_FLOW + one(raw_peer.DATA, raw_peer.piece(15, b"x"), raw_peer.number(1, 1)),
+    ),
+    (
+        "a frame names a flow that was never opened",
+        HELLO + raw_peer.data(1, b"x"),
+        UDP_FLOW + of_flow(raw_peer.RESET, 3),
+        HELLO + of_flow(raw_peer.OPENED),
+    ),
+    (
+        "a new flow has an id that is not free",
+        HELLO + raw_peer.open_udp(2),
+        UDP_FLOW + raw_peer.open_udp(1),
+        HELLO + raw_peer.open_udp(2_147_483_647),
+        UDP_FLOW + of_flow(raw_peer.OPENED),
+    ),
+    ("a frame does not fit the transport of its flow", UDP_FLOW + raw_peer.data(1, b"x"), UDP_FLOW + of_flow(raw_peer.CREDIT)),
+    ("more data arrived than was granted", HELLO + raw_peer.open_tcp(1, "127.0.0.1", 1, early=70_000)),
+    (
+        "an Open frame is incomplete or has a bad address",
+        HELLO + one(raw_peer.OPEN, raw_peer.number(1, 1), raw_peer.number(2, 2)),
+        HELLO + raw_peer.open_tcp(1, "127.0.0.1", 1, early=0, credit=(1 << 30) + 1),
+    ),
+]
+
+
+@BOTH
 @pytest.mark.parametrize(
-    "sent, text",
-    [
-        (raw_peer.frame(raw_peer.PING), "the first frame is not Hello"),
-        (raw_peer.hello() * 2, "a second Hello arrived"),
-        (raw_peer.hello() + raw_peer.varint(1_048_641), "a frame is larger than 1 MiB"),
-        (raw_peer.hello() + raw_peer.varint(16_385) + b"\x52", "a frame is larger than 1 MiB"),
-        (raw_peer.hello() + b"\x02\x0a\x01", "a frame cannot be parsed"),
-        (raw_peer.hello() + raw_peer.frame(raw_peer.ACK, raw_peer.number(1, 1 << 40)), "a frame cannot be parsed"),
-        (raw_peer.hello() + raw_peer.data(1, b"x"), "a frame names a flow that was never opened"),
-        (raw_peer.hello() + raw_peer.open_udp(2), "a new flow has an id that is not free"),
-        (raw_peer.hello() + _OPEN + raw_peer.open_udp(1), "a new flow has an id that is not free"),
-        (raw_peer.hello() + _OPEN + raw_peer.data(1, b"x"), "a frame does not fit the transport of its flow"),
-        (
-            raw_peer.hello() + raw_peer.open_tcp(1, "127.0.0.1", 1, early=70_000),
-            "more data arrived than was granted",
-        ),
-    ],
+    "text, sent",
+    [pytest.param(text, sent, id=f"{text}, {number}") for text, *all_sent in WRONG for number, sent in enumerate(all_sent, 1)],
 )
-def test_wrong_input_ends_with_one_line(sent, text):
-    """What the client would see if it did wrong must be what the document says."""
-    command = subprocess.run(COMMAND, input=raw_peer.GREETING + sent, capture_output=True, timeout=netlab.patient(10), check=False)
-    assert command.returncode == PROTOCOL_ERROR
-    assert command.stderr.decode() == f"second far end: {text}\n"
-    assert command.stdout.endswith(text.encode()), "no GoAway at the end, or words behind it"
+def test_wrong_input_ends_the_link_with_the_text_of_the_document(program, text, sent):
+    ended = say(program, sent)
+    assert ended.returncode == PROTOCOL_ERROR
+    assert ended.stdout.endswith(text.encode()), "no GoAway at the end, or words behind it"
+    if program == "second":
+        # libprotobuf itself may have said something before.
+        assert ended.stderr.decode().endswith(f"second far end: {text}\n")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "sent",
+    [
+        TCP_FLOW + data_behind(1_024),
+        HELLO + unknown(16_384) + b"\0",
+        UDP_FLOW + one(raw_peer.DATAGRAM_ERROR, raw_peer.number(1, 1), raw_peer.piece(2, raw_peer.endpoint("192.0.2.1", 0))),
+        HELLO + raw_peer.open_udp(7) + of_flow(raw_peer.RESET, 3),
+        HELLO + raw_peer.open_udp(2_147_483_645),
+    ],
+    ids=["1,024 bytes before a payload", "unknown and empty frames", "error from a client", "a gap", "highest first id"],
+)
+def test_what_the_document_permits_is_taken(program, sent):
+    """So the end of the link is what ends it."""
+    ended = say(program, sent)
+    assert (ended.returncode, ended.stderr.count(b"protocol error")) == (ENDED_WITHOUT_GOAWAY, 0), ended.stderr
+
+
+@BOTH
+@pytest.mark.parametrize("greeting", [raw_peer.GREETING[:-1] + b"\2" + HELLO, b"x" * 70_000], ids=["version", "noise"])
+def test_nobody_is_told_where_there_is_no_tunnel(program, greeting):
+    command = COMMAND if program == "second" else [topology.tfunnel_proxy()]
+    ended = subprocess.run(command, input=greeting, capture_output=True, timeout=netlab.patient(10), check=False)
+    assert ended.returncode == PROTOCOL_ERROR
+    assert len(ended.stdout) < 100, "more than the greeting and Hello"

@@ -1,6 +1,7 @@
 """Bytes to frames and back: sections 1 and 2 of proto/PROTOCOL.md. No sockets here."""
 
 import ipaddress
+import warnings
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -57,10 +58,14 @@ def encode(**kind):
     return encode_varint(len(message)) + message
 
 
+# What stands behind a stray end of a group would be dropped with a warning.
+warnings.filterwarnings("error", message="Unexpected end-group tag")
+
+
 def parse(message_type, data):
     try:
         return message_type.FromString(data)
-    except (DecodeError, ValueError) as problem:
+    except (DecodeError, ValueError, RuntimeWarning) as problem:
         raise ProtocolError(problems.UNPARSABLE) from problem
 
 
