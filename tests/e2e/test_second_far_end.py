@@ -275,10 +275,10 @@ BOTH = pytest.mark.parametrize("program", ["second", "tfunnel"])
 ENDED_WITHOUT_GOAWAY = 69
 
 
-def say(program, sent):
+def say(program, sent, greeting=raw_peer.GREETING):
     """What a far end does that gets these bytes and then the end of the link."""
     command = COMMAND if program == "second" else [topology.tfunnel_proxy()]
-    return subprocess.run(command, input=raw_peer.GREETING + sent, capture_output=True, timeout=netlab.patient(10), check=False)
+    return subprocess.run(command, input=greeting + sent, capture_output=True, timeout=netlab.patient(10), check=False)
 
 
 def one(kind, *fields):
@@ -287,6 +287,11 @@ def one(kind, *fields):
 
 def of_flow(kind, flow=1):
     return one(kind, raw_peer.number(1, flow))
+
+
+def repeated_greeting():
+    content = raw_peer.piece(16, raw_peer.GREETING + HELLO)
+    return raw_peer.varint(len(content)) + content
 
 
 def data_behind(size):
@@ -373,9 +378,17 @@ def test_what_the_document_permits_is_taken(program, sent):
 
 
 @BOTH
-@pytest.mark.parametrize("greeting", [raw_peer.GREETING[:-1] + b"\2" + HELLO, b"x" * 70_000], ids=["version", "noise"])
+@pytest.mark.parametrize("first", [raw_peer.GREETING + HELLO, b"login: "], ids=["heard", "spoilt"])
+def test_repeated_greeting_is_skipped_or_found(program, first):
+    """What follows is understood in both cases: here a frame that is wrong."""
+    ended = say(program, repeated_greeting() + raw_peer.open_udp(2), first)
+    assert ended.stdout.endswith(b"a new flow has an id that is not free")
+    assert ended.returncode == PROTOCOL_ERROR
+
+
+@BOTH
+@pytest.mark.parametrize("greeting", [raw_peer.GREETING[:-1] + b"\2", b"x" * 70_000], ids=["version", "noise"])
 def test_nobody_is_told_where_there_is_no_tunnel(program, greeting):
-    command = COMMAND if program == "second" else [topology.tfunnel_proxy()]
-    ended = subprocess.run(command, input=greeting, capture_output=True, timeout=netlab.patient(10), check=False)
+    ended = say(program, HELLO, greeting)
     assert ended.returncode == PROTOCOL_ERROR
     assert len(ended.stdout) < 100, "more than the greeting and Hello"
