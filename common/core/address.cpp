@@ -1,7 +1,6 @@
 #include "common/core/address.hpp"
 
 #include <arpa/inet.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 
