@@ -20,12 +20,18 @@ void check_mark(std::uint32_t mark) {
                         io::ExitStatus::no_permission);
 }
 
+app::po::value_semantic* mark_or_none_value(std::uint32_t& target) {
+  const auto parse = [](std::string_view text) { return text == "0" ? std::optional(0U) : app::parse_mark(text); };
+  return new app::ParsedValue<std::uint32_t>(target, parse, "0 to 4294967295, or 0x1 to 0xffffffff",
+                                             app::with_default("0"));
+}
+
 }  // namespace
 
 app::po::options_description far_end_description(FarEndOptions& options) {
   auto description = proxy::proxy_description(options.proxy);
   description.add(proxy::preserve_source_description(options.source));
-  description.add_options()("egress-mark", app::number_value(options.egress_mark, 0, 0xffffffff),
+  description.add_options()("egress-mark", mark_or_none_value(options.egress_mark),
                             "Linux, with CAP_NET_ADMIN: mark of the packets that we send, for capture rules; 0: none");
   return description;
 }
@@ -53,7 +59,7 @@ void refuse_for_near_end(const std::set<std::string>& given, std::string_view bu
 io::ExitStatus run_far_end(const app::CommonOptions& common, const FarEndOptions& options) {
   proxy::ProxyExtensions extensions;
   extensions.reach = io::routed_networks;
-  extensions.mark = static_cast<std::uint32_t>(options.egress_mark);
+  extensions.mark = options.egress_mark;
   check_mark(extensions.mark);
   if (!options.source.preserve) return proxy::run_proxy(common, options.proxy, extensions);
   proxy::TransparentBinding binding;

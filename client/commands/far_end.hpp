@@ -13,7 +13,7 @@ namespace tfunnel::client {
 struct FarEndOptions {
   proxy::ProxyOptions proxy;
   proxy::PreserveSourceOptions source;
-  std::int64_t egress_mark = 0;  // 0: none
+  std::uint32_t egress_mark = 0;  // 0: none
 };
 
 /// `options` must outlive the parse.

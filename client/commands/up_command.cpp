@@ -8,6 +8,7 @@
 #include "client/commands/far_end.hpp"
 #include "client/run/run_options.hpp"
 #include "client/up/up_options.hpp"
+#include "common/io/local_address_linux.hpp"
 #include "proxy/access/access_rules.hpp"
 #include "proxy/upstream.hpp"
 
@@ -104,6 +105,10 @@ SystemDns nameservers(const std::vector<std::string>& words) {
     const auto address = core::Address::parse(word);
     if (!address) refuse_dns(app::in_quotes(word));
     auto& one = address->is_v4() ? dns.v4 : dns.v6;
+    if (io::is_local_address(*address)) {
+      throw app::UsageError("--dns " + word +
+                            " is an address of this machine, but the far end asks: --dns far is its own resolver");
+    }
     if (one) throw app::UsageError("--dns with --via is one address of each family, not also " + app::in_quotes(word));
     one = *address;
   }
@@ -152,10 +157,11 @@ io::ExitStatus run(const Invocation& invocation) {
                                 [&](const std::string& word) { return meaning_of(word, invocation.all); });
   if (is_answered(options.common, up_command, invocation)) return io::ExitStatus::ok;
   check(options.common, given);
-  const auto dns = take_dns(options.far_end.proxy.names, !options.up.link.via.empty());
+  const bool is_far_end_elsewhere = !options.up.link.via.empty() || options.up.close_only;
+  const auto dns = take_dns(options.far_end.proxy.names, is_far_end_elsewhere);
   check(options.far_end.proxy);
   check(options.up, options.common);
-  if (options.up.link.via.empty()) {
+  if (!is_far_end_elsewhere) {
     check_local(options.far_end);
   } else {
     refuse_for_near_end(given, "dns");
@@ -172,10 +178,13 @@ io::ExitStatus run(const Invocation& invocation) {
       made_ours(local_far_end(words, description, far_end_description(options.far_end, options.common)), terms.marks),
       options.up.kill_switch,
       options.up.replace,
+      options.up.reset_existing,
       terms};
-  if (!options.up.dry_run) return run_up(plan);
-  std::cout << dry_run(plan);
-  return io::ExitStatus::ok;
+  if (options.up.dry_run) {
+    std::cout << dry_run(plan);
+    return io::ExitStatus::ok;
+  }
+  return options.up.close_only ? close_only(plan) : run_up(plan);
 }
 
 }  // namespace

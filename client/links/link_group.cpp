@@ -114,7 +114,8 @@ void LinkGroup::begin_patience() {
 }
 
 void LinkGroup::tell_of_refusal() const {
-  if (!was_up_ && !settings_.refuses_before_first) return;
+  const bool is_true = settings_.refusal == Refusal::always || (was_up_ && settings_.refusal != Refusal::never);
+  if (!is_true) return;
   const bool waited = settings_.link_wait > core::Duration::zero();
   log_.warning((waited ? "no link for " + core::in_seconds(settings_.link_wait) : std::string("there is no link yet")) +
                ": new connections are refused until there is one (--link-wait)");

@@ -5,6 +5,7 @@
 #include <deque>
 #include <span>
 
+#include "client/links/link_options.hpp"
 #include "client/links/links.hpp"
 #include "client/links/supervised_link.hpp"
 
@@ -17,7 +18,7 @@ class LinkGroup final : public Links {
     SupervisedLink::Settings link;
     int count = 1;
     core::Duration link_wait = std::chrono::seconds(30);
-    bool refuses_before_first = true;           // false: others tell what becomes of new connections till then
+    Refusal refusal = Refusal::always;
     pid_t terminal_owner = 0;                   // whose process group may lend the terminal
     std::span<std::atomic<pid_t>> groups = {};  // kept up to date with the commands' process groups, as many as fit
   };

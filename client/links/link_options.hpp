@@ -8,12 +8,15 @@
 
 namespace tfunnel::client {
 
+/// When is what cannot be carried refused, as far as we know? Others tell of it else.
+enum class Refusal { always, after_the_first_link, never };
+
 struct LinkOptions {
   std::string via;
   int links = 1;
   core::Duration link_wait = std::chrono::seconds(30);
   bool keep_trying = false;
-  bool refuses_before_first = true;  // no option: do new connections come here before the first link is up?
+  Refusal refusal = Refusal::always;  // no option
 };
 
 /// `options` must outlive the parse.

@@ -21,7 +21,7 @@ LinkGroup::Settings group_settings(const app::CommonOptions& common, const LinkO
   session.buffer_size = std::max(session.buffer_size / static_cast<std::size_t>(options.links), least_buffer);
   settings.count = options.links;
   settings.link_wait = options.link_wait;
-  settings.refuses_before_first = options.refuses_before_first;
+  settings.refusal = options.refusal;
   settings.link.keeps_trying = options.keep_trying;
   settings.terminal_owner = supervision.terminal_owner;
   settings.groups = supervision.groups;

@@ -171,6 +171,24 @@ RoutingFacts look_at_routing() {
   return facts;
 }
 
+std::string card_to(const core::Address& to, const core::Address& from) {
+  NetlinkRequest request("a route", RTM_GETROUTE, 0);
+  request.header().nlmsg_flags = NLM_F_REQUEST;  // an acknowledgement would be a second answer
+  request.body<rtmsg>().rtm_family = static_cast<std::uint8_t>(family_of(to.is_v4()));
+  const auto add = [&](std::uint16_t type, const core::Address& address) {
+    const auto bytes = address.wire();
+    request.add(type, std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+  };
+  add(RTA_DST, to);
+  add(RTA_SRC, from);
+  std::uint32_t device = 0;
+  const auto error = io::NetlinkSocket(NETLINK_ROUTE).ask(request.header(), [&](const nlmsghdr& answer) {
+    device = Attributes<rtmsg>(answer).number(RTA_OIF);
+  });
+  char name[IF_NAMESIZE] = "";
+  return !error && ::if_indextoname(device, name) != nullptr ? name : "";
+}
+
 // Routes first: a rule whose table is empty would make packets fall through to the next one.
 void add(const Routing& routing) {
   for (const auto& route : routing.routes) {

@@ -35,6 +35,15 @@ std::string hosts_of_link(const std::set<LinkPeer>& link, bool is_v4) {
   return list;
 }
 
+std::string list_of(const std::vector<Connection>& connections, bool is_v4) {
+  std::string list;
+  const auto text = [](const core::Endpoint& end) { return end.address.text() + " . " + std::to_string(end.port); };
+  for (const auto& [from, to] : connections) {
+    if (to.address.is_v4() == is_v4) join(list, text(from) + " . " + text(to));
+  }
+  return list;
+}
+
 /// Each set of the link's with its elements.
 std::array<std::pair<const char*, std::string>, 4> link_sets(const std::set<LinkPeer>& link) {
   return {{{"link4", ports_of_link(link, true)},
@@ -62,6 +71,40 @@ std::string lines_of(const std::vector<PortedNetwork>& networks, const char* ver
 
 std::string match_of(const ControlGroup& group) {
   return "socket cgroupv2 level " + std::to_string(group.level) + " \"" + group.path + "\"";
+}
+
+std::string lines_of(const char* match, const std::vector<IdRange>& ranges) {
+  std::string lines;
+  for (const auto& [first, last] : ranges) {
+    lines += std::string(match) + " " + std::to_string(first);
+    if (last != first) lines += "-" + std::to_string(last);
+    lines += " goto choose\n";
+  }
+  return lines;
+}
+
+std::string senders_of(const Selection& selection) {
+  if (!selection.has_senders) return "goto choose";
+  auto lines = lines_of("meta skuid", selection.users) + lines_of("meta skgid", selection.groups);
+  for (const auto& group : selection.control_groups) lines += match_of(group) + " goto choose\n";
+  return lines;
+}
+
+/// `match` is iifname or oifname; `verdict` that of the chosen ones.
+std::string interfaces_of(const Selection& selection, const std::string& match, const std::string& verdict) {
+  if (selection.interfaces.empty()) return verdict;
+  std::string lines;
+  for (const auto& name : selection.interfaces) lines += match + " \"" + name + "\" " + verdict + "\n";
+  return lines;
+}
+
+// Only a whole network has other protocols.
+std::string others_of(const std::vector<PortedNetwork>& included) {
+  const auto* verdict = "reject with icmpx type admin-prohibited";
+  if (included.empty()) return verdict;
+  auto whole = included;
+  std::erase_if(whole, [](const PortedNetwork& one) { return one.first != 0; });
+  return lines_of(whole, verdict);
 }
 
 std::string nameservers_of(const SystemDns& dns) {
@@ -92,7 +135,7 @@ std::string system_rules(const SystemTerms& terms) {
   const auto flow = marks.own | marks.captured;
   const auto link = link_sets(terms.link);
   const auto& dns = terms.dns;
-  const std::array<std::pair<const char*, std::string>, 35> words{{
+  const std::array<std::pair<const char*, std::string>, 41> words{{
       {"OF_LINK", terms.link_group ? match_of(*terms.link_group) : "#"},
       {"TABLE", terms.table},
       {"FLAGS", terms.owned ? "flags owner;" : ""},
@@ -106,6 +149,8 @@ std::string system_rules(const SystemTerms& terms) {
       {"OWN6", elements_clause(terms.own_networks.v6)},
       {"ROUTED4", elements_clause(terms.routed.v4)},
       {"ROUTED6", elements_clause(terms.routed.v6)},
+      {"REFUSED4", clause_of(list_of(terms.refused, true))},
+      {"REFUSED6", clause_of(list_of(terms.refused, false))},
       {"OWN", mark_text(marks.own)},
       {"CAPTURED", mark_text(marks.captured)},
       {"PASSED", mark_text(marks.passed)},
@@ -125,6 +170,10 @@ std::string system_rules(const SystemTerms& terms) {
       {"NO_V6_QUESTIONS", line_if(dns.redirects() && !dns.v6)},
       {"LAN_ALLOWED", line_if(!terms.lan_denied)},
       {"LAN", terms.lan_denied ? "goto refuse" : "return"},
+      {"SENT_BY", interfaces_of(terms.selection, "oifname", "goto choose_sender")},
+      {"SENDERS", senders_of(terms.selection)},
+      {"CAME_BY", interfaces_of(terms.selection, "iifname", "goto choose")},
+      {"OTHERS", others_of(terms.included)},
       {"EXCLUDED", lines_of(terms.excluded, "return")},
       {"INCLUDED", terms.included.empty() ? "goto take" : lines_of(terms.included, "goto take")},
       {"QUESTIONS", questions_of(terms)},
@@ -163,6 +212,16 @@ std::string add_link(const std::set<LinkPeer>& link) {
 
 std::string add_link_group(const ControlGroup& group) {
   return "insert rule inet " + std::string(system_table) + " output " + match_of(group) + " return\n";
+}
+
+std::string replace_refused(const std::vector<Connection>& refused) {
+  std::string input;
+  for (const auto& [set, is_v4] : {std::pair{"refused4", true}, std::pair{"refused6", false}}) {
+    const auto list = list_of(refused, is_v4);
+    input += of_set("flush set", set) + "\n";
+    if (!list.empty()) input += of_set("add element", set) + " { " + list + " }\n";
+  }
+  return input;
 }
 
 std::string replace_routed(const BothNetworks& routed) {

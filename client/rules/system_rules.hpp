@@ -41,6 +41,32 @@ struct ControlGroup {
   unsigned level = 0;
 };
 
+/// Of users or groups, by number.
+struct IdRange {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+/// Of TCP.
+struct Connection {
+  core::Endpoint from;
+  core::Endpoint to;
+};
+
+/// Whose traffic is captured, if not all.
+struct Selection {
+  /// What would leave by one of them, and of what is forwarded what came by one. None: all. A `*` at the end stands
+  /// for any rest.
+  std::vector<std::string> interfaces;
+  /// Of this machine's own programs, those that one of the following names.
+  bool has_senders = false;  // also if none of them is there by now
+  std::vector<IdRange> users;
+  std::vector<IdRange> groups;
+  std::vector<ControlGroup> control_groups;
+
+  [[nodiscard]] bool is_all() const { return interfaces.empty() && !has_senders; }
+};
+
 /// Ports of a network; 0: all.
 struct PortedNetwork {
   core::Network network;
@@ -70,8 +96,10 @@ struct SystemTerms {
   BothNetworks direct;                     // stay outside the tunnel; none within another
   BothNetworks own_networks;               // this machine's; the same
   BothNetworks routed;                     // where the far end has routes to; the same
+  Selection selection;                     // all else stays outside, with its questions
   std::vector<PortedNetwork> excluded;     // stay outside
   std::vector<PortedNetwork> included;     // only these go in; none: all does
+  std::vector<Connection> refused;         // older than the rules, and to be ended: reset as soon as something is sent
   SystemDns dns;
   bool lan_denied = false;  // own networks, broadcast and multicast: refused, instead of outside the tunnel
   bool forward = false;     // also what this machine forwards for others
@@ -96,7 +124,8 @@ std::string guard_rules(const SystemMarks& marks);
 /// nft(8) input: the sets of the table, changed in place.
 std::string replace_networks(const BothNetworks& direct, const BothNetworks& own);
 std::string replace_link(const std::set<LinkPeer>& link);
-/// The same with what is there already left in.
+std::string replace_refused(const std::vector<Connection>& refused);
+/// replace_link() with what is there already left in.
 std::string add_link(const std::set<LinkPeer>& link);
 /// The rule about the link's processes, in addition.
 std::string add_link_group(const ControlGroup& group);

@@ -22,18 +22,37 @@ table inet TABLE {
   set served6 { type ipv6_addr . ipv6_addr . inet_service; flags dynamic, timeout; timeout 3600s; size 65536; }
   set routed4 { type ipv4_addr; flags interval; ROUTED4 }
   set routed6 { type ipv6_addr; flags interval; ROUTED6 }
+  set refused4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; REFUSED4 }
+  set refused6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; REFUSED6 }
 
+  chain choose_sent {
+    ct mark & FLOW != 0 goto choose
+    SENT_BY
+  }
+  chain choose_sender {
+    SENDERS
+  }
+  chain choose_forwarded {
+    ct mark & FLOW != 0 goto choose
+    CAME_BY
+  }
   chain choose {
+    NO_OTHERS meta l4proto != { tcp, udp } goto refuse_others
     meta l4proto != { tcp, udp } return
     fib daddr type local return
     meta l4proto . ip daddr . th dport @link4 return
     meta l4proto . ip6 daddr . th dport @link6 return
     ip daddr @hosts4 return
     ip6 daddr @hosts6 return
-    tcp flags & (fin | syn | rst | ack) != syn ct mark & FLOW == 0 return
+    tcp flags & (fin | syn | rst | ack) != syn ct mark & FLOW == 0 goto choose_older
     ct mark & FLOW != 0 goto take
     meta l4proto udp goto choose_new_udp
     goto choose_new
+  }
+  chain choose_older {
+    tcp flags & rst == rst return
+    ip saddr . tcp sport . ip daddr . tcp dport @refused4 reject with tcp reset
+    ip6 saddr . tcp sport . ip6 daddr . tcp dport @refused6 reject with tcp reset
   }
   chain choose_new_udp {
     ip daddr . ip saddr . udp sport @served4 update @served4 { ip daddr . ip saddr . udp sport } return
@@ -79,7 +98,10 @@ table inet TABLE {
     LAN_ALLOWED ip6 daddr @own6 return
     ip daddr @direct4 return
     ip6 daddr @direct6 return
-    ct direction original ct state new reject with icmpx type admin-prohibited
+    ct direction original ct state new jump refuse_other
+  }
+  chain refuse_other {
+    OTHERS
   }
 
   chain let_go {
@@ -93,9 +115,8 @@ table inet TABLE {
     meta mark & PASSED == PASSED meta l4proto { tcp, udp } goto let_go
     OF_LINK meta l4proto { tcp, udp } goto let_go
     meta l4proto { icmp, ipv6-icmp } jump choose_errors
-    NO_OTHERS meta l4proto != { tcp, udp } goto refuse_others
     udp sport . udp dport { 68 . 67, 546 . 547 } return
-    jump choose
+    jump choose_sent
     meta mark & CAPTURED == CAPTURED ct mark & FLOW != ASKED ct mark set ct mark & NO_FLOW | SENT
     REDIRECT meta mark & CAPTURED == CAPTURED th dport 53 return
     meta mark & CAPTURED == CAPTURED jump refuse_unrouted
@@ -107,7 +128,7 @@ table inet TABLE {
     ALONE GUARDED iif != "lo" meta l4proto { tcp, udp } jump let_go
     ALONE iif != "lo" return
     FORWARD iif != "lo" meta l4proto { icmp, ipv6-icmp } goto choose_errors
-    FORWARD iif != "lo" jump choose
+    FORWARD iif != "lo" meta l4proto { tcp, udp } jump choose_forwarded
     FORWARD iif != "lo" meta mark & CAPTURED == CAPTURED ct mark & FLOW != ASKED ct mark set ct mark & NO_FLOW | FORWARDED
     FORWARD GUARDED iif != "lo" meta mark & CAPTURED == 0 meta l4proto { tcp, udp } jump let_go
     meta mark & CAPTURED != CAPTURED return
@@ -134,7 +155,7 @@ table inet TABLE {
   chain forward {
     type filter hook forward priority security; policy accept;
     FORWARD jump remember
-    FORWARD NO_OTHERS meta l4proto != { tcp, udp } goto refuse_others
+    FORWARD NO_OTHERS meta l4proto != { tcp, udp } jump choose_forwarded
   }
   chain remember {
     meta l4proto != udp return

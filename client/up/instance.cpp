@@ -29,16 +29,17 @@ namespace tfunnel::client {
 namespace {
 
 const std::string prefix = "tfunnel-up-";
+const std::string prefix_of_down = prefix + "down-";
 // It delivers what it has; asked once more, it hurries.
 constexpr std::chrono::seconds patience{5};
 constexpr int most_tries = 10;
 
 [[noreturn]] void fail(const char* what) { throw boost::system::system_error(io::last_error(), what); }
 
-std::string new_name() {
+std::string new_name(Role role) {
   std::uint64_t number = 0;
   if (::getrandom(&number, sizeof number, 0) != sizeof number) fail("random numbers");
-  return prefix + std::to_string(number);
+  return (role == Role::down ? prefix_of_down : prefix) + std::to_string(number);
 }
 
 struct AbstractAddress {
@@ -111,9 +112,9 @@ bool may_change_rules(const ucred& peer) {
   return (capabilities >> CAP_NET_ADMIN & 1) != 0 && is_in_our_user_namespace(process);
 }
 
-std::optional<pid_t> holder_but(const std::string& own) {
+std::optional<pid_t> holder_but(const std::string& own, Role role) {
   for (const auto& name : names_in_use()) {
-    if (name == own) continue;
+    if (name == own || (role == Role::down && name.starts_with(prefix_of_down))) continue;
     const auto peer = owner_of(name);
     if (peer && may_change_rules(*peer)) return peer->pid;
   }
@@ -191,31 +192,31 @@ void let_go_takeover() {
 
 Instance::Instance(const std::string& name) : name_(name), socket_(listening_socket(name)) {}
 
-bool Instance::is_wanted() const { return holder_but(name_).has_value(); }
+bool Instance::is_wanted() const { return holder_but(name_, Role::up).has_value(); }
 
 // First to be seen, then to look: of two at least one sees the other.
 std::optional<Instance> Instance::take() {
-  const auto name = new_name();
+  const auto name = new_name(Role::up);
   Instance made(name);
-  if (holder_but(name)) return std::nullopt;
+  if (holder_but(name, Role::up)) return std::nullopt;
   return made;
 }
 
 // Nobody can begin while we hold it.
-Instance Instance::take_from_others(std::span<const int> signals, const io::Log& log) {
-  const auto name = new_name();
+Instance Instance::take_from_others(std::span<const int> signals, const io::Log& log, Role role) {
+  const auto name = new_name(role);
   const Requests requests;
   Instance made(name);
   for (int i = 0; i < most_tries; ++i) {
     // Those of ones that have given way must not end us later on.
     requests.give_way_to_younger();
-    const auto other = holder_but(name);
+    const auto other = holder_but(name, role);
     if (!other) return made;
     end_process(*other, signals, requests, log);
   }
   throw app::UsageError("another process begins again and again", io::ExitStatus::os_error);
 }
 
-std::optional<pid_t> Instance::holder() { return holder_but(""); }
+std::optional<pid_t> Instance::holder(Role role) { return holder_but("", role); }
 
 }  // namespace tfunnel::client

@@ -20,6 +20,12 @@ inline constexpr int takeover_signal = SIGUSR2;
 void hold_takeover();
 void let_go_takeover();
 
+/// What the one does that has it.
+enum class Role {
+  up,
+  down  // what it removes others may remove at the same time
+};
+
 /// Held while somebody is at this network's rules. The kernel lets it go with the process, however that ends: it is an
 /// abstract socket (unix(7)), which belongs to the network namespace. Anybody could make one, so only those count of
 /// processes that may change rules, and the names cannot be known beforehand.
@@ -33,9 +39,10 @@ class Instance {
   /// Ends the others, by these signals in turn, and then takes it. Of two that take over at the same time the older
   /// process gives way. REQUIRES: takeover_signal is held. Throws app::UsageError if they cannot be ended, or this one
   /// has given way.
-  static Instance take_from_others(std::span<const int> signals, const io::Log& log);
-  /// A process that has one; 0 if it is in a PID namespace that we cannot see into.
-  static std::optional<pid_t> holder();
+  /// Each `down` lets the others be.
+  static Instance take_from_others(std::span<const int> signals, const io::Log& log, Role role = Role::up);
+  /// A process that has one, and stands in the way of `role`; 0 if it is in a PID namespace that we cannot see into.
+  static std::optional<pid_t> holder(Role role = Role::up);
 
  private:
   explicit Instance(const std::string& name);

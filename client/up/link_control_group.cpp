@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <sstream>
 #include <utility>
 
+#include "client/up/control_groups.hpp"
 #include "common/io/descriptor.hpp"
 #include "common/io/text_file.hpp"
 
@@ -15,25 +15,9 @@ namespace tfunnel::client {
 
 namespace {
 
-const std::string where_nftables_looks = "/sys/fs/cgroup";
 const std::string own_name = "/tfunnel-up";
 // One of others may be removed just when it is entered.
 constexpr int most_tries = 5;
-
-/// Where version 2 is mounted as a whole; see proc(5). Empty: nowhere that is of use.
-std::string mount_point() {
-  std::istringstream lines(io::file_contents("/proc/self/mountinfo"));
-  for (std::string line; std::getline(lines, line);) {
-    if (line.find(" - cgroup2 ") == std::string::npos) continue;
-    std::istringstream words(line);
-    std::string ignored;
-    std::string root;
-    std::string point;
-    words >> ignored >> ignored >> ignored >> root >> point;
-    if (root == "/" && point.starts_with(where_nftables_looks)) return point;
-  }
-  return {};
-}
 
 /// This process's group, as a path below the mount point; the topmost one is empty.
 std::optional<std::string> own_path() {
@@ -56,15 +40,13 @@ struct LinkControlGroup::Place {
   ControlGroup name;
 };
 
-// Characters that nftables would read as something else do not occur in names that systemd gives.
 std::optional<LinkControlGroup::Place> LinkControlGroup::place() {
-  const auto mount = mount_point();
+  const auto mount = control_groups_mount();
   const auto path = own_path();
-  if (mount.empty() || !path || path->find_first_of("\"\n") != std::string::npos) return std::nullopt;
+  if (mount.empty() || !path) return std::nullopt;
   const auto above = path->ends_with(own_name) ? path->substr(0, path->size() - own_name.size()) : *path;
-  const auto whole = mount + above + own_name;
-  const auto depth = std::ranges::count(above, '/') + 1;
-  return Place{mount + above, {whole.substr(where_nftables_looks.size() + 1), static_cast<unsigned>(depth)}};
+  const auto name = name_of_control_group(mount, above + own_name);
+  return name ? std::optional(Place{mount + above, *name}) : std::nullopt;
 }
 
 std::optional<LinkControlGroup> LinkControlGroup::enter() {

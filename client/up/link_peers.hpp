@@ -6,17 +6,19 @@
 #include <atomic>
 #include <set>
 #include <span>
-#include <string_view>
 
 #include "client/rules/system_rules.hpp"
+#include "client/up/socket_table.hpp"
 
 namespace tfunnel::client {
 
-/// The other ends of the sockets with these inode numbers, from a table of the kernel's such as /proc/net/tcp or
-/// /proc/net/udp6 (proc(5)), but for loopback and unconnected ones. Pure.
-std::set<LinkPeer> peers_in(std::string_view table, bool is_tcp, const std::set<std::uint64_t>& inodes);
+/// The other ends of the sockets with these inode numbers, but for loopback and unconnected ones. Pure.
+std::set<LinkPeer> peers_in(std::span<const SocketEntry> sockets, bool is_tcp, const std::set<std::uint64_t>& inodes);
 
-/// Those of all processes of these process groups (0: none), in this network namespace.
+/// The inodes of the sockets of all processes of these process groups (0: none), in this network namespace.
+std::set<std::uint64_t> sockets_of(std::span<const std::atomic<pid_t>> groups);
+
+/// Their other ends.
 std::set<LinkPeer> peers_of(std::span<const std::atomic<pid_t>> groups);
 
 }  // namespace tfunnel::client

@@ -2,6 +2,7 @@
 
 #include "client/rules/nft.hpp"
 #include "client/rules/routing_tables.hpp"
+#include "client/up/boot_unit.hpp"
 #include "client/up/instance.hpp"
 #include "client/up/link_control_group.hpp"
 #include "client/up/up_options.hpp"
@@ -29,9 +30,10 @@ const char* what_is_done(bool did_run, bool had_left) {
 io::ExitStatus run_down(const app::CommonOptions& common) {
   const io::Log log(common.level(), common.log_format, "tfunnel down");
   hold_takeover();  // who wants to take over waits until all is done
-  const bool did_run = Instance::holder().has_value();
-  const auto instance = Instance::take_from_others(signals_in_turn, log);
-  const bool had_left = has_left_something(look_at_routing());
+  const bool did_run = Instance::holder(Role::down).has_value();
+  const auto instance = Instance::take_from_others(signals_in_turn, log, Role::down);
+  const BootUnit boot_unit;
+  const bool had_left = has_left_something(look_at_routing()) || boot_unit.is_there();
   Nft nft;
   if (const auto fault = nft.run(remove_table(system_table) + remove_table(guard_table))) {
     fail_with(*fault, "the rules cannot be removed");
@@ -40,6 +42,7 @@ io::ExitStatus run_down(const app::CommonOptions& common) {
   if (const auto left = look_at_routing().ours; !left.rules.empty() || !left.routes.empty()) {
     throw app::UsageError("the routing cannot be removed", io::ExitStatus::os_error);
   }
+  if (const auto error = boot_unit.remove()) throw boost::system::system_error(error, "the unit for the next start");
   LinkControlGroup::remove_left();
   log.info(what_is_done(did_run, had_left));
   return io::ExitStatus::ok;

@@ -7,6 +7,7 @@
 #include "client/program/client_program.hpp"
 #include "client/rules/nft.hpp"
 #include "client/rules/routing_tables.hpp"
+#include "client/up/control_groups.hpp"
 #include "client/up/instance.hpp"
 #include "client/up/link_control_group.hpp"
 #include "client/up/system_capture.hpp"
@@ -52,6 +53,7 @@ void tell_if_closed(const Instance& instance, const io::Log& log) {
 }
 
 io::ExitStatus serve(UpPlan plan) {
+  if (plan.kill_switch == KillSwitch::off) plan.link.refusal = Refusal::never;
   const auto group = enter_group(plan);  // left when all that it starts is gone
   const LinkGuard guard;
   ClientHooks hooks;
@@ -77,6 +79,22 @@ std::string dry_run(const UpPlan& plan) {
   terms.owned = plan.kill_switch == KillSwitch::off;
   const auto routing = planned_routing(facts, choose_place(facts), terms.marks.captured);
   return ip_lines(routing, facts.cards) + system_rules(terms) + (terms.owned ? "" : guard_rules(terms.marks));
+}
+
+// The rules last: nothing is open in between, and what they capture is refused by way of the routing.
+io::ExitStatus close_only(const UpPlan& plan) {
+  const io::Log log(plan.common.level(), plan.common.log_format, "tfunnel up");
+  hold_takeover();
+  const auto instance = take_instance(plan, log);
+  const auto facts = look_at_routing();
+  auto terms = plan.terms;
+  complete(terms, facts.own_networks, {});
+  terms.selection.control_groups = present(terms.selection.control_groups);
+  const auto routing = planned_routing(facts, choose_place(facts), terms.marks.captured);
+  add(without(routing, facts.ours));
+  if (const auto fault = Nft().run(system_rules(terms))) fail_with(*fault, no_capture_rules);
+  tell_if_closed(instance, log);
+  return io::ExitStatus::ok;
 }
 
 io::ExitStatus run_up(const UpPlan& plan) {

@@ -1,8 +1,11 @@
 #include "client/up/system_capture.hpp"
 
 #include "client/capture/routed_networks.hpp"
+#include "client/rules/end_connection.hpp"
 #include "client/rules/routing_tables.hpp"
+#include "client/up/boot_unit.hpp"
 #include "client/up/link_peers.hpp"
+#include "client/up/older_connections.hpp"
 #include "common/app/options.hpp"
 
 namespace tfunnel::client {
@@ -34,10 +37,11 @@ bool closed_before() { return !look_at_routing().ours.rules.empty(); }
 
 std::string what_is_captured(const SystemTerms& terms) {
   const bool is_part = !terms.included.empty();
+  const bool is_some = !terms.selection.is_all();
   const bool has_exceptions = !terms.excluded.empty() || !terms.direct.v4.empty() || !terms.direct.v6.empty();
-  return std::string(is_part ? "TCP and UDP of this machine to what is included goes through the tunnel"
-                             : "all TCP and UDP of this machine goes through the tunnel") +
-         (has_exceptions ? ", but for what is excluded" : "");
+  return std::string(is_some || is_part ? "TCP and UDP of " : "all TCP and UDP of ") +
+         (is_some ? "what is selected on this machine" : "this machine") + (is_part ? " to what is included" : "") +
+         " goes through the tunnel" + (has_exceptions ? ", but for what is excluded" : "");
 }
 
 void complete(SystemTerms& terms, const BothNetworks& own, const core::Reach& reach) {
@@ -57,25 +61,35 @@ SystemCapture::SystemCapture(asio::io_context& context, const UpPlan& plan, std:
       log_(log),
       steps_(plan.kill_switch, closed_before()),
       watch_(context, system_table, [this](SystemWatch::Changes changes) { on_change(changes); }),
+      control_groups_(context, plan.terms.selection.control_groups, [this] { on_control_groups(); }),
       terms_(plan.terms) {
   terms_.owned = plan.kill_switch == KillSwitch::off;
   watch_.start();
+  control_groups_.start();
   let_link_through();
 }
 
 void SystemCapture::on_mode(CaptureMode mode) {
   if (ended_) return;
   if (mode == CaptureMode::refuse) tell_of_no_link();
-  if (mode != CaptureMode::serve) return carry_out_quietly(steps_.link_is_down());
+  if (mode != CaptureMode::serve) return open_for_want_of_link();
   was_up_ = true;
   learn_peers();
   carry_out(steps_.link_is_up());
+  if (plan_.reset_existing && !std::exchange(has_ended_older_, true)) end_older();
+  if (plan_.kill_switch == KillSwitch::persist) close_next_start();
 }
 
 void SystemCapture::on_reach(const core::Reach& reach) {
   reach_ = reach;
   terms_.routed = routed(reach);
   change_sets(replace_routed(terms_.routed));
+}
+
+void SystemCapture::open_for_want_of_link() {
+  const auto steps = steps_.link_is_down();
+  carry_out_quietly(steps);
+  if (!steps.empty()) log_.warning("all goes out directly until there is a link again (--kill-switch off)");
 }
 
 // Only those of a killed one may stand by now.
@@ -85,14 +99,12 @@ void SystemCapture::tell_of_no_link() {
   log_.warning(std::string("there is no link yet: ") + what + " until there is one");
 }
 
-// Rules that go with us are made anew as such that stay. The table must not be mentioned before it is deleted: the flag
-// of one that stands cannot be changed.
+// Rules that go with us are made anew as such that stay.
 void SystemCapture::stay_closed() {
   steps_.stay_closed();
   if (!std::exchange(terms_.owned, false) || !rules_are_there_) return;
   try {
-    const auto rules = system_rules(terms_);
-    transact(rules.substr(rules.find('\n') + 1));
+    add_rules();
   } catch (const std::exception& error) {
     log_.error(std::string("the way is open until the next one has made its rules: ") + error.what());
   }
@@ -102,6 +114,7 @@ void SystemCapture::stay_closed() {
 void SystemCapture::clean_end(bool asked_for) {
   if (std::exchange(ended_, true)) return;
   watch_.stop();
+  control_groups_.stop();
   if (!asked_for && plan_.kill_switch != KillSwitch::off) return;
   carry_out_quietly(steps_.clean_end());
 }
@@ -122,6 +135,29 @@ void SystemCapture::learn_peers() {
     log_.info("no connection of the link's own was found: if it has one, name its host (--link)");
   }
   if (terms_.link.size() != before) change_sets(replace_link(terms_.link));
+}
+
+// Nobody has accepted a captured connection yet: the event loop waits for us. What the kernel cannot end is refused
+// as soon as it sends something.
+void SystemCapture::end_older() {
+  const auto found = find_older_connections(older_terms(terms_, sockets_of(groups_)));
+  error_code error;
+  for (const auto& connection : found) {
+    if (!error) error = end_connection(connection);
+  }
+  if (!found.empty()) log_.info("older connections are ended", {{"count", std::to_string(found.size())}});
+  if (!error) return;
+  log_.debug("the kernel ends no idle connections", {{"why", error.message()}});
+  terms_.refused = found;
+  change_sets(replace_refused(found));
+}
+
+void SystemCapture::close_next_start() {
+  auto terms = plan_.terms;
+  terms.link = terms_.link;
+  const auto fault = install_boot_unit(terms);
+  if (!fault || std::exchange(has_told_of_boot_, true)) return;
+  log_.warning("nothing closes the way after a restart of the machine before tfunnel up: " + *fault);
 }
 
 void SystemCapture::carry_out(const UpSteps::List& steps) {
@@ -150,15 +186,35 @@ void SystemCapture::carry_out(UpStep step) {
   switch (step) {
     case UpStep::add_routing: return mend_routing();
     case UpStep::add_rules:
-      transact(system_rules(terms_));
+      add_rules();
       rules_are_there_ = true;
       return;
     case UpStep::add_guard: return add_guard();
     case UpStep::remove_guard: static_cast<void>(nft_.run("delete table inet " + std::string(guard_table))); return;
     case UpStep::remove_rules:
       rules_are_there_ = false;
+      belongs_to_us_ = false;
       return transact(terms_.owned ? "delete table inet " + std::string(system_table) : remove_table(system_table));
     case UpStep::remove_routing: return remove(look_at_routing().ours);
+  }
+}
+
+// A table that belongs to us must not be mentioned before it is deleted: the flag of one that stands cannot be changed.
+void SystemCapture::add_rules() {
+  terms_.selection.control_groups = control_groups_.present();
+  const auto rules = system_rules(terms_);
+  transact(belongs_to_us_ ? rules.substr(rules.find('\n') + 1) : rules);
+  belongs_to_us_ = terms_.owned;
+}
+
+// One that is gone before the rules name it is heard of, too.
+void SystemCapture::on_control_groups() {
+  if (ended_ || !rules_are_there_) return;
+  try {
+    add_rules();
+  } catch (const std::exception& error) {
+    log_.about_flow(io::LogLevel::error, std::string("a control group is not captured yet: ") + error.what());
+    watch_.look_again(&SystemWatch::Changes::rules);
   }
 }
 
@@ -207,7 +263,7 @@ void SystemCapture::on_change(SystemWatch::Changes changes) {
 }
 
 void SystemCapture::restore_rules() {
-  transact(system_rules(terms_));
+  add_rules();
   log_.about_flow(io::LogLevel::warning, "somebody else changed the rules: they are restored");
 }
 
@@ -216,7 +272,7 @@ void SystemCapture::change_sets(const std::string& input) {
   if (!rules_are_there_) return;
   std::optional<std::string> fault;
   watch_.without_own([&] { fault = nft_.run(input); });
-  if (fault) transact(system_rules(terms_));
+  if (fault) add_rules();
 }
 
 void SystemCapture::transact(const std::string& input) {

@@ -11,6 +11,7 @@
 #include "client/program/capture_rules.hpp"
 #include "client/rules/nft.hpp"
 #include "client/rules/system_routing.hpp"
+#include "client/up/control_groups_watch.hpp"
 #include "client/up/system_watch.hpp"
 #include "client/up/up_plan.hpp"
 
@@ -41,11 +42,16 @@ class SystemCapture final : public CaptureRules {
   void carry_out(UpStep step);
   void carry_out_quietly(const UpSteps::List& steps);
   void learn_peers();
+  void end_older();
+  void close_next_start();
   void tell_of_no_link();
+  void open_for_want_of_link();
+  void add_rules();
   void add_guard();
   void mend_routing();
   void on_change(SystemWatch::Changes changes);
   void restore_rules();
+  void on_control_groups();
   void change_sets(const std::string& input);
   void let_link_through();
   void update_networks(const SystemTerms& now);
@@ -57,11 +63,15 @@ class SystemCapture final : public CaptureRules {
   Nft nft_;  // owns tables
   UpSteps steps_;
   SystemWatch watch_;
+  ControlGroupsWatch control_groups_;
   SystemTerms terms_;
   core::Reach reach_;
   std::optional<RoutingPlace> place_;
   bool rules_are_there_ = false;
+  bool belongs_to_us_ = false;  // the table that stands
   bool ended_ = false;
+  bool has_ended_older_ = false;
+  bool has_told_of_boot_ = false;
   bool was_up_ = false;  // or it was told that no link is
 };
 

@@ -1,6 +1,8 @@
 #include "client/up/traps.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "client/rules/nft.hpp"
 #include "client/rules/routing_tables.hpp"
@@ -51,6 +53,19 @@ std::optional<std::string> clash_of_marks(const RoutingFacts& facts, const Syste
   return std::nullopt;
 }
 
+std::vector<std::string> missing_interfaces(const std::vector<std::string>& names,
+                                            const std::vector<NetworkCard>& cards) {
+  const auto is_there = [&](const std::string& name) {
+    const bool is_open = name.ends_with('*');
+    const auto begin = name.substr(0, name.size() - (is_open ? 1 : 0));
+    return std::ranges::any_of(
+        cards, [&](const NetworkCard& card) { return is_open ? card.name.starts_with(begin) : card.name == begin; });
+  };
+  std::vector<std::string> missing;
+  std::ranges::remove_copy_if(names, std::back_inserter(missing), is_there);
+  return missing;
+}
+
 std::optional<std::string> try_rules(const SystemTerms& terms) {
   auto trial = terms;
   trial.table = "tfunnel_up_trial";  // the other may belong to somebody
@@ -58,7 +73,11 @@ std::optional<std::string> try_rules(const SystemTerms& terms) {
 }
 
 void refuse_traps(const SystemTerms& terms, const io::Log& log) {
-  if (const auto clash = clash_of_marks(look_at_routing(), terms.marks)) refuse(*clash);
+  const auto facts = look_at_routing();
+  if (const auto clash = clash_of_marks(facts, terms.marks)) refuse(*clash);
+  for (const auto& name : missing_interfaces(terms.selection.interfaces, facts.cards)) {
+    log.warning("--interface " + name + ": there is none by now");
+  }
   if (terms.forward) refuse_marked_sources();
   if (terms.forward) tell_of_bridges(log);
   if (const auto fault = try_rules(terms)) fail_with(*fault, no_capture_rules);

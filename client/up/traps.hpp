@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "client/rules/system_routing.hpp"
 #include "common/io/log.hpp"
@@ -14,6 +15,10 @@ std::optional<std::string> clash_of_marks(const RoutingFacts& facts, const Syste
 
 /// Does the kernel take these rules? Nothing: it does; else what was wrong.
 std::optional<std::string> try_rules(const SystemTerms& terms);
+
+/// Interfaces that are named, and that there are none of; nothing is captured for their sake. Pure.
+std::vector<std::string> missing_interfaces(const std::vector<std::string>& names,
+                                            const std::vector<NetworkCard>& cards);
 
 /// Throws app::UsageError, which says what is in the way and the line that mends it. Changes nothing.
 void refuse_traps(const SystemTerms& terms, const io::Log& log);

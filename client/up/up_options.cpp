@@ -123,6 +123,7 @@ app::po::options_description up_description(UpOptions& options) {
       "an address or network, with :PORTS if only some, that stays outside the tunnel; may be repeated");
   add("include", app::po::value(&options.included)->composing(),
       "the same of what goes through the tunnel: then nothing else does; may be repeated");
+  add_selection(description, options.selection);
   add("lan", app::choice_value(options.lan_denied, {{"allow", false}, {"deny", true}}),
       "allow or deny: this machine's own networks, broadcast and multicast past the tunnel");
   add("forward", app::po::bool_switch(&options.forward), "capture also what this machine forwards for others");
@@ -130,7 +131,12 @@ app::po::options_description up_description(UpOptions& options) {
       "let out what is neither TCP nor UDP, such as ping, past the tunnel; else it is refused");
   add("replace", app::po::bool_switch(&options.replace),
       "take over from the one that runs, with nothing past the tunnel in between");
+  add("reset-existing", app::po::bool_switch(&options.reset_existing),
+      "end TCP connections of this machine's programs that are older, and would go through the tunnel; else they stay "
+      "outside");
   add("dry-run", app::po::bool_switch(&options.dry_run), "print the rules and the routing, and change nothing");
+  add("close-only", app::po::bool_switch(&options.close_only),
+      "make the rules without a link, and end: what would go through the tunnel is refused until up or down");
   add("capture-port", app::number_value(options.port, 1, 65535), "port of ours that the rules send traffic to");
   add("own-mark", bit_value(options.marks.own, "0x8"), "bit of the marks of our own packets");
   add("capture-mark", bit_value(options.marks.captured, "0x80"), "bit of the marks of captured packets");
@@ -154,6 +160,7 @@ SystemTerms terms_of(const UpOptions& options) {
   terms.forward = options.forward;
   terms.allow_icmp = options.allow_icmp;
   terms.lan_denied = options.lan_denied;
+  terms.selection = selection_of(options.selection, options.close_only);
   for (const auto& host : options.link_hosts) add_host(terms.link, parse_host(host));
   return terms;
 }

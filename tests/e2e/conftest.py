@@ -97,6 +97,17 @@ def _up(lab, commands):
     made.assert_nothing_left()
 
 
+@pytest.fixture(name="control_group")
+def _control_group():
+    """The directory of a new one, which is removed after all that it may hold has ended."""
+    made = ups.new_control_group()
+    if made is None:
+        pytest.skip("no control groups of version 2 here")
+    yield made
+    for directory in (*(entry.path for entry in os.scandir(made) if entry.is_dir()), made):
+        netlab.wait_until(lambda path=directory: ups.removed(path), what="a control group that is empty")
+
+
 @pytest.fixture
 def server(lab):
     return lab.serve()

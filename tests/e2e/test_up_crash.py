@@ -12,17 +12,22 @@ import netlab
 import pytest
 import topology
 from system_rules import FAMILIES, leaked, state
-from ups import answers, carried, hammering, try_to_get_out
+from ups import answers, carried, hammering, inside, try_to_get_out
 
 SYSTEM_LAB = True
-# All system calls by which these programs change the kernel's rules and routing, or ask for them.
-CALLS = "sendto,sendmsg"
+# All system calls by which these programs change the kernel's rules and routing, or ask for them; and all that change
+# anything else of a process's or a file's.
+RULES = "sendto,sendmsg"
+OTHERS = "setsockopt,bind,listen,mkdir,rmdir,rename,unlink,symlink,write,kill,pidfd_send_signal,clone,clone3,fork,vfork"
+EACH = pytest.mark.parametrize("calls", [RULES, OTHERS], ids=["rules", "others"])
 MOST_CALLS = 120
 
 
-def killed_at(number, *command):
-    """The command, killed on the way into its call number `number`. What it starts is left alone."""
-    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", f"inject={CALLS}:signal=KILL:when={number}",
+def killed_at(number, calls, *command, paths=()):
+    """The command, killed on the way into its call number `number`, of those about these paths if there are any. What it
+    starts is left alone."""
+    about = [word for path in paths for word in ("-P", path)]
+    return ["strace", "-qq", "-o", "/dev/null", *about, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}",
             *command]  # fmt: skip
 
 
@@ -32,11 +37,10 @@ def _strace(lab):
         pytest.skip("no process may be traced here")
 
 
-def up_until_killed(lab, up, number):
+def up_until_killed(lab, up, number, calls, before=(), paths=()):
     """False: it stands, and was not killed on the way."""
-    started = lab.client.start(
-        [*killed_at(number, up.program), "up", "--via", "far tfunnel", "--quiet"], name="up", env=up.environment
-    )
+    command = [*before, *killed_at(number, calls, up.program, paths=paths), "up", "--via", "far tfunnel", "--quiet"]
+    started = lab.client.start(command, name="up", env=up.environment)
     netlab.wait_until(lambda: not started.running() or up.stands(), what="rules, or the end")
     was_killed = not started.running()
     started.kill()
@@ -44,9 +48,10 @@ def up_until_killed(lab, up, number):
     return was_killed
 
 
-def test_down_brings_back_everything_wherever_up_was_killed(lab, up):
+@EACH
+def test_down_brings_back_everything_wherever_up_was_killed(lab, up, calls):
     for number in range(1, MOST_CALLS):
-        was_killed = up_until_killed(lab, up, number)
+        was_killed = up_until_killed(lab, up, number, calls)
         up.run("down")
         up.assert_nothing_left()
         if not was_killed:
@@ -54,17 +59,43 @@ def test_down_brings_back_everything_wherever_up_was_killed(lab, up):
     assert 10 < number < MOST_CALLS - 1, f"{number} calls"
 
 
-def test_down_brings_back_everything_wherever_another_down_was_killed(lab, up):
+@EACH
+def test_down_brings_back_everything_wherever_another_down_was_killed(lab, up, calls):
     for number in range(1, MOST_CALLS):
         up.start().signal(signal.SIGKILL)
-        done = lab.client.run([*killed_at(number, up.program), "down"], check=False, env=up.environment)
+        done = lab.client.run([*killed_at(number, calls, up.program), "down"], check=False, env=up.environment)
         assert leaked(lab) == 0
         if done.returncode == 0:
             break
         up.run("down")
         up.assert_nothing_left()
     up.assert_nothing_left()
-    assert 5 < number < MOST_CALLS - 1, f"{number} calls"
+    assert 2 < number < MOST_CALLS - 1, f"{number} calls"
+
+
+def test_down_removes_the_links_control_group_wherever_up_was_killed(lab, up, control_group):
+    """It is made below the one that up was started in."""
+    own = os.path.join(control_group, "tfunnel-up")
+    paths = [own, *(os.path.join(group, "cgroup.procs") for group in (own, control_group))]
+    for number in range(1, MOST_CALLS):
+        was_killed = up_until_killed(lab, up, number, "mkdir,openat,write,rmdir", inside(control_group), paths)
+        netlab.wait_until(lambda: not lab.far.find(topology.tfunnel_proxy()), what="the end of the far end")
+        lab.client.run([*inside(control_group), up.program, "down"], env=up.environment)
+        assert not os.path.exists(own), number
+        up.assert_nothing_left()
+        if not was_killed:
+            break
+    assert 3 < number < MOST_CALLS - 1, f"{number} calls"
+
+
+def test_several_downs_at_once_end_up_and_not_each_other(lab, up):
+    running = up.start()
+    words = [up.program, "down"]
+    downs = [lab.client.start(words, name=f"down{number}", env=up.environment) for number in range(8)]
+    assert running.wait() == 0
+    for down in downs:
+        assert down.wait() == 0, down.log()
+    up.assert_nothing_left()
 
 
 def test_nothing_leaves_while_another_one_takes_over(lab, up):
@@ -199,9 +230,10 @@ def test_a_user_without_capabilities_is_told_which_ones(lab, up, runs_user):
 
 
 def test_nothing_leaves_under_fire(lab, up):
-    """The link is cut, rules and routes go, the table is flushed, cards go down and up."""
+    """The link is cut, it is killed, another one takes over, rules and routes go, the table is flushed, cards go down and up."""
     switch = os.path.join(lab.directory, "closed")
-    up.start(via=f"test ! -e {switch} || exit 3; exec far tfunnel")
+    via = f"test ! -e {switch} || exit 3; exec far tfunnel"
+    running = [up.start(via=via)]
     family_options = ("-4", "-6")
 
     def cut():
@@ -247,10 +279,22 @@ def test_nothing_leaves_under_fire(lab, up):
             "-6 route replace default via 2001:db8:2::1",
         )
 
+    def kill_it():
+        running[-1].signal(signal.SIGKILL)
+        for family in FAMILIES:
+            assert try_to_get_out(lab, family)
+        running[-1].wait()
+        running.append(up.start(via=via))
+
+    def replace_it():
+        running.append(up.start("--replace", via=via))
+        assert running[-2].wait() == 0
+        netlab.wait_until(up.stands, 40, "what the second one has made")
+
     with hammering(lab):
         for strike in (
-            cut, lose_rules, lose_routes, flush_all, bounce, bounce_the_way_out, cut, flush_everything, flush_all,
-            lose_rules, bounce_the_way_out, flush_everything,
+            cut, lose_rules, lose_routes, flush_all, bounce, bounce_the_way_out, kill_it, cut, flush_everything,
+            replace_it, flush_all, lose_rules, kill_it, bounce_the_way_out, replace_it, flush_everything,
         ):  # fmt: skip
             strike()
     assert leaked(lab) == 0

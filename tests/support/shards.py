@@ -19,7 +19,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent / "e2e"
 JOBS = int(os.environ.get("E2E_JOBS") or 2 * (os.cpu_count() or 1))
 # Started first, so that none of them is the last to end; the rest follow by name.
 LONG = ["test_system_leaks", "test_via_restart", "test_last_words", "test_examples", "test_via_network_changes",
-        "test_via_leaks", "test_idle", "test_run", "test_via_first_start", "test_run_leaks"]  # fmt: skip
+        "test_via_leaks", "test_up_crash", "test_idle", "test_run", "test_via_first_start", "test_run_leaks"]  # fmt: skip
 # They fill the processors and the memory: nothing else runs beside them.
 ALONE = ["test_many_flows", "test_memory", "test_stall"]
 # The near end alone answers their questions, so another far end makes no difference.

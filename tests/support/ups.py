@@ -1,8 +1,11 @@
 """`tfunnel up` in the client's namespace, and what is sent around it."""
 
 import contextlib
+import os
+import signal
 import socket
-import threading
+import sys
+import uuid
 
 import links
 import netlab
@@ -11,6 +14,7 @@ from system_rules import FAMILIES, state
 from traffic_talk import receive_exactly
 
 PORT = 7100
+_HAMMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hammer.py")
 KIND = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -24,12 +28,13 @@ class Up:
         self.has_guard = True
         self.program = topology.tfunnel()
 
-    def start(self, *words, via="far tfunnel", before=()):
-        """`before`: a command that runs it."""
+    def start(self, *words, via="far tfunnel", before=(), icmp=True, quiet=True):
+        """`before`: a command that runs it. The witness of leaks needs ICMP (see system_rules)."""
         self.has_guard = "off" not in words
         far_end = ("--via", via) if via else ()
+        usual = ["--allow-icmp"] * icmp + ["--quiet"] * quiet
         started = self.lab.client.start(
-            [*before, self.program, "up", *far_end, "--allow-icmp", "--quiet", *words], name="up", env=self.environment
+            [*before, self.program, "up", *far_end, *usual, *words], name="up", env=self.environment
         )
         netlab.wait_until(lambda: not started.running() or self.stands(), what="rules that stand")
         assert started.running(), started.log()
@@ -39,6 +44,10 @@ class Up:
         """The guard is the last of what is made; without a kill switch there is none."""
         tables = self.lab.client.run(["nft", "list", "tables"]).stdout.split()
         return "tfunnel_up_guard" in tables or ("tfunnel_up" in tables and not self.has_guard)
+
+    def stands_whole(self):
+        """Also the table that captures."""
+        return "tfunnel_up" in self.lab.client.run(["nft", "list", "tables"]).stdout.split()
 
     def run(self, *words, check=True):
         return self.lab.client.run([self.program, *words], check=check, env=self.environment)
@@ -98,25 +107,47 @@ def try_to_get_out(lab, family):
     return True
 
 
+CLIENTS = 50
+
+
 @contextlib.contextmanager
 def hammering(lab):
-    """Datagrams and connections to the far side, as fast as they go."""
-    over = threading.Event()
-
-    def hammer(family):
-        with lab.client.socket(KIND[family], socket.SOCK_DGRAM) as program:
-            while not over.is_set():
-                with contextlib.suppress(OSError):
-                    program.sendto(b"secret", (topology.FAR[family], PORT))
-                with contextlib.suppress(OSError):
-                    lab.client.connect(topology.FAR[family], PORT, timeout=0.05).close()
-
-    threads = [threading.Thread(target=hammer, args=(family,)) for family in FAMILIES for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    """Datagrams and connections of many clients to the far side, in both families, as fast as they go."""
+    addresses = [topology.FAR[family] for family in FAMILIES]
+    words = [sys.executable, _HAMMER, str(CLIENTS), "0.05", str(PORT), *addresses]
+    clients = lab.client.start(words, name="hammer")
+    clients.wait_for_log("ready")
     try:
         yield
     finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+        clients.signal(signal.SIGTERM)
+        assert clients.wait() == 0, clients.log()
+    assert int(clients.wait_for_log(r"(\d+) tries").group(1)) > 0, "nobody has hammered"
+
+
+def new_control_group():
+    """The directory of one of version 2, with another one in it; None: there can be none here."""
+    with open("/proc/self/mountinfo", encoding="ascii") as file:
+        points = [line.split()[4] for line in file if " - cgroup2 " in line]
+    for point in (one for one in points if one.startswith("/sys/fs/cgroup")):
+        made = os.path.join(point, f"tfunnel-test-{uuid.uuid4().hex[:12]}")
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.join(made, "inner"))
+            return made
+    return None
+
+
+def removed(directory):
+    """A control group, that is; False: something is left in it."""
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def inside(directory):
+    """Runs what follows in this control group."""
+    return ["sh", "-c", f'echo 0 > {directory}/cgroup.procs && exec "$@"', "sh"]

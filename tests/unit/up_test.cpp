@@ -170,6 +170,8 @@ TEST(WhatIsCapturedTest, NobodyIsToldOfAllIfItIsAPart) {
   given.direct.v6.clear();
   given.excluded = {{core::Network::of(*core::Address::parse("198.51.100.0"), 24), 80, 80}};
   EXPECT_TRUE(has(what_is_captured(given), ", but for what is excluded"));
+  given.selection.interfaces = {"wan0"};
+  EXPECT_TRUE(has(what_is_captured(given), "TCP and UDP of what is selected on this machine goes"));
   given.included = given.excluded;
   EXPECT_FALSE(has(what_is_captured(given), "all ")) << what_is_captured(given);
   EXPECT_TRUE(has(what_is_captured(given), "what is included"));
@@ -251,7 +253,8 @@ TEST(LinkPeersTest, TheOtherEndsOfTheSocketsAreFound) {
       "   2: 826433C6:9C41 0B7100CB:0016 01 00000000:00000000 00:00000000 00000000     0        0 13 1\n"
       "   3: 0100007F:9C41 0100007F:0016 01 00000000:00000000 00:00000000 00000000     0        0 14 1\n"
       "cut short\n";
-  EXPECT_EQ(peers_in(table, true, {11, 12, 14}), (std::set<LinkPeer>{{true, endpoint("203.0.113.10", 22)}}));
+  EXPECT_EQ(peers_in(sockets_in(table), true, {11, 12, 14}),
+            (std::set<LinkPeer>{{true, endpoint("203.0.113.10", 22)}}));
 }
 
 }  // namespace
