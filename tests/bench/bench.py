@@ -24,6 +24,7 @@ import rows_small
 import rows_ssh
 import rows_sshuttle
 import rows_startup
+import rows_up
 import topology
 
 GROUPS = [
@@ -39,6 +40,7 @@ GROUPS = [
     *rows_slow.GROUPS,
     rows_sshuttle.SSHUTTLE,
     rows_startup.STARTUP,
+    rows_up.UP,
 ]
 
 _DESCRIPTORS = 65536

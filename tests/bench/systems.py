@@ -12,7 +12,9 @@ import tempfile
 import isolation
 import links
 import netlab
+import system_rules
 import topology
+import ups
 
 PROBE_PORT = 7100
 DATAGRAM_PORT = 7150
@@ -227,6 +229,45 @@ def tfunnel_via_ssh(made, count=1):
         yield Running(near=[tunnel.client.pid], far=tunnel.far_pids())
     finally:
         tunnel.stop()
+
+
+@contextlib.contextmanager
+def _without_the_labs_rules(made):
+    made.lab.client.run(["nft", "delete", "table", "inet", "tfunnel_test"])
+    try:
+        yield
+    finally:
+        made.lab.client.nft(topology.capture_rules(topology.PORT))
+
+
+@contextlib.contextmanager
+def rules_by_hand(made):
+    """For all that the machine sends, as the manual has it for `-p` with a supervised link."""
+    script = [system_rules.example("rules-nft.sh")]
+    with _without_the_labs_rules(made):
+        made.lab.client.run([*script, "up", "--port", str(topology.PORT)])
+        tunnel = links.link_via(made.lab, made.commands, via="far tfunnel")
+        try:
+            tunnel.wait_ready()
+            tunnel.wait_up(1)
+            _warm_up(made)
+            yield Running(near=[tunnel.client.pid], far=tunnel.far_pids())
+        finally:
+            tunnel.stop()
+            made.lab.client.run([*script, "down"])
+
+
+@contextlib.contextmanager
+def rules_by_up(made):
+    with _without_the_labs_rules(made):
+        up = ups.Up(made.lab, made.commands)
+        running = up.start()
+        try:
+            _warm_up(made)
+            yield Running(near=[running.pid], far=made.lab.far.find(topology.tfunnel_proxy()))
+        finally:
+            up.run("down")
+            running.wait()
 
 
 @contextlib.contextmanager
