@@ -1,9 +1,10 @@
 #include "common/io/flow_table.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
-
-#include <map>
+#include <limits>
 #include <sstream>
+#include <vector>
 
 namespace tfunnel::io {
 
@@ -11,12 +12,22 @@ namespace {
 
 namespace json = boost::json;
 
-using Flows = std::map<core::FlowId, const core::Flow*>;
+using Flows = std::vector<const core::Flow*>;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
-Flows flows_of(const core::Mux& mux) {
+constexpr auto all = std::numeric_limits<std::size_t>::max();
+
+/// Ordered by id; if there are more than so many, those that carried most.
+Flows flows_of(const core::Mux& mux, std::size_t most = all) {
   Flows flows;
-  mux.for_each_flow([&](const core::Flow& flow) { flows.emplace(flow.id, &flow); });
+  flows.reserve(mux.flow_count());
+  mux.for_each_flow([&](const core::Flow& flow) { flows.push_back(&flow); });
+  if (flows.size() > most) {
+    const auto carried = [](const core::Flow* flow) { return flow->bytes_sent + flow->bytes_received; };
+    std::ranges::nth_element(flows, flows.begin() + static_cast<std::ptrdiff_t>(most), std::greater{}, carried);
+    flows.resize(most);
+  }
+  std::ranges::sort(flows, {}, &core::Flow::id);
   return flows;
 }
 
@@ -57,7 +68,7 @@ std::string text_table(const core::Mux& mux, const core::MemoryBudget& budget) {
   const auto& counters = mux.counters();
   std::ostringstream text;
   text << "flows: " << flows.size() << " now, " << counters.flows_opened << " in all\n";
-  for (const auto& [id, flow] : flows) text << "  " << flow_line(*flow) << '\n';
+  for (const auto* flow : flows) text << "  " << flow_line(*flow) << '\n';
   const auto& pacer = mux.pacer();
   text << "link: " << static_cast<std::uint64_t>(pacer.rate()) << " bytes/s at most, round trip "
        << Milliseconds(pacer.round_trip()).count() << " ms, in flight " << pacer.in_flight() << " of "
@@ -79,10 +90,10 @@ json::object pacer_object(const core::Pacer& pacer) {
           {"bound", pacer.bound(std::chrono::steady_clock::now())}};
 }
 
-json::object json_table(const core::Mux& mux, const core::MemoryBudget& budget) {
+json::object json_table(const core::Mux& mux, const core::MemoryBudget& budget, std::size_t most_flows = all) {
   const auto& counters = mux.counters();
   json::array flows;
-  for (const auto& [id, flow] : flows_of(mux)) flows.emplace_back(flow_object(*flow));
+  for (const auto* flow : flows_of(mux, most_flows)) flows.emplace_back(flow_object(*flow));
   return {{"up", true},
           {"flows", std::move(flows)},
           {"flows_opened", counters.flows_opened},
@@ -112,6 +123,12 @@ void print_table(const Log& log, std::size_t link, const std::string& text, json
 void print_flow_table(const Log& log, std::size_t link, const core::Mux& mux, const core::MemoryBudget& budget) {
   const bool json = log.format() == LogFormat::json;
   print_table(log, link, json ? "" : text_table(mux, budget), json ? json_table(mux, budget) : json::object());
+}
+
+json::object flow_table(const core::Mux& mux, const core::MemoryBudget& budget, std::size_t most_flows) {
+  auto table = json_table(mux, budget, most_flows);
+  table.emplace("flows_now", mux.flow_count());
+  return table;
 }
 
 void print_no_flow_table(const Log& log, std::size_t link) {

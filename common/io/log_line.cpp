@@ -10,20 +10,6 @@ namespace tfunnel::io {
 
 namespace {
 
-/// RFC 3339, UTC, with milliseconds.
-std::string timestamp() {
-  const auto now = std::chrono::system_clock::now();
-  const auto seconds = std::chrono::system_clock::to_time_t(now);
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  std::array<char, 40> text{};
-  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  auto fraction = std::to_string(1000 + millis);
-  fraction[0] = '.';
-  return std::string(text.data(), length) + fraction + "Z";
-}
-
 std::string text_line(std::string_view who, LogLevel level, std::string_view message, LogFields fields,
                       const LogFlow* flow) {
   auto line = std::string(who) + ": ";
@@ -35,7 +21,10 @@ std::string text_line(std::string_view who, LogLevel level, std::string_view mes
 }
 
 boost::json::object members(std::string_view who, LogLevel level, std::string_view message) {
-  return {{"time", timestamp()}, {"level", level_name(level)}, {"program", who}, {"message", message}};
+  return {{"time", timestamp(std::chrono::system_clock::now())},
+          {"level", level_name(level)},
+          {"program", who},
+          {"message", message}};
 }
 
 void add_flow(boost::json::object& object, const LogFlow& flow) {
@@ -54,6 +43,18 @@ std::string json_line(std::string_view who, LogLevel level, std::string_view mes
 }
 
 }  // namespace
+
+std::string timestamp(std::chrono::system_clock::time_point time) {
+  const auto seconds = std::chrono::system_clock::to_time_t(time);
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 40> text{};
+  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  auto fraction = std::to_string(1000 + millis);
+  fraction[0] = '.';
+  return std::string(text.data(), length) + fraction + "Z";
+}
 
 std::string LogFlow::text() const { return request_.text() + (peer_ ? " -> " + peer_->text() : ""); }
 

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <chrono>
 
 #include "common/io/far_line.hpp"
 #include "common/io/log_level.hpp"
 
 namespace tfunnel::io {
+
+/// RFC 3339, UTC, with milliseconds.
+std::string timestamp(std::chrono::system_clock::time_point time);
 
 /// With a newline at the end. `who` is the program; `flow`, if not null, what the message is about.
 std::string log_line(LogFormat format, std::string_view who, LogLevel level, std::string_view message,

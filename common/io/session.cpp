@@ -1,6 +1,7 @@
 #include "common/io/session.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -128,5 +129,7 @@ void Session::on_drain(std::uint32_t number) {
 }
 
 void Session::print_table(const Log& log, std::size_t link) const { print_flow_table(log, link, mux_, budget_); }
+
+boost::json::object Session::table(std::size_t most_flows) const { return flow_table(mux_, budget_, most_flows); }
 
 }  // namespace tfunnel::io

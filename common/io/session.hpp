@@ -1,6 +1,7 @@
 // What is multiplexed between two ends: flows, their memory, and the link that carries them now.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -79,6 +80,8 @@ class Session final : private core::LinkListener {
   [[nodiscard]] const core::Reach& reach() const { return reach_; }
   /// The table of flows and counters; `link` is the number of its link, 0 if there is only one.
   void print_table(const Log& log, std::size_t link = 0) const;
+  /// See flow_table().
+  [[nodiscard]] boost::json::object table(std::size_t most_flows) const;
 
   [[nodiscard]] core::Mux& mux() { return mux_; }
 
