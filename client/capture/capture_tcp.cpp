@@ -126,12 +126,12 @@ void TcpCapture::take(const std::shared_ptr<io::Session>& link, tcp::socket sock
     open(link, request, std::move(socket));
   } else {
     log_.about_flow(io::LogLevel::info, "refused: the link is down", io::LogFlow(request));
-    refused(request);
+    refused(request, core::Reason::network_unreachable, Summary::Link::down);
   }
 }
 
-void TcpCapture::refused(const core::FlowRequest& request, core::Reason reason) {
-  if (summary_ != nullptr) summary_->refused(request.destination, reason);
+void TcpCapture::refused(const core::FlowRequest& request, core::Reason reason, Summary::Link state) {
+  if (summary_ != nullptr) summary_->refused(request.destination, reason, state);
 }
 
 void TcpCapture::open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket) {

@@ -39,7 +39,8 @@ class TcpCapture {
   void accept_after_pause(Listener& listener, const std::string& why);
   void take_if_possible(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
   void take(const std::shared_ptr<io::Session>& link, tcp::socket socket, const tcp::endpoint& source);
-  void refused(const core::FlowRequest& request, core::Reason reason = core::Reason::network_unreachable);
+  void refused(const core::FlowRequest& request, core::Reason reason = core::Reason::network_unreachable,
+               Summary::Link state = Summary::Link::up);
   void open(const std::shared_ptr<io::Session>& link, const core::FlowRequest& request, tcp::socket socket);
 
   asio::io_context& context_;

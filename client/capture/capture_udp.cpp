@@ -108,16 +108,16 @@ void UdpCapture::take(core::Time now, const core::Endpoint& source, const core::
   if (comes_back_(destination)) {
     log_.debug("dropped a datagram sent straight to the capture port", {{"source", source.text()}});
   } else if (mode_ == CaptureMode::refuse) {
-    refuse(source, destination);
+    refuse(source, destination, Summary::Link::down);
   } else if (auto* end = source_for(now, source)) {
     // As the far end's own kernel would say it.
-    if (end->excludes(destination.address)) return refuse(source, destination);
+    if (end->excludes(destination.address)) return refuse(source, destination, Summary::Link::up);
     end->captured(now, destination, payload);
   }
 }
 
-void UdpCapture::refuse(const core::Endpoint& source, const core::Endpoint& destination) {
-  if (summary_ != nullptr) summary_->datagram_refused(destination, core::Reason::network_unreachable);
+void UdpCapture::refuse(const core::Endpoint& source, const core::Endpoint& destination, Summary::Link state) {
+  if (summary_ != nullptr) summary_->datagram_refused(destination, core::Reason::network_unreachable, state);
   sender_.deliver_error(destination, source, core::Reason::network_unreachable);
 }
 

@@ -70,7 +70,7 @@ class UdpCapture {
   void read_later(Receiver& receiver);
   void read(Receiver& receiver);
   void take(core::Time now, const core::Endpoint& source, const core::Endpoint& destination, core::ByteView payload);
-  void refuse(const core::Endpoint& source, const core::Endpoint& destination);
+  void refuse(const core::Endpoint& source, const core::Endpoint& destination, Summary::Link state);
   UdpSource* source_for(core::Time now, const core::Endpoint& source);
 
   ChooseLink choose_;

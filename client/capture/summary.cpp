@@ -31,10 +31,12 @@ Summary::Row& Summary::row(Rows& rows, Row& other, const core::Endpoint& destina
 // `cancelled` is the answer to our own Reset: the application wanted no more.
 void Summary::flow_over(const core::Flow& flow, std::optional<core::Reason> reason) {
   if (flow.request.transport != core::Transport::tcp) return;
+  const bool broken = reason && *reason != core::Reason::cancelled;
+  if (broken) connections_.add(*reason, Link::up);
+  if (!by_destination_) return;
   auto& row = tcp(flow.request.destination);
   row.sent += flow.bytes_sent;
   row.received += flow.bytes_received;
-  const bool broken = reason && *reason != core::Reason::cancelled;
   if (broken) ++row.why[static_cast<std::size_t>(*reason)];
   if (flow.far_connected) {
     ++row.count;
@@ -43,25 +45,29 @@ void Summary::flow_over(const core::Flow& flow, std::optional<core::Reason> reas
   }
 }
 
-void Summary::refused(const core::Endpoint& destination, core::Reason reason) {
+void Summary::refused(const core::Endpoint& destination, core::Reason reason, Link link) {
+  connections_.add(reason, link);
+  if (!by_destination_) return;
   auto& row = tcp(destination);
   ++row.refused;
   ++row.why[static_cast<std::size_t>(reason)];
 }
 
-void Summary::datagram_sent(const core::Endpoint& peer, std::size_t bytes) {
+void Summary::count_sent(const core::Endpoint& peer, std::size_t bytes) {
   auto& row = udp(peer);
   ++row.count;
   row.sent += bytes;
 }
 
-void Summary::datagram_received(const core::Endpoint& peer, std::size_t bytes) {
+void Summary::count_received(const core::Endpoint& peer, std::size_t bytes) {
   auto& row = udp(peer);
   ++row.count;
   row.received += bytes;
 }
 
-void Summary::datagram_refused(const core::Endpoint& peer, core::Reason reason) {
+void Summary::datagram_refused(const core::Endpoint& peer, core::Reason reason, Link link) {
+  datagrams_.add(reason, link);
+  if (!by_destination_) return;
   auto& row = udp(peer);
   ++row.refused;
   ++row.why[static_cast<std::size_t>(reason)];
@@ -104,6 +110,20 @@ std::string Summary::text(bool json) const {
   }
   for (const auto& line : all) text += json ? json_line(line) : table_line(line);
   return text;
+}
+
+std::vector<Dropped> Summary::dropped() const {
+  std::vector<Dropped> all;
+  const auto add = [&all](const char* what, const Refused& refused) {
+    for (std::size_t i = 0; i < reasons; ++i) {
+      all.push_back({what, std::string(core::name(static_cast<core::Reason>(i))), refused.why[i]});
+    }
+    all.push_back({what, "the link is down", refused.without_link});
+  };
+  add("connections", connections_);
+  add("datagrams", datagrams_);
+  std::erase_if(all, [](const Dropped& one) { return one.count == 0; });
+  return all;
 }
 
 std::string Summary::json_line(const Line& line) {

@@ -36,6 +36,7 @@ void check(const ClientOptions& options, const app::CommonOptions& common, const
 io::ExitStatus run_client(const app::CommonOptions& common, const ClientOptions& options) {
   ClientHooks hooks;
   hooks.name = "tfunnel client";
+  hooks.command = "client";
   hooks.sockets = [&] { return open_capture_sockets(options.ports, options.fwmark); };
   hooks.is_local = io::is_local_address;
   hooks.apply_reach = [](io::Descriptor, const io::Log& log) {

@@ -14,5 +14,7 @@ extern const Subcommand run_command;
 /// All traffic of this machine through the tunnel, and back.
 extern const Subcommand up_command;
 extern const Subcommand down_command;
+/// How those that run are doing.
+extern const Subcommand status_command;
 
 }  // namespace tfunnel::client

@@ -161,4 +161,10 @@ void LinkGroup::print_table(const io::Log& log) const {
   }
 }
 
+std::vector<LinkFacts> LinkGroup::facts(std::size_t most_flows) const {
+  std::vector<LinkFacts> all;
+  for (const auto& member : members_) all.push_back(member.link->facts(most_flows / members_.size()));
+  return all;
+}
+
 }  // namespace tfunnel::client

@@ -32,6 +32,7 @@ class LinkGroup final : public Links {
   core::Drain::Facts prospects() override;
   void stop(const std::string& why) override;
   void print_table(const io::Log& log) const override;
+  [[nodiscard]] std::vector<LinkFacts> facts(std::size_t most_flows) const override;
   void tell_reach() override;
   void nudge() override;
   void check_children() override;

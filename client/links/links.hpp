@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "client/capture/link_choice.hpp"
+#include "client/status/facts.hpp"
 #include "common/core/drain.hpp"
 #include "common/core/last_call.hpp"
 #include "common/core/reach.hpp"
@@ -49,6 +51,8 @@ class Links {
   virtual void stop(const std::string& why) = 0;
   /// The flows and counters of each link, for who asked for them.
   virtual void print_table(const io::Log& log) const = 0;
+  /// Each link, with so many flows at most of all together.
+  [[nodiscard]] virtual std::vector<LinkFacts> facts(std::size_t most_flows) const = 0;
   /// Calls Events::on_reach, if a link is up.
   virtual void tell_reach() = 0;
   /// The network changed, or the machine slept.

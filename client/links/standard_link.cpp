@@ -27,14 +27,22 @@ StandardLink::StandardLink(asio::io_context& context, const app::CommonOptions& 
   session_.on_progress = [this] { events_.on_progress(); };
   session_.on_end = [this, &log](io::ExitStatus status, const std::string& why) {
     is_up_ = false;
+    since_ = std::chrono::steady_clock::now();
     events_.on_end(app::Ending::say_link_end(log, session_, status, why));
   };
 }
 
 void StandardLink::on_ready() {
   is_up_ = true;
+  since_ = std::chrono::steady_clock::now();
   tell_reach();
   events_.on_mode(CaptureMode::serve);
+}
+
+std::vector<LinkFacts> StandardLink::facts(std::size_t most_flows) const {
+  LinkFacts facts{is_up_, since_, since_ ? session_.peer_software() : "", 0, "", {}};
+  if (is_up_) facts.table = session_.table(most_flows);
+  return {std::move(facts)};
 }
 
 void StandardLink::tell_reach() {

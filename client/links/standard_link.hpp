@@ -19,6 +19,7 @@ class StandardLink final : public Links {
   core::Drain::Facts prospects() override { return session_.prospects(); }
   void stop(const std::string& why) override { session_.shut_down(why); }
   void print_table(const io::Log& log) const override { session_.print_table(log); }
+  [[nodiscard]] std::vector<LinkFacts> facts(std::size_t most_flows) const override;
   void tell_reach() override;
 
  private:
@@ -28,6 +29,7 @@ class StandardLink final : public Links {
   app::StandardChannel channel_;
   io::Session session_;
   bool is_up_ = false;
+  std::optional<core::Time> since_;  // it is up, or down
 };
 
 }  // namespace tfunnel::client

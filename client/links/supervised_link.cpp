@@ -119,6 +119,7 @@ void SupervisedLink::begin(const LinkSupervision::Start& start) {
   const auto apart = start.past_master ? settings_.command.past_control_master() : std::nullopt;
   auto process = ChildProcess::start(apart.value_or(settings_.command));
   group_ = ChildGroup(process.pid);
+  if (!start.is_first) ++facts_.restarts;
   events_.on_process();
   last_lines_.reset();
   if (process.errors.is_open()) {
@@ -144,7 +145,8 @@ void SupervisedLink::open_session(ChildProcess& process, const LinkSupervision::
   const auto live = std::make_shared<LiveLink>(context_, process, settings, log_);
   session_ = {live, &live->session};
   session_->on_ready = [this] {
-    is_up_ = true;
+    note_state(true);
+    facts_.far_end = session_->peer_software();
     act(supervision_.greeted(Clock::now(), session_->peer_software()));
   };
   session_->on_asked_to_drain = [this] { events_.on_down(); };
@@ -162,8 +164,20 @@ void SupervisedLink::open_session(ChildProcess& process, const LinkSupervision::
 void SupervisedLink::on_session_end(io::ExitStatus status, const std::string& why) {
   const auto ended = std::exchange(session_, nullptr);
   asio::post(context_, [ended] {});
-  is_up_ = false;
+  if (is_up_) note_state(false);
   act(supervision_.session_ended(Clock::now(), status, why, ended->left_behind()));
+}
+
+void SupervisedLink::note_state(bool is_up) {
+  is_up_ = is_up;
+  facts_.up = is_up;
+  facts_.since = Clock::now();
+}
+
+LinkFacts SupervisedLink::facts(std::size_t most_flows) const {
+  auto facts = facts_;
+  if (is_up_) facts.table = session_->table(most_flows);
+  return facts;
 }
 
 void SupervisedLink::carry_out(const LinkSupervision::LendTerminal&) {
@@ -175,6 +189,7 @@ void SupervisedLink::carry_out(const LinkSupervision::Close&) {
 }
 
 void SupervisedLink::carry_out(const LinkSupervision::Say& say) {
+  if (!is_up_) facts_.trouble = say.text;
   (say.about_command ? errors_ : log_).write(say.level, say.text);
 }
 

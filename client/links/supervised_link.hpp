@@ -10,6 +10,7 @@
 #include "client/process/child_group.hpp"
 #include "client/process/child_process.hpp"
 #include "client/process/terminal_loan.hpp"
+#include "client/status/facts.hpp"
 #include "common/io/session.hpp"
 
 namespace tfunnel::client {
@@ -71,6 +72,8 @@ class SupervisedLink {
   [[nodiscard]] std::shared_ptr<io::Session> session() const {
     return is_up_ && !session_->asked_to_drain() ? session_ : nullptr;
   }
+  /// How it is, with so many flows at most.
+  [[nodiscard]] LinkFacts facts(std::size_t most_flows) const;
   /// The command's process group; 0: it does not run.
   [[nodiscard]] pid_t group() const { return group_.led(); }
 
@@ -96,6 +99,7 @@ class SupervisedLink {
   void begin(const LinkSupervision::Start& start);
   void open_session(ChildProcess& process, const LinkSupervision::Start& start);
   [[nodiscard]] std::string last_words();
+  void note_state(bool is_up);
   void on_session_end(io::ExitStatus status, const std::string& why);
   void wait();
   void look_at_group();
@@ -110,6 +114,7 @@ class SupervisedLink {
   asio::steady_timer timer_;  // until supervision_.due()
   ChildGroup group_;
   std::shared_ptr<io::Session> session_;
+  LinkFacts facts_;      // but for what the session tells
   bool is_up_ = false;   // the session
   bool closed_ = false;  // a timer that is due by then must not begin anew
   // Of the commands' standard errors: a process that one has left behind, as ssh does, may hold its pipe for long.

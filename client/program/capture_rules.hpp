@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "client/capture/link_choice.hpp"
+#include "client/status/facts.hpp"
 #include "common/core/reach.hpp"
 #include "common/io/log.hpp"
 
@@ -22,6 +23,8 @@ class CaptureRules {
   virtual void on_mode(CaptureMode mode) = 0;
   /// See Links::Events::on_reach.
   virtual void on_reach(const core::Reach& reach) = 0;
+  /// As they are now; asks the kernel.
+  [[nodiscard]] virtual RulesFacts facts() const = 0;
   /// The end is near, and another one takes over: what is left then must let nothing out. Does not throw.
   virtual void stay_closed() = 0;
   /// Last: the client has delivered what there was, and ends, because somebody asked for it or since there is no link

@@ -1,6 +1,9 @@
 #include "client/program/client_program.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/signal_set.hpp>
+#include <boost/json.hpp>
 
 #include <csignal>
 #include <memory>
@@ -8,6 +11,8 @@
 #include "client/capture/capture.hpp"
 #include "client/capture/summary.hpp"
 #include "client/links/network_watch.hpp"
+#include "client/status/snapshot.hpp"
+#include "client/status/status_server.hpp"
 #include "common/app/ending.hpp"
 #include "common/app/event_loop.hpp"
 #include "common/app/process.hpp"
@@ -19,6 +24,18 @@ namespace tfunnel::client {
 
 namespace {
 
+// As many as a person may want to see; an answer must not hold the tunnel up.
+constexpr std::size_t most_flows_told = 500;
+
+const char* in_words(CaptureMode mode) {
+  switch (mode) {
+    case CaptureMode::wait: return "wait for a link";
+    case CaptureMode::serve: return "go through the tunnel";
+    case CaptureMode::refuse: return "are refused, because there is no link";
+  }
+  return "";
+}
+
 // Of the applications' signals only those meant for us come here: nothing is asked for twice by accident.
 app::Ending::Terms ending_terms(const app::CommonOptions& common, const ClientHooks& hooks) {
   app::Ending::Terms terms{app::drain_limits(common), "Ctrl-C"};
@@ -29,7 +46,7 @@ app::Ending::Terms ending_terms(const app::CommonOptions& common, const ClientHo
 class ClientProgram {
  public:
   ClientProgram(const app::CommonOptions& common, const MakeLinks& make_links, const ClientHooks& hooks)
-      : summary_(hooks.summary ? std::make_unique<Summary>() : nullptr),
+      : summary_(hooks.summary),
         json_(common.log_format == io::LogFormat::json),
         hooks_(hooks),
         log_(common.level(), common.log_format, hooks.name),
@@ -37,6 +54,8 @@ class ClientProgram {
         links_(make_links(context_, link_events(), log_)),
         log_timer_(context_, log_),
         network_(context_, [this](const char* what) { network_changed(what); }),
+        status_server_(
+            context_, [this] { return status_text(); }, log_),
         ending_(context_, ending_terms(common, hooks),
                 {[this](core::Time) { return prospects(); }, [this](io::ExitStatus status) { on_delivered(status); }},
                 log_) {
@@ -57,7 +76,7 @@ class ClientProgram {
       context_.destroy_handlers();
       throw;
     }
-    if (summary_) log_.print(summary_->text(json_));
+    if (hooks_.summary) log_.print(summary_.text(json_));
     return status_;
   }
 
@@ -68,10 +87,11 @@ class ClientProgram {
     auto sockets = hooks_.sockets();
     if (hooks_.apply_reach) apply_reach_ = hooks_.apply_reach(std::move(sockets.routes), log_);
     capture_.emplace(
-        context_, std::move(sockets), [this] { return links_->choose(); }, hooks_.is_local, log_, summary_.get());
+        context_, std::move(sockets), [this] { return links_->choose(); }, hooks_.is_local, log_, &summary_);
     if (hooks_.rules) rules_ = hooks_.rules(context_, log_);
     if (!hooks_.sockets_come_late) links_->start();
     network_.start();
+    status_server_.start(hooks_.command);
     context_.run();
   }
 
@@ -88,15 +108,12 @@ class ClientProgram {
       if (apply_reach_) apply_reach_(reach);
       if (rules_) rules_->on_reach(reach);
     };
-    if (summary_) {
-      events.on_flow_over = [summary = summary_.get()](const auto& flow, auto reason) {
-        summary->flow_over(flow, reason);
-      };
-    }
+    events.on_flow_over = [this](const auto& flow, auto reason) { summary_.flow_over(flow, reason); };
     return events;
   }
 
   void set_mode(CaptureMode mode) {
+    mode_ = mode;
     capture_->set_mode(mode);
     if (rules_) rules_->on_mode(mode);
     // From then on the terminal is used, and other links may still be asking.
@@ -148,9 +165,28 @@ class ClientProgram {
     note(status);
     if (is_over_) return finish();
     if (ending_.started()) return ending_.look_soon();
+    mode_ = CaptureMode::wait;
     capture_->set_mode(CaptureMode::wait);
     capture_->last_call();
     ending_.start();
+  }
+
+  [[nodiscard]] const char* new_connections() const {
+    return ending_.started() ? "are not taken any more: it ends" : in_words(mode_);
+  }
+
+  std::string status_text() {
+    Snapshot snapshot;
+    snapshot.command = hooks_.command;
+    snapshot.process = hooks_.process != 0 ? hooks_.process : ::getpid();
+    snapshot.program = hooks_.program;
+    snapshot.begun = begun_;
+    snapshot.new_connections = new_connections();
+    snapshot.links = links_->facts(most_flows_told);
+    if (rules_) snapshot.rules = rules_->facts();
+    snapshot.dropped = summary_.dropped();
+    const Moment now{std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+    return boost::json::serialize(status_object(snapshot, now)) + "\n";
   }
 
   void on_delivered(io::ExitStatus status) {
@@ -177,12 +213,13 @@ class ClientProgram {
     io::Deliveries::of(context_).let_go();
     capture_->close();
     if (rules_) rules_->clean_end(!why_.empty());
+    status_server_.close();
     network_.stop();
     log_timer_.stop();
     signals_.cancel();
   }
 
-  std::unique_ptr<Summary> summary_;  // flows tell it until the last handler is gone
+  Summary summary_;  // flows tell it until the last handler is gone
   bool json_;
   app::EventLoop context_{1};  // before all that has timers in it
   ClientHooks hooks_;
@@ -192,10 +229,13 @@ class ClientProgram {
   std::unique_ptr<Links> links_;
   io::LogTimer log_timer_;
   NetworkWatch network_;
+  StatusServer status_server_;
   std::optional<Capture> capture_;
   std::unique_ptr<CaptureRules> rules_;
   std::function<void(const core::Reach&)> apply_reach_;
   app::Ending ending_;
+  const core::Time begun_ = std::chrono::steady_clock::now();
+  CaptureMode mode_ = CaptureMode::wait;
   std::string why_;  // the signal
   bool was_ready_ = false;
   bool linked_ = true;     // there is a link, or one may come

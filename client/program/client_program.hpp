@@ -1,6 +1,8 @@
 // The client as a whole program: the event loop, what is captured, the links, the signals, the end.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,6 +18,10 @@ namespace tfunnel::client {
 /// The differences between the plain client and the one inside `run`.
 struct ClientHooks {
   std::string name;  // starts our log lines
+  /// For `tfunnel status`: which command this is, the process that a person knows of it, and the program that it runs.
+  std::string command;
+  pid_t process = 0;  // 0: this one
+  std::string program = {};
   /// Called once; may block.
   std::function<CaptureSockets()> sockets;
   /// They take a while, in which the links may start. Else the sockets come first: without them nobody need answer

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/rules/counted_rules.hpp"
 #include "client/rules/rule_text.hpp"
 #include "client/rules/set_elements.hpp"
 #include "client/rules/system_rules_text.hpp"
@@ -100,7 +101,7 @@ std::string interfaces_of(const Selection& selection, const std::string& match, 
 
 // Only a whole network has other protocols.
 std::string others_of(const std::vector<PortedNetwork>& included) {
-  const auto* verdict = "reject with icmpx type admin-prohibited";
+  const auto* verdict = "counter name refused_others reject with icmpx type admin-prohibited";
   if (included.empty()) return verdict;
   auto whole = included;
   std::erase_if(whole, [](const PortedNetwork& one) { return one.first != 0; });
@@ -135,7 +136,8 @@ std::string system_rules(const SystemTerms& terms) {
   const auto flow = marks.own | marks.captured;
   const auto link = link_sets(terms.link);
   const auto& dns = terms.dns;
-  const std::array<std::pair<const char*, std::string>, 41> words{{
+  const std::pair<const char*, std::string> words[] = {
+      {"COUNTERS", counter_definitions(counted_by_system())},
       {"OF_LINK", terms.link_group ? match_of(*terms.link_group) : "#"},
       {"TABLE", terms.table},
       {"FLAGS", terms.owned ? "flags owner;" : ""},
@@ -165,11 +167,12 @@ std::string system_rules(const SystemTerms& terms) {
       {"FORWARD", line_if(terms.forward)},
       {"NO_OTHERS", line_if(!terms.allow_icmp)},
       {"GUARDED", line_if(!terms.owned)},
+      {"GO_ON", terms.owned ? "" : "jump let_go"},
       {"REDIRECT", line_if(dns.redirects())},
       {"NO_V4_QUESTIONS", line_if(dns.redirects() && !dns.v4)},
       {"NO_V6_QUESTIONS", line_if(dns.redirects() && !dns.v6)},
       {"LAN_ALLOWED", line_if(!terms.lan_denied)},
-      {"LAN", terms.lan_denied ? "goto refuse" : "return"},
+      {"LAN", terms.lan_denied ? "counter name refused_lan goto refuse" : "return"},
       {"SENT_BY", interfaces_of(terms.selection, "oifname", "goto choose_sender")},
       {"SENDERS", senders_of(terms.selection)},
       {"CAME_BY", interfaces_of(terms.selection, "iifname", "goto choose")},
@@ -177,13 +180,14 @@ std::string system_rules(const SystemTerms& terms) {
       {"EXCLUDED", lines_of(terms.excluded, "return")},
       {"INCLUDED", terms.included.empty() ? "goto take" : lines_of(terms.included, "goto take")},
       {"QUESTIONS", questions_of(terms)},
-  }};
+  };
   return filled(system_table_text, words);
 }
 
 std::string guard_rules(const SystemMarks& marks) {
-  const std::array<std::pair<const char*, std::string>, 4> words{{
+  const std::array<std::pair<const char*, std::string>, 5> words{{
       {"TABLE", guard_table},
+      {"COUNTERS", counter_definitions(counted_by_guard())},
       {"OWN", mark_text(marks.own)},
       {"PASSED", mark_text(marks.passed)},
       {"ALL_BITS", mark_text(marks.own | marks.captured | marks.passed)},

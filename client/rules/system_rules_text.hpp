@@ -10,6 +10,7 @@ inline constexpr const char* system_table_text = R"(table inet TABLE
 delete table inet TABLE
 table inet TABLE {
   FLAGS
+  COUNTERS
   set link4 { type inet_proto . ipv4_addr . inet_service; LINK4 }
   set link6 { type inet_proto . ipv6_addr . inet_service; LINK6 }
   set hosts4 { type ipv4_addr; HOSTS4 }
@@ -61,10 +62,10 @@ table inet TABLE {
     goto choose_new
   }
   chain choose_new {
-    NO_V4_QUESTIONS meta nfproto ipv4 th dport 53 goto refuse
-    NO_V6_QUESTIONS meta nfproto ipv6 th dport 53 goto refuse
+    NO_V4_QUESTIONS meta nfproto ipv4 th dport 53 counter name refused_questions goto refuse
+    NO_V6_QUESTIONS meta nfproto ipv6 th dport 53 counter name refused_questions goto refuse
     REDIRECT th dport 53 goto take
-    REDIRECT th dport 853 goto refuse
+    REDIRECT th dport 853 counter name refused_dot goto refuse
     fib daddr type { broadcast, anycast, multicast } LAN
     ip daddr @own4 LAN
     ip6 daddr @own6 LAN
@@ -83,9 +84,9 @@ table inet TABLE {
   chain refuse_unrouted {
     ip daddr @routed4 return
     ip6 daddr @routed6 return
-    meta nfproto ipv6 tcp flags & (fin | syn | rst | ack) == syn reject with tcp reset
-    tcp flags & (fin | syn | rst | ack) == syn reject with icmpx type no-route
-    meta l4proto udp reject with icmpx type no-route
+    meta nfproto ipv6 tcp flags & (fin | syn | rst | ack) == syn counter name refused_unrouted reject with tcp reset
+    tcp flags & (fin | syn | rst | ack) == syn counter name refused_unrouted reject with icmpx type no-route
+    meta l4proto udp counter name refused_unrouted reject with icmpx type no-route
   }
   chain choose_errors {
     ct state related ct mark & FLOW == { SENT, FORWARDED } ct direction original meta mark set meta mark or CAPTURED
@@ -112,15 +113,15 @@ table inet TABLE {
     type route hook output priority mangle; policy accept;
     meta l4proto udp meta mark & OWN == OWN ct state new ct mark set ct mark & NO_FLOW | ASKED
     meta mark & OWN == OWN return
-    meta mark & PASSED == PASSED meta l4proto { tcp, udp } goto let_go
-    OF_LINK meta l4proto { tcp, udp } goto let_go
+    meta mark & PASSED == PASSED meta l4proto { tcp, udp } counter name link goto let_go
+    OF_LINK meta l4proto { tcp, udp } counter name link goto let_go
     meta l4proto { icmp, ipv6-icmp } jump choose_errors
     udp sport . udp dport { 68 . 67, 546 . 547 } return
     jump choose_sent
     meta mark & CAPTURED == CAPTURED ct mark & FLOW != ASKED ct mark set ct mark & NO_FLOW | SENT
     REDIRECT meta mark & CAPTURED == CAPTURED th dport 53 return
     meta mark & CAPTURED == CAPTURED jump refuse_unrouted
-    GUARDED oif != "lo" meta mark & CAPTURED == 0 meta l4proto { tcp, udp } jump let_go
+    oif != "lo" meta mark & CAPTURED == 0 meta l4proto { tcp, udp } counter name outside GO_ON
   }
   chain prerouting {
     type filter hook prerouting priority mangle; policy accept;
@@ -136,17 +137,17 @@ table inet TABLE {
     jump deliver
   }
   chain deliver {
-    meta nfproto ipv4 meta l4proto { tcp, udp } tproxy ip to :PORT accept
-    meta nfproto ipv6 meta l4proto { tcp, udp } tproxy ip6 to :PORT accept
-    meta l4proto tcp reject with tcp reset
-    meta l4proto udp reject with icmpx type port-unreachable
+    meta nfproto ipv4 meta l4proto { tcp, udp } tproxy ip to :PORT counter name into4 accept
+    meta nfproto ipv6 meta l4proto { tcp, udp } tproxy ip6 to :PORT counter name into6 accept
+    meta l4proto tcp counter name refused_unheard reject with tcp reset
+    meta l4proto udp counter name refused_unheard reject with icmpx type port-unreachable
   }
   QUESTIONS
   chain postrouting {
     type filter hook postrouting priority mangle; policy accept;
     oif "lo" return
-    meta mark & CAPTURED == CAPTURED drop
-    meta mark & OWN == OWN ct mark & FLOW == SENT drop
+    meta mark & CAPTURED == CAPTURED counter name stray drop
+    meta mark & OWN == OWN ct mark & FLOW == SENT counter name stray drop
   }
   chain input {
     type filter hook input priority security; policy accept;
@@ -196,6 +197,7 @@ inline constexpr const char* system_questions_text = R"(chain ask_another {
 // that one was not, and the packet's own mark would have it routed anew, which does not heed the card that it names.
 inline constexpr const char* system_guard_text = R"(table inet TABLE {
   flags owner;
+  COUNTERS
   chain postrouting {
     type filter hook postrouting priority mangle + 1; policy accept;
     oif "lo" accept
@@ -204,7 +206,7 @@ inline constexpr const char* system_guard_text = R"(table inet TABLE {
     ct mark & ALL_BITS == PASSED accept
     ct state untracked accept
     udp sport . udp dport { 68 . 67, 546 . 547 } accept
-    meta l4proto { tcp, udp } drop
+    meta l4proto { tcp, udp } counter name unguarded drop
   }
 }
 )";

@@ -92,6 +92,9 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
   const auto status = app::guarded("tfunnel run", plan.common.log_format, [&] {
     ClientHooks hooks;
     hooks.name = "tfunnel run";
+    hooks.command = "run";
+    hooks.process = front_;
+    hooks.program = plan.program.front();
     hooks.applications_are_gone = true;
     hooks.sockets_come_late = true;
     hooks.sockets = [&sockets] { return receive_sockets(std::exchange(sockets, {})); };

@@ -15,15 +15,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// /var/run is a link to /run, or else the place itself. By systemd's private sockets root, and each user, has services
-// started without a bus.
+// /var/run is a link to /run, or else the place itself. Ours tell of other tunnels. By systemd's private sockets root,
+// and each user, has services started without a bus.
 constexpr const char* of_system[] = {
-    "dbus", "docker.sock",  "podman",  "containerd",      "buildkit",
-    "crio", "snapd.socket", "libvirt", "systemd/private", "systemd/io.systemd.Manager"};
+    "dbus",   "docker.sock",  "podman",  "containerd",      "buildkit",
+    "crio",   "snapd.socket", "libvirt", "systemd/private", "systemd/io.systemd.Manager",
+    "tfunnel"};
 constexpr const char* elsewhere[] = {"/var/lib/lxd/unix.socket", "/var/snap/lxd/common/lxd/unix.socket",
                                      "/var/lib/incus/unix.socket"};
-constexpr const char* of_user[] = {"docker.sock", "podman",          "containerd-rootless",       "buildkit",
-                                   "libvirt",     "systemd/private", "systemd/io.systemd.Manager"};
+constexpr const char* of_user[] = {"docker.sock", "podman",          "containerd-rootless",        "buildkit",
+                                   "libvirt",     "systemd/private", "systemd/io.systemd.Manager", "tfunnel"};
 
 // As it is meant, whether or not it exists.
 fs::path resolved(const std::string& path) {

@@ -6,6 +6,7 @@
 
 #include "client/run/front.hpp"
 #include "client/run/outside_services.hpp"
+#include "client/status/status_places.hpp"
 #include "common/app/option_values.hpp"
 #include "common/core/address.hpp"
 
@@ -106,7 +107,10 @@ std::vector<std::string> nameservers(const RunOptions& options, const RunNames& 
   return asks_itself(options, names) ? names.servers : names.resolvers;
 }
 
-io::ExitStatus run_program(const RunPlan& plan) {
+// The directory of the client's own status socket is there before the program's mount namespace, in which it is
+// covered.
+io::ExitStatus run_program(RunPlan plan) {
+  if (const auto place = own_status_place()) plan.mounts.hide.push_back(place->path);
   const io::Log log(plan.common.level(), plan.common.log_format, "tfunnel run");
   return static_cast<io::ExitStatus>(Front(plan, log).run());
 }

@@ -50,6 +50,6 @@ std::vector<std::string> nameservers(const RunOptions& options, const RunNames& 
 
 /// Runs the program. The exit status is the program's, or that of our own failure; it may end by a signal as the
 /// program did. Throws app::UsageError.
-io::ExitStatus run_program(const RunPlan& plan);
+io::ExitStatus run_program(RunPlan plan);
 
 }  // namespace tfunnel::client

@@ -5,7 +5,6 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "client/process/user_namespace.hpp"
 #include "common/app/options.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/text_file.hpp"
@@ -93,23 +93,14 @@ std::optional<ucred> owner_of(const std::string& name) {
   return peer;
 }
 
-bool is_in_our_user_namespace(const std::string& process) {
-  struct stat theirs {};
-  struct stat ours {};
-  // One that we cannot look at may be.
-  if (::stat((process + "/ns/user").c_str(), &theirs) != 0) return true;
-  return ::stat("/proc/self/ns/user", &ours) == 0 && theirs.st_ino == ours.st_ino;
-}
-
-// A user may have all capabilities in a user namespace that he made, and still none here.
+// One that we cannot look at may be in our user namespace.
 bool may_change_rules(const ucred& peer) {
-  const auto process = "/proc/" + std::to_string(peer.pid);
   const std::string label = "\nCapPrm:\t";
-  const auto status = io::file_contents(process + "/status");
+  const auto status = io::file_contents("/proc/" + std::to_string(peer.pid) + "/status");
   const auto at = status.find(label);
   if (at == std::string::npos) return peer.uid == 0;
   const auto capabilities = std::stoull(status.substr(at + label.size(), 16), nullptr, 16);
-  return (capabilities >> CAP_NET_ADMIN & 1) != 0 && is_in_our_user_namespace(process);
+  return (capabilities >> CAP_NET_ADMIN & 1) != 0 && shares_user_namespace(peer.pid).value_or(true);
 }
 
 std::optional<pid_t> holder_but(const std::string& own, Role role) {

@@ -30,7 +30,7 @@ std::uint32_t number_of(std::string_view bytes) {
 
 // The first attribute of a table, and of all that is in one, is the table's name.
 static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 && NFTA_SET_TABLE == 1 &&
-              NFTA_SET_ELEM_LIST_TABLE == 1);
+              NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1);
 constexpr int name_of_table = 1;
 
 }  // namespace

@@ -58,6 +58,7 @@ io::ExitStatus serve(UpPlan plan) {
   const LinkGuard guard;
   ClientHooks hooks;
   hooks.name = "tfunnel up";
+  hooks.command = "up";
   hooks.sockets = [&] {
     let_go_takeover();  // it is listened to, and no command has started that would inherit it
     return open_capture_sockets({plan.terms.capture_port}, plan.terms.marks.own);

@@ -3,6 +3,7 @@
 #include "client/capture/routed_networks.hpp"
 #include "client/rules/end_connection.hpp"
 #include "client/rules/routing_tables.hpp"
+#include "client/rules/rule_counters.hpp"
 #include "client/up/boot_unit.hpp"
 #include "client/up/link_peers.hpp"
 #include "client/up/older_connections.hpp"
@@ -30,6 +31,15 @@ Networks tidy(Networks networks) {
 }
 
 BothNetworks routed(const core::Reach& reach) { return {routed_networks(reach, true), routed_networks(reach, false)}; }
+
+const char* in_words(KillSwitch kill_switch) {
+  switch (kill_switch) {
+    case KillSwitch::on: return "on";
+    case KillSwitch::off: return "off";
+    case KillSwitch::persist: return "persist";
+  }
+  return "";
+}
 
 bool closed_before() { return !look_at_routing().ours.rules.empty(); }
 
@@ -90,6 +100,13 @@ void SystemCapture::open_for_want_of_link() {
   const auto steps = steps_.link_is_down();
   carry_out_quietly(steps);
   if (!steps.empty()) log_.warning("all goes out directly until there is a link again (--kill-switch off)");
+}
+
+// What a killed one has left counts as well.
+RulesFacts SystemCapture::facts() const {
+  auto counters = read_rule_counters();
+  return {rules_are_there_ || !counters.empty(), in_words(plan_.kill_switch), what_is_captured(plan_.terms),
+          std::move(counters)};
 }
 
 // Only those of a killed one may stand by now.

@@ -34,6 +34,7 @@ class SystemCapture final : public CaptureRules {
 
   void on_mode(CaptureMode mode) override;
   void on_reach(const core::Reach& reach) override;
+  [[nodiscard]] RulesFacts facts() const override;
   void stay_closed() override;
   void clean_end(bool asked_for) override;
 

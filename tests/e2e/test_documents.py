@@ -12,6 +12,7 @@ LINK_ENDED = 69
 MAN = "common/app/tfunnel.1"
 RUN = "common/app/tfunnel-run.1"
 UP = "common/app/tfunnel-up.1"
+STATUS = "common/app/tfunnel-status.1"
 CONF = "common/app/tfunnel.conf.5"
 
 
@@ -20,11 +21,11 @@ def read(path):
         return file.read()
 
 
-def options(*command):
-    """(name, default) of each option in --help."""
+def options(*command, least=11):
+    """(name, default) of each option in --help, of which there are so many at least."""
     text = subprocess.run([topology.tfunnel(), *command, "--help"], capture_output=True, text=True, check=True).stdout
     found = re.findall(r"^  (?:-\w \[ )?--([a-z0-9-]+)(?: \])?(?: arg)?(?: \(=([^)]*)\))?", text, re.M)
-    assert len(found) > 10
+    assert len(found) >= least
     return found
 
 
@@ -47,6 +48,10 @@ def test_help_and_man_page_have_the_same_options(command, page):
     helped = {name for name, _ in options(*command)}
     assert helped - names(page) == set(), f"not in {page}"
     assert names(page) - helped == set(), "not in --help"
+
+
+def test_help_and_man_page_of_status_have_the_same_options():
+    assert {name for name, _ in options("status", least=3)} == names(STATUS)
 
 
 def test_help_of_the_proxy_has_nothing_that_the_man_page_lacks():

@@ -98,6 +98,7 @@ def _prepare_mounts():
     for path in ("/run/netns", "/run/sshd", STATE, STATE + "/home"):
         os.makedirs(path, exist_ok=True)
     _own_etc()
+    _own_runtime_directory()
     home = STATE + "/home"
     passwd = (
         f"root:x:0:0:root:{home}:/bin/sh\n"
@@ -106,6 +107,15 @@ def _prepare_mounts():
         f"{USER}:x:{USER_ID}:{USER_ID}::{home}:/bin/sh\n"
     )
     write_private("/etc/passwd", passwd)
+
+
+def _own_runtime_directory():
+    """As a login makes it."""
+    path = f"/run/user/{USER_ID}"
+    os.makedirs(path)
+    os.chmod(path, 0o700)
+    with contextlib.suppress(OSError):  # a namespace of one id has no other users
+        os.chown(path, USER_ID, USER_ID)
 
 
 def _run_inside(command):

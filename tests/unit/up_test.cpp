@@ -80,7 +80,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 TEST(SystemRulesTest, MarksAreBitsAmongThoseOfOthers) {
   const auto text = system_rules(terms());
   EXPECT_TRUE(has(text, "meta mark set meta mark or 0x200"));
-  EXPECT_TRUE(has(text, "meta mark & 0x200 == 0x200 drop"));
+  EXPECT_TRUE(has(text, "meta mark & 0x200 == 0x200 counter name stray drop"));
   EXPECT_TRUE(has(text, "ct mark set ct mark & 0xfffff8ff | 0x200"));
   EXPECT_FALSE(has(text, "meta mark 0x"));
 }
@@ -128,8 +128,8 @@ TEST(SystemRulesTest, TheLinksProcessesGoOutBeforeAllElseIsAsked) {
   EXPECT_FALSE(has(system_rules(given), "cgroupv2"));
   given.link_group = ControlGroup{"unified/tfunnel-up", 1};
   const auto text = system_rules(given);
-  const auto line =
-      text.find("    socket cgroupv2 level 1 \"unified/tfunnel-up\" meta l4proto { tcp, udp } goto let_go\n");
+  const auto line = text.find(
+      "    socket cgroupv2 level 1 \"unified/tfunnel-up\" meta l4proto { tcp, udp } counter name link goto let_go\n");
   ASSERT_NE(line, std::string::npos);
   EXPECT_LT(line, text.find("    jump choose\n"));
 }
@@ -141,7 +141,8 @@ TEST(SystemRulesTest, QuestionsAreTakenBeforeExclusionsAreLookedAt) {
   given.dns.v4 = core::Address::parse("198.18.0.53");
   const auto text = system_rules(given);
   EXPECT_TRUE(has(text, "meta nfproto ipv4 dnat ip to 198.18.0.53\n"));
-  EXPECT_TRUE(has(text, "    meta nfproto ipv6 th dport 53 goto refuse")) << "there is nobody to ask over IPv6";
+  EXPECT_TRUE(has(text, "    meta nfproto ipv6 th dport 53 counter name refused_questions goto refuse"))
+      << "there is nobody to ask over IPv6";
   const auto question = text.find("     th dport 53 goto take");
   EXPECT_LT(question, text.find("ip daddr 198.51.100.0/24 th dport 5000 return"));
 }
@@ -158,8 +159,8 @@ TEST(SystemRulesTest, OwnNetworksAreRefusedIfTheyAreDenied) {
   auto given = terms();
   EXPECT_TRUE(has(system_rules(given), "ip daddr @own4 return"));
   given.lan_denied = true;
-  EXPECT_TRUE(has(system_rules(given), "ip daddr @own4 goto refuse"));
-  EXPECT_TRUE(has(system_rules(given), "multicast } goto refuse"));
+  EXPECT_TRUE(has(system_rules(given), "ip daddr @own4 counter name refused_lan goto refuse"));
+  EXPECT_TRUE(has(system_rules(given), "multicast } counter name refused_lan goto refuse"));
 }
 
 TEST(WhatIsCapturedTest, NobodyIsToldOfAllIfItIsAPart) {
