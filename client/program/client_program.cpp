@@ -5,12 +5,14 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 
 #include "client/capture/capture.hpp"
 #include "client/capture/summary.hpp"
 #include "client/links/network_watch.hpp"
+#include "client/program/service_notice.hpp"
 #include "client/status/snapshot.hpp"
 #include "client/status/status_server.hpp"
 #include "common/app/ending.hpp"
@@ -56,6 +58,7 @@ class ClientProgram {
         network_(context_, [this](const char* what) { network_changed(what); }),
         status_server_(
             context_, [this] { return status_text(); }, log_),
+        notice_(context_, [this] { return in_brief(); }),
         ending_(context_, ending_terms(common, hooks),
                 {[this](core::Time) { return prospects(); }, [this](io::ExitStatus status) { on_delivered(status); }},
                 log_) {
@@ -83,6 +86,7 @@ class ClientProgram {
  private:
   void serve() {
     wait_for_signal();
+    if (!hooks_.tells_no_manager) notice_.start();
     if (hooks_.sockets_come_late) links_->start();
     auto sockets = hooks_.sockets();
     if (hooks_.apply_reach) apply_reach_ = hooks_.apply_reach(std::move(sockets.routes), log_);
@@ -116,6 +120,7 @@ class ClientProgram {
     mode_ = mode;
     capture_->set_mode(mode);
     if (rules_) rules_->on_mode(mode);
+    mode == CaptureMode::serve ? notice_.ready() : notice_.changed();
     // From then on the terminal is used, and other links may still be asking.
     if (mode != CaptureMode::serve || !hooks_.on_ready || was_ready_ || links_->asks()) return;
     was_ready_ = true;
@@ -144,6 +149,7 @@ class ClientProgram {
 
   void begin_to_end(const std::string& why) {
     why_ = why;
+    notice_.stopping();
     if (!hooks_.applications_are_gone) {
       log_.info(why + ": ending");
       capture_->last_call();
@@ -166,6 +172,7 @@ class ClientProgram {
     if (is_over_) return finish();
     if (ending_.started()) return ending_.look_soon();
     mode_ = CaptureMode::wait;
+    notice_.stopping();
     capture_->set_mode(CaptureMode::wait);
     capture_->last_call();
     ending_.start();
@@ -173,6 +180,15 @@ class ClientProgram {
 
   [[nodiscard]] const char* new_connections() const {
     return ending_.started() ? "are not taken any more: it ends" : in_words(mode_);
+  }
+
+  // A person may see it who asks the service manager.
+  std::string in_brief() {
+    const auto links = links_->facts(0);
+    const auto up = std::ranges::count_if(links, &LinkFacts::up);
+    const auto text =
+        std::to_string(up) + " of " + std::to_string(links.size()) + " links up; new connections " + new_connections();
+    return up > 0 || links.front().trouble.empty() ? text : text + "; " + links.front().trouble;
   }
 
   std::string status_text() {
@@ -214,6 +230,7 @@ class ClientProgram {
     capture_->close();
     if (rules_) rules_->clean_end(!why_.empty());
     status_server_.close();
+    notice_.close();
     network_.stop();
     log_timer_.stop();
     signals_.cancel();
@@ -230,6 +247,7 @@ class ClientProgram {
   io::LogTimer log_timer_;
   NetworkWatch network_;
   StatusServer status_server_;
+  ServiceNotice notice_;
   std::optional<Capture> capture_;
   std::unique_ptr<CaptureRules> rules_;
   std::function<void(const core::Reach&)> apply_reach_;

@@ -22,6 +22,8 @@ struct ClientHooks {
   std::string command;
   pid_t process = 0;  // 0: this one
   std::string program = {};
+  /// Nobody's service: a service manager hears nothing.
+  bool tells_no_manager = false;
   /// Called once; may block.
   std::function<CaptureSockets()> sockets;
   /// They take a while, in which the links may start. Else the sockets come first: without them nobody need answer

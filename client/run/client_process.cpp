@@ -95,6 +95,7 @@ void ClientProcess::run(const RunPlan& plan, io::Descriptor sockets, Pipe ready,
     hooks.command = "run";
     hooks.process = front_;
     hooks.program = plan.program.front();
+    hooks.tells_no_manager = true;
     hooks.applications_are_gone = true;
     hooks.sockets_come_late = true;
     hooks.sockets = [&sockets] { return receive_sockets(std::exchange(sockets, {})); };

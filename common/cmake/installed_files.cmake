@@ -1,4 +1,4 @@
-# What `cmake --install` puts in place beside the programs: documents, examples and the systemd unit.
+# What `cmake --install` puts in place beside the programs: documents, examples and the systemd units.
 include(GNUInstallDirs)
 
 # `cmake --install` may be given another prefix, so whole paths are known only then.
@@ -28,14 +28,16 @@ if(NOT PROXY_ONLY)
   install(PROGRAMS examples/coproc-over-ssh.sh examples/gateway.sh examples/return-rules.sh examples/rules-iptables.sh
     examples/rules-nft.sh examples/serial-line.sh examples/socat-over-ssh.sh DESTINATION ${examples_folder})
   install(FILES examples/rules-common.sh DESTINATION ${examples_folder})
-  # The unit names the programs as they stand after an installation without any setting. Its place is where systemd looks
+  # The units name the programs as they stand after an installation without any setting. Its place is where systemd looks
   # for units of programs that no package brought, and of those that one did.
-  install(CODE "set(unit \"${PROJECT_SOURCE_DIR}/examples/tfunnel.service\")\nset(made \"${PROJECT_BINARY_DIR}/tfunnel.service\")")
-  install(CODE [[
-    file(READ "${unit}" text)
-    string(REPLACE /usr/local/bin/ "${BINDIR}/" text "${text}")
-    string(REPLACE /usr/local/share/ "${DATADIR}/" text "${text}")
-    file(WRITE "${made}" "${text}")
-  ]])
-  install(FILES ${PROJECT_BINARY_DIR}/tfunnel.service DESTINATION lib/systemd/system)
+  foreach(unit tfunnel.service tfunnel@.service)
+    install(CODE "set(unit \"${PROJECT_SOURCE_DIR}/examples/${unit}\")\nset(made \"${PROJECT_BINARY_DIR}/${unit}\")")
+    install(CODE [[
+      file(READ "${unit}" text)
+      string(REPLACE /usr/local/bin/ "${BINDIR}/" text "${text}")
+      string(REPLACE /usr/local/share/ "${DATADIR}/" text "${text}")
+      file(WRITE "${made}" "${text}")
+    ]])
+    install(FILES ${PROJECT_BINARY_DIR}/${unit} DESTINATION lib/systemd/system)
+  endforeach()
 endif()

@@ -6,7 +6,7 @@ test_packages=(libgtest-dev clang-format-14 python3 python3-pytest iproute2 nfta
   openssh-client curl netcat-openbsd procps psmisc openssl dante-server dnsmasq-base bind9-dnsutils squid tinyproxy
   stunnel4 apache2-utils krb5-kdc krb5-admin-server krb5-user gss-ntlmssp
   python3-gssapi python3-protobuf git bubblewrap gdb shellcheck strace
-  rsync mosh python3-pip hey default-jre-headless chromium firefox-esr)
+  rsync mosh systemd python3-pip hey default-jre-headless chromium firefox-esr)
 # Other packages of Node.js than Debian's bring it along, and conflict with Debian's.
 command -v npm >/dev/null || test_packages+=(npm)
 # What tests/run.sh --deep needs besides; the libraries are for the static far end.

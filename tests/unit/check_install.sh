@@ -19,15 +19,17 @@ install
 
 for file in bin/tfunnel share/man/man1/tfunnel.1 share/man/man1/tfunnel-run.1 share/man/man1/tfunnel-status.1 share/man/man5/tfunnel.conf.5 \
   share/doc/tfunnel/README.md share/doc/tfunnel/proto/PROTOCOL.md share/doc/tfunnel/LICENSE \
-  share/tfunnel/examples/authorized_keys lib/systemd/system/tfunnel.service; do
+  share/tfunnel/examples/authorized_keys lib/systemd/system/tfunnel.service \
+  lib/systemd/system/tfunnel@.service; do
   [ -s "$at/$file" ] || fail "not installed: $file"
 done
 
-# Each program that the unit names is there, and none is named by another place.
-unit=$at/lib/systemd/system/tfunnel.service
-grep -q '/usr/local' "$unit" && fail "the unit names programs that are elsewhere: $(grep /usr/local "$unit")"
-for program in $(grep '^Exec' "$unit" | grep -o '/opt/tf/[^ ]*' | tr -d "'"); do
-  [ -x "$root$program" ] || fail "the unit starts what is not there: $program"
+# Each program that a unit names is there, and none is named by another place.
+for unit in "$at"/lib/systemd/system/*.service; do
+  grep -q '/usr/local' "$unit" && fail "a unit names programs that are elsewhere: $(grep /usr/local "$unit")"
+  for program in $(grep '^Exec' "$unit" | grep -o '/opt/tf/[^ ]*' | tr -d "'"); do
+    [ -x "$root$program" ] || fail "a unit starts what is not there: $program"
+  done
 done
 
 # The scripts need each other.
