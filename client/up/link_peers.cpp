@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/process/process_stat.hpp"
 #include "client/up/socket_table.hpp"
 
 namespace tfunnel::client {
@@ -27,10 +28,10 @@ std::set<LinkPeer> peers_in(std::span<const SocketEntry> sockets, bool is_tcp, c
 
 std::set<std::uint64_t> sockets_of(std::span<const std::atomic<pid_t>> groups) {
   std::set<std::uint64_t> inodes;
-  for_each_process([&](const std::filesystem::path& process) {
-    const auto group = group_of(process);
-    const bool is_of_link =
-        group && *group != 0 && std::ranges::any_of(groups, [&](const auto& one) { return one.load() == *group; });
+  for_each_process([&](pid_t, const std::filesystem::path& process) {
+    const auto stat = process_stat(process);
+    const bool is_of_link = stat && stat->group != 0 &&
+                            std::ranges::any_of(groups, [&](const auto& one) { return one.load() == stat->group; });
     if (is_of_link) inodes.merge(sockets_of(process));
   });
   return inodes;

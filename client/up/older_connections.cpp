@@ -92,7 +92,7 @@ using Programs = std::unordered_multimap<std::uint64_t, Program>;  // by the soc
 
 Programs all_programs() {
   Programs programs;
-  for_each_process([&](const std::filesystem::path& process) {
+  for_each_process([&](pid_t, const std::filesystem::path& process) {
     const auto sockets = sockets_of(process);
     if (sockets.empty()) return;
     const Program program{file_group(process), control_group(process)};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -86,24 +87,6 @@ std::set<std::uint64_t> sockets_of(const fs::path& process) {
     if (inode) inodes.insert(*inode);
   }
   return inodes;
-}
-
-void for_each_process(const std::function<void(const fs::path& process)>& take) {
-  std::error_code error;
-  for (fs::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
-    if (number<pid_t>(at->path().filename().string(), 10)) take(at->path());
-  }
-}
-
-// Behind the name in parentheses, which may contain anything: the state, the parent, the process group.
-std::optional<pid_t> group_of(const fs::path& process) {
-  const auto stat = io::file_contents((process / "stat").string());
-  std::istringstream rest(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
-  std::string state;
-  pid_t parent = 0;
-  pid_t group = 0;
-  if (!(rest >> state >> parent >> group)) return std::nullopt;
-  return group;
 }
 
 }  // namespace tfunnel::client

@@ -1,12 +1,8 @@
 // The kernel's tables of sockets, /proc/net/tcp and the like (proc(5)).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -34,11 +30,5 @@ std::vector<SocketEntry> all_sockets(bool is_tcp);
 
 /// The inodes of the sockets that a process has open, where we may look: `process` is its directory in /proc.
 std::set<std::uint64_t> sockets_of(const std::filesystem::path& process);
-
-/// Calls `take` with the directory of each.
-void for_each_process(const std::function<void(const std::filesystem::path& process)>& take);
-
-/// Its process group, or nothing: it has ended.
-std::optional<pid_t> group_of(const std::filesystem::path& process);
 
 }  // namespace tfunnel::client
