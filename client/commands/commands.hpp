@@ -16,5 +16,7 @@ extern const Subcommand up_command;
 extern const Subcommand down_command;
 /// How those that run are doing.
 extern const Subcommand status_command;
+/// What is wrong with tunnels here.
+extern const Subcommand doctor_command;
 
 }  // namespace tfunnel::client

@@ -85,6 +85,8 @@ void take_rule(RoutingFacts& facts, const Attributes<fib_rule_hdr>& rule, bool i
   facts.preferences.insert(preference);
   if (rule.has(FRA_FWMARK)) {
     facts.marked.push_back({is_v4, preference, rule.number(FRA_FWMARK), rule.number(FRA_FWMASK, ~0U), table});
+  } else {
+    facts.unmarked.push_back({is_v4, preference, 0, 0, table});
   }
   facts.tables.insert(table);
 }
@@ -110,6 +112,17 @@ void take_route(RoutingFacts& facts, const Attributes<rtmsg>& route, bool is_v4)
   facts.tables.insert(table);
   const auto network = own_network(route, table);
   if (network) (is_v4 ? facts.own_networks.v4 : facts.own_networks.v6).push_back(*network);
+}
+
+/// `info` is what IFLA_LINKINFO has: attributes, too.
+bool is_bridge(std::string_view info) {
+  const auto* end = info.data() + info.size();
+  for (const auto* at = reinterpret_cast<const nlattr*>(info.data());
+       mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
+    if (mnl_attr_get_type(at) != IFLA_INFO_KIND) continue;
+    return std::string_view(static_cast<const char*>(mnl_attr_get_payload(at))) == "bridge";
+  }
+  return false;
 }
 
 bool takes_ipv6() {
@@ -166,7 +179,7 @@ RoutingFacts look_at_routing() {
   list<ifinfomsg>("the network cards", RTM_GETLINK, AF_UNSPEC, facts, [](RoutingFacts& told, const auto& card) {
     const auto name = card.bytes(IFLA_IFNAME);
     told.cards.push_back({static_cast<std::uint32_t>(card.body().ifi_index), std::string(name.data(), name.size() - 1),
-                          (card.body().ifi_flags & IFF_UP) != 0});
+                          (card.body().ifi_flags & IFF_UP) != 0, is_bridge(card.bytes(IFLA_LINKINFO))});
   });
   return facts;
 }

@@ -44,6 +44,7 @@ struct NetworkCard {
   std::uint32_t number = 0;
   std::string name;
   bool is_up = false;
+  bool is_bridge = false;
 };
 
 /// The routing of this machine, as far as it matters here.
@@ -51,6 +52,7 @@ struct RoutingFacts {
   Routing ours;                         // what has our protocol number
   std::set<std::uint32_t> preferences;  // of others' rules
   std::vector<RoutingRule> marked;      // others' rules that look at marks
+  std::vector<RoutingRule> unmarked;    // others' that do not
   std::set<std::uint32_t> tables;       // others' rules or routes use them
   std::vector<NetworkCard> cards;
   BothNetworks own_networks;  // reached without a router

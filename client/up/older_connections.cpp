@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "client/process/process_stat.hpp"
 #include "client/rules/routing_tables.hpp"
 #include "client/up/control_groups.hpp"
 #include "common/io/local_address_linux.hpp"

@@ -19,7 +19,8 @@ endforeach()
 install(FILES common/app/tfunnel.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES common/app/tfunnel.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 if(NOT PROXY_ONLY)
-  install(FILES common/app/tfunnel-run.1 common/app/tfunnel-status.1 common/app/tfunnel-up.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES common/app/tfunnel-doctor.1 common/app/tfunnel-run.1 common/app/tfunnel-status.1 common/app/tfunnel-up.1
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
 set(examples_folder ${CMAKE_INSTALL_DATADIR}/tfunnel/examples)

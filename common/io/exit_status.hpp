@@ -5,6 +5,7 @@ namespace tfunnel::io {
 
 enum class ExitStatus {
   ok = 0,              // ended by SIGTERM or SIGINT, or the far end was
+  faults_found = 1,    // doctor: something is wrong
   usage = 64,          // the command line is wrong, or a terminal is in the link's place
   link_lost = 69,      // the link ended, failed, or went silent
   broken = 70,         // a process of ours was killed

@@ -21,7 +21,7 @@ constexpr std::uint16_t aaaa_record = 28;
 /// The name in the first question as a host_name(); nothing if it is none.
 std::optional<std::string> asked_name(core::ByteView message);
 
-/// A query, recursion desired. REQUIRES: `name` is a host_name().
+/// A query, recursion desired. REQUIRES: `name` is a host_name(), or empty: the root.
 Message make_query(std::string_view name, std::uint16_t type, std::uint16_t id);
 
 /// The answer that there is no record of that type, without a SOA record, so that nobody keeps it (RFC 2308, 5).

@@ -225,7 +225,7 @@ def test_last_line_of_a_run_without_a_link_is_the_reason(tmp_path):
     assert not os.path.exists(tmp_path / STARTED)
 
 
-@pytest.mark.parametrize("command", ["run", "up", "down", "proxy"])
+@pytest.mark.parametrize("command", ["run", "up", "down", "doctor", "proxy"])
 def test_command_names_its_own_help(tmp_path, command):
     for words in (["--nosuch"], ["--log-format", "xml"]):
         refuse(tmp_path, [topology.tfunnel(), command, *words], USAGE, f"; see tfunnel {command} --help")

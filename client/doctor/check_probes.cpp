@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <set>
+
+#include "client/doctor/checks.hpp"
+#include "client/doctor/probes.hpp"
+
+namespace tfunnel::client {
+
+namespace {
+
+using enum Verdict;
+
+constexpr std::uint16_t dns_port = 53;
+constexpr std::size_t most_nameservers = 3;  // MAXNS of <resolv.h>
+constexpr unsigned server_failure = 2;
+constexpr unsigned no_such_name = 3;
+
+bool is_of_this_machine(const core::Address& address) {
+  return address == *core::Address::parse("::1") || (address.is_v4() && address.v4_bytes()[0] == 127);
+}
+
+/// Both ways to one server.
+void add_both(std::vector<Probe>& probes, const core::Endpoint& to) {
+  probes.push_back({true, false, to});
+  probes.push_back({false, false, to});
+}
+
+// The rules send a question to whomever to the far resolver: so the whole loop, and nobody else, is asked.
+void add_loop(std::vector<Probe>& probes, const Situation& situation) {
+  const auto& ways = situation.facts.ways;
+  if (situation.table->takes_v4_questions && ways.v4.plain.is_there) {
+    add_both(probes, {*core::Address::parse("198.18.0.53"), dns_port});
+  }
+  if (situation.table->takes_v6_questions && ways.v6.plain.is_there && situation.facts.routing.has_ipv6) {
+    add_both(probes, {*core::Address::parse("2001:2::53"), dns_port});
+  }
+}
+
+/// Then a probe would be lost, and tell nothing new.
+bool stands_in_the_way(const Finding& one) {
+  static const std::set<std::string> checks{"up", "rules", "order", "routes"};
+  return one.verdict == wrong && checks.contains(one.check);
+}
+
+bool is_whole(const Situation& situation) {
+  const auto missing = missing_routing(situation);
+  return situation.state == State::captures && !situation.is_stopped() && situation.table &&
+         situation.table->faults.empty() && missing.rules.empty() && missing.routes.empty();
+}
+
+std::string question(const Probe& probe) {
+  return std::string(probe.is_tcp ? "TCP" : "UDP") + " to " + probe.to.text();
+}
+
+std::string milliseconds(std::chrono::microseconds time) {
+  constexpr double in_one = 1000;
+  return std::to_string(std::lround(std::ceil(static_cast<double>(time.count()) / in_one))) + " ms";
+}
+
+/// How a probe is called in findings.
+std::string kind_of(const Probe& probe) { return probe.is_of_machine ? "dns" : probe.is_tcp ? "tcp" : "udp"; }
+
+// What a program of this machine would have got.
+Finding unanswered(const Situation& situation, const Probe& probe) {
+  Finding found{wrong, kind_of(probe), question(probe) + ": " + probe.why, "", ""};
+  if (probe.is_of_machine) found.what = "the nameserver " + probe.to.text() + ": " + probe.why;
+  found.meaning = probe.is_of_machine ? "programs find no names" : "programs have no such connections";
+  const bool takes = situation.table && situation.table->takes_questions();
+  if (probe.is_of_machine && takes && is_of_this_machine(probe.to.address)) {
+    found.mend = "echo 'nameserver 198.18.0.53' > /etc/resolv.conf";
+  }
+  return found;
+}
+
+// HTTP CONNECT carries TCP alone; a question to port 53 goes as TCP then, and other datagrams are refused at once.
+Finding refused_datagrams(const Situation& situation, const Probe& probe) {
+  return {warning, "udp", question(probe) + ": " + probe.why + ", and TCP is answered",
+          "an upstream proxy that carries no UDP, as those for HTTP: programs go on over TCP",
+          situation.runs() ? up_line(situation) : ""};
+}
+
+Finding answered(const Situation& situation, const ProbePlan& plan, const Probe& probe) {
+  const auto what = question(probe) + ": answered after " + milliseconds(probe.took);
+  const auto mend = situation.runs() ? up_line(situation, "--dns ADDRESS") : "";
+  const auto name = plan.name.empty() ? std::string("a question") : plan.name;
+  if (probe.code == server_failure) {
+    return {wrong, kind_of(probe), question(probe) + ": the resolver fails to answer " + name,
+            "none of the nameservers that it asks (at the far end) answers: programs find no names", mend};
+  }
+  if (plan.name.empty() || probe.has_records) return {right, kind_of(probe), what, "", ""};
+  const auto* why = probe.code == no_such_name ? "there is no such name"
+                    : probe.code == 0          ? "it has no address"
+                                               : "the question is refused";
+  return {wrong, kind_of(probe), question(probe) + ": " + plan.name + ": " + why,
+          "the resolver (at the far end) does not know it", mend};
+}
+
+/// Nothing comes back over the link.
+Finding dead_link(const Situation& situation, const Probe& probe) {
+  const auto& children = situation.facts.instance->children;
+  if (children.empty()) {
+    return {wrong, "link", "it is down: the command that starts the far end does not run",
+            "what would go through the tunnel is refused; up tries again, and says why it fails. To go out directly:",
+            "tfunnel down"};
+  }
+  return {wrong, "link", "nothing comes back over it (" + question(probe) + ": " + probe.why + ")",
+          "the far end, the way there, or its nameserver (--dns) is dead; its command is started anew when it ends",
+          "kill " + std::to_string(children.front().pid)};
+}
+
+bool is_answered(const Probe& probe) { return probe.outcome == Outcome::answered; }
+
+bool answers_over_tcp(const std::vector<Probe>& probes, const Probe& like) {
+  return std::ranges::any_of(probes,
+                             [&](const auto& one) { return one.is_tcp && one.to == like.to && is_answered(one); });
+}
+
+std::string rate_text(double bytes_per_second) {
+  constexpr double million = 1e6;
+  return std::to_string(std::lround(bytes_per_second / million)) + " MB/s";
+}
+
+Findings check_link(const Situation& situation, const std::vector<Probe>& probes,
+                    const std::optional<MeasuredLink>& link) {
+  if (situation.state != State::captures) return {};
+  if (link && link->is_up) {
+    return {{right, "link", "round trip " + milliseconds(link->round_trip) + ", " + rate_text(link->bytes_per_second),
+             "", ""}};
+  }
+  std::vector<Probe> far;
+  std::ranges::copy_if(probes, std::back_inserter(far),
+                       [](const auto& one) { return !is_of_this_machine(one.to.address); });
+  const bool is_dead = !far.empty() && std::ranges::none_of(far, is_answered);
+  if (is_dead || link) return {dead_link(situation, far.empty() ? Probe() : far.front())};
+  const auto fastest = std::ranges::min_element(
+      far, {}, [](const auto& one) { return is_answered(one) ? one.took : std::chrono::microseconds::max(); });
+  if (fastest == far.end()) return {};
+  return {{right, "link", "a question and its answer, by the far end's nameserver, took " + milliseconds(fastest->took),
+           "", ""}};
+}
+
+}  // namespace
+
+// What is not captured whole would go out beside the tunnel, where nobody wanted to ask.
+ProbeList choose_probes(const Situation& situation, const ProbePlan& plan, const Findings& found) {
+  if (std::ranges::any_of(found, stands_in_the_way)) return {{}, "what is wrong with the tunnel is to be mended first"};
+  if (situation.state != State::nothing && !is_whole(situation)) {
+    return {{}, "what is sent might not go through the tunnel"};
+  }
+  if (!plan.server && plan.name.empty() && situation.state == State::nothing) {
+    return {{}, "nobody was named to be asked (--name, --server)"};
+  }
+  ProbeList list;
+  const auto& nameservers = situation.facts.names.nameservers;
+  for (const auto& server : nameservers) {
+    if (list.probes.size() < most_nameservers) list.probes.push_back({false, true, server});
+  }
+  if (plan.server) {
+    add_both(list.probes, *plan.server);
+  } else if (situation.table && situation.table->takes_questions()) {
+    add_loop(list.probes, situation);
+  } else if (!nameservers.empty()) {
+    list.probes.push_back({true, false, nameservers.front()});
+  }
+  return list;
+}
+
+Findings check_probes(const Situation& situation, const ProbePlan& plan, const std::vector<Probe>& probes,
+                      const std::optional<MeasuredLink>& link) {
+  auto found = check_link(situation, probes, link);
+  if (std::ranges::any_of(found, [](const auto& one) { return one.verdict == wrong; })) return found;
+  for (const auto& probe : probes) {
+    const bool is_refused_udp = !probe.is_tcp && !probe.is_of_machine && probe.outcome == Outcome::refused;
+    if (is_answered(probe)) {
+      found.push_back(answered(situation, plan, probe));
+    } else if (is_refused_udp && answers_over_tcp(probes, probe)) {
+      found.push_back(refused_datagrams(situation, probe));
+    } else {
+      found.push_back(unanswered(situation, probe));
+    }
+  }
+  return found;
+}
+
+}  // namespace tfunnel::client

@@ -1,0 +1,74 @@
+#include "client/doctor/ruleset.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace tfunnel::client {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string text(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::int64_t number(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_int64() ? value->get_int64() : 0;
+}
+
+void take_table(Ruleset& all, const json::object& told) {
+  all.tables.push_back(text(told, "family") + " " + text(told, "name"));
+}
+
+void take_chain(Ruleset& all, const json::object& told) {
+  all.chains.push_back({text(told, "family"),
+                        text(told, "table"),
+                        text(told, "name"),
+                        text(told, "hook"),
+                        number(told, "prio"),
+                        text(told, "policy") == "drop",
+                        {}});
+}
+
+// Chains are told before their rules.
+void take_rule(Ruleset& all, const json::object& told) {
+  const auto* parts = told.if_contains("expr");
+  const auto name = text(told, "chain");
+  const auto found = std::ranges::find_if(all.chains, [&](const auto& chain) {
+    return chain.name == name && chain.table == text(told, "table") && chain.family == text(told, "family");
+  });
+  if (found == all.chains.end() || parts == nullptr || !parts->is_array()) return;
+  found->rules.push_back({number(told, "handle"), parts->get_array()});
+}
+
+}  // namespace
+
+const NftChain* Ruleset::find(std::string_view family, std::string_view table, std::string_view chain) const {
+  const auto found = std::ranges::find_if(
+      chains, [&](const auto& one) { return one.name == chain && one.table == table && one.family == family; });
+  return found == chains.end() ? nullptr : &*found;
+}
+
+std::optional<Ruleset> parse_ruleset(std::string_view text) {
+  boost::system::error_code error;
+  const auto whole = json::parse(json::string_view(text.data(), text.size()), error);
+  const auto* list = error || !whole.is_object() ? nullptr : whole.get_object().if_contains("nftables");
+  if (list == nullptr || !list->is_array()) return std::nullopt;
+  Ruleset all;
+  for (const auto& one : list->get_array()) {
+    if (!one.is_object()) continue;
+    const auto take = [&](const char* kind, const auto& into) {
+      const auto* told = one.get_object().if_contains(kind);
+      if (told != nullptr && told->is_object()) into(all, told->get_object());
+    };
+    take("table", take_table);
+    take("chain", take_chain);
+    take("rule", take_rule);
+  }
+  return all;
+}
+
+}  // namespace tfunnel::client
