@@ -17,11 +17,9 @@ Situation situation_of(const DoctorFacts& facts) {
   const auto& ours = facts.routing.ours;
   const bool has_routing = !ours.rules.empty() || !ours.routes.empty();
   if (facts.rules) made.table = read_own_table(*facts.rules);
-  if (made.table) {
-    made.marks = made.table->marks;
-  } else if (!ours.rules.empty()) {
-    made.marks.captured = ours.rules.front().mark;
-  }
+  if (made.table) made.marks = made.table->marks;
+  const bool tells_all = made.table && made.table->faults.empty();
+  if (!tells_all && !ours.rules.empty()) made.marks.captured = ours.rules.front().mark;
   made.state = state_of(made.runs(), facts.rules ? made.table.has_value() : has_routing, has_routing);
   return made;
 }

@@ -33,6 +33,8 @@ const std::string prefix_of_down = prefix + "down-";
 // It delivers what it has; asked once more, it hurries.
 constexpr std::chrono::seconds patience{5};
 constexpr int most_tries = 10;
+// In a row: others get their turn in the event loop.
+constexpr int most_callers = 64;
 
 [[noreturn]] void fail(const char* what) { throw boost::system::system_error(io::last_error(), what); }
 
@@ -206,6 +208,12 @@ Instance Instance::take_from_others(std::span<const int> signals, const io::Log&
     end_process(*other, signals, requests, log);
   }
   throw app::UsageError("another process begins again and again", io::ExitStatus::os_error);
+}
+
+void Instance::let_callers_go() const {
+  for (int i = 0; i < most_callers; ++i) {
+    if (!io::Descriptor(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)).is_open()) return;
+  }
 }
 
 std::optional<pid_t> Instance::holder(Role role) { return holder_but("", role); }

@@ -44,6 +44,11 @@ class Instance {
   /// A process that has one, and stands in the way of `role`; 0 if it is in a PID namespace that we cannot see into.
   static std::optional<pid_t> holder(Role role = Role::up);
 
+  /// Readable when somebody has connected to learn who holds it.
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+  /// Accepts those who have, and closes.
+  void let_callers_go() const;
+
  private:
   explicit Instance(const std::string& name);
 

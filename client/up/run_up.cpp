@@ -10,6 +10,7 @@
 #include "client/up/control_groups.hpp"
 #include "client/up/instance.hpp"
 #include "client/up/link_control_group.hpp"
+#include "client/up/open_door.hpp"
 #include "client/up/system_capture.hpp"
 #include "client/up/traps.hpp"
 #include "client/up/up_options.hpp"
@@ -52,7 +53,7 @@ void tell_if_closed(const Instance& instance, const io::Log& log) {
   log.warning("the rules stay: what would go through the tunnel is refused until tfunnel down, or up again");
 }
 
-io::ExitStatus serve(UpPlan plan) {
+io::ExitStatus serve(UpPlan plan, const Instance& instance) {
   if (plan.kill_switch == KillSwitch::off) plan.link.refusal = Refusal::never;
   const auto group = enter_group(plan);  // left when all that it starts is gone
   const LinkGuard guard;
@@ -65,7 +66,8 @@ io::ExitStatus serve(UpPlan plan) {
   };
   hooks.is_local = io::is_local_address;
   hooks.rules = [&](asio::io_context& context, const io::Log& log) {
-    return std::make_unique<SystemCapture>(context, plan, guard.groups(), log);
+    return std::make_unique<OpenDoor>(context, instance,
+                                      std::make_unique<SystemCapture>(context, plan, guard.groups(), log));
   };
   const Supervision supervision{command_of(plan), ::getpgrp(), guard.groups()};
   return run_client(plan.common, supervised_links(plan.common, plan.link, supervision), hooks);
@@ -104,7 +106,7 @@ io::ExitStatus run_up(const UpPlan& plan) {
   hold_takeover();
   const auto instance = take_instance(plan, own_log);
   try {
-    const auto status = serve(plan);
+    const auto status = serve(plan, instance);
     tell_if_closed(instance, own_log);
     return status;
   } catch (...) {

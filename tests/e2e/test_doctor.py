@@ -369,7 +369,7 @@ def systemctl(lab, script):
 def start_stub(lab):
     """A nameserver on this machine, where systemd-resolved has its own."""
     stub = lab.client.start(
-        ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts", "--user=",
+        ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts", "--user=", "--group=",
          "--bind-interfaces", "--listen-address=127.0.0.53", f"--server={NAMESERVER}"],
         name="stub",
     )  # fmt: skip

@@ -33,7 +33,7 @@ def _certificates(tmp_path_factory):
 def start_nameserver(namespace, address, addresses):
     """A dnsmasq that knows one name. Not --no-daemon: it would serve nobody else while a TCP connection is open."""
     command = [
-        "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts", "--user=",
+        "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts", "--user=", "--group=",
         "--bind-interfaces", "--except-interface=lo0", f"--listen-address={address}", "--log-queries",
         f"--host-record={','.join([NAME, *addresses.values()])}",
     ]  # fmt: skip

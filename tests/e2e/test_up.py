@@ -181,6 +181,27 @@ def test_a_second_one_is_refused_and_told_who_runs(up):
     assert running.running()
 
 
+def instance_names(lab):
+    """The abstract sockets by which one is known to be there."""
+    with lab.client.enter(), open("/proc/thread-self/net/unix", encoding="ascii") as file:
+        return [line.split()[-1].replace("@", "\0", 1) for line in file if "@tfunnel-up-" in line]
+
+
+def test_one_is_seen_however_many_have_asked_for_it(lab, up):
+    """Whoever asks connects, and the kernel keeps that until it is accepted."""
+    running = up.start()
+    (name,) = instance_names(lab)
+
+    def ask():
+        with lab.client.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            return caller.connect_ex(name) == 0  # else the queue is full
+
+    for _ in range(socket.SOMAXCONN + 100):
+        netlab.wait_until(ask, what="a place in the queue")
+    second = up.run("up", "--via", "far tfunnel", check=False)
+    assert second.returncode == 71 and f"process {running.pid}" in second.stderr, second
+
+
 def test_a_dry_run_tells_all_and_changes_nothing(lab, up):
     told = up.run("up", "--via", "far tfunnel", "--dry-run").stdout
     up.assert_nothing_left()
