@@ -154,8 +154,9 @@ ProbeList choose_probes(const Situation& situation, const ProbePlan& plan, const
   }
   ProbeList list;
   const auto& nameservers = situation.facts.names.nameservers;
+  const bool asks_nameservers = situation.state == State::captures || !plan.name.empty();
   for (const auto& server : nameservers) {
-    if (list.probes.size() < most_nameservers) list.probes.push_back({false, true, server});
+    if (asks_nameservers && list.probes.size() < most_nameservers) list.probes.push_back({false, true, server});
   }
   if (plan.server) {
     add_both(list.probes, *plan.server);

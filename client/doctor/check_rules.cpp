@@ -71,7 +71,11 @@ Findings check_others_rules(const Situation& situation) {
   if (!situation.table || !situation.facts.rules) return {};
   Findings found;
   const auto& ways = situation.facts.ways;
-  for (const auto& one : obstacles(*situation.facts.rules, situation.marks, {ways.v4.plain.card, ways.v6.plain.card})) {
+  Exits exits{ways.v4.plain.card, ways.v6.plain.card};
+  for (const auto& card : situation.facts.routing.cards) {
+    if (situation.table->forwards && card.is_up && card.name != "lo") exits.inward.push_back(card.name);
+  }
+  for (const auto& one : obstacles(*situation.facts.rules, situation.marks, exits)) {
     found.push_back({wrong, "order", one.what, one.meaning, one.mend});
   }
   if (!found.empty()) return found;

@@ -11,6 +11,7 @@ namespace tfunnel::client {
 namespace {
 
 constexpr const char* loopback = "lo";
+constexpr std::uint16_t port_of_no_service = 9;  // discard
 const std::vector<std::string> our_tables{system_table, guard_table};
 
 std::string name_of(const NftChain& chain) { return chain.family + " " + chain.table + " " + chain.name; }
@@ -35,6 +36,7 @@ class Search {
       for (const bool is_tcp : {true, false}) {
         follow_request(is_v4, is_tcp);
         follow_answer(is_v4, is_tcp);
+        follow_forwarded(is_v4, is_tcp);
       }
     }
     return std::move(found_);
@@ -66,6 +68,22 @@ class Search {
     packet.from = far_address(is_v4);
     for (const auto* chain : chains_at(rules_, "output", is_v4, our_tables)) pass({"output", true}, *chain, packet);
     deliver(packet);
+  }
+
+  // It is delivered to this machine, where filters often expect only what is for its own services.
+  void follow_forwarded(bool is_v4, bool is_tcp) {
+    std::vector<Trouble> troubles;
+    for (const auto& card : exits_.inward) {
+      Specimen packet{is_v4, is_tcp, card, "", {}, {}, marks_.captured, 0, false, port_of_no_service};
+      packet.to = far_address(is_v4);
+      for (const auto* chain : chains_at(rules_, "input", is_v4, our_tables)) {
+        if (const auto trouble = walk(rules_, *chain, packet)) {
+          troubles.push_back(*trouble);
+          break;
+        }
+      }
+    }
+    if (!troubles.empty() && troubles.size() == exits_.inward.size()) tell({"input", true}, troubles.front());
   }
 
   void deliver(Specimen& packet) {

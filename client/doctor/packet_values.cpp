@@ -45,10 +45,10 @@ Value meta(const Specimen& packet, const std::string& key) {
 Value payload(const Specimen& packet, const json::object& what) {
   const auto protocol = text(what, "protocol");
   const auto field = text(what, "field");
-  if (protocol == "th") return Unknown();
-  if (protocol == "tcp" || protocol == "udp") {
-    return (protocol == "tcp") == packet.is_tcp ? Value(Unknown()) : Value(Absent());
+  if (protocol == "th" || protocol == (packet.is_tcp ? "tcp" : "udp")) {
+    return field == "dport" && packet.to_port ? Value(std::uint32_t{*packet.to_port}) : Value(Unknown());
   }
+  if (protocol == "tcp" || protocol == "udp") return Absent();
   if (protocol != (packet.is_v4 ? "ip" : "ip6")) return Absent();
   if (field == "protocol" || field == "nexthdr") return packet.is_tcp ? "tcp" : "udp";
   if (field == "saddr") return known(packet.from);
@@ -108,6 +108,11 @@ Truth is_in_network(const core::Address& address, const json::object& prefix) {
   return truth(core::Network::of(*first, static_cast<unsigned>(bits)).contains(address));
 }
 
+Truth is_in_range(std::uint32_t number, const json::array& ends) {
+  if (ends.size() != 2 || !ends[0].is_int64() || !ends[1].is_int64()) return Truth::maybe;
+  return truth(number >= ends[0].get_int64() && number <= ends[1].get_int64());
+}
+
 Truth equals_text(const Value& value, const std::string& right) {
   if (right.starts_with('@')) return Truth::maybe;  // a set
   if (const auto* address = std::get_if<core::Address>(&value)) {
@@ -131,6 +136,10 @@ Truth equals(const Value& value, const json::value& right) {
   const auto* member = only_member(right);
   if (member == nullptr) return Truth::maybe;
   if (member->key() == "set" && member->value().is_array()) return is_any_of(value, member->value().get_array());
+  const auto* number = std::get_if<std::uint32_t>(&value);
+  if (member->key() == "range" && member->value().is_array() && number != nullptr) {
+    return is_in_range(*number, member->value().get_array());
+  }
   const auto* address = std::get_if<core::Address>(&value);
   if (member->key() == "prefix" && member->value().is_object() && address != nullptr) {
     return is_in_network(*address, member->value().get_object());

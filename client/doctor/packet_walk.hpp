@@ -22,6 +22,7 @@ struct Specimen {
   std::optional<std::uint32_t> mark;
   std::uint32_t needed = 0;  // bits that no rule may take from the mark
   bool is_answer = false;    // the first one back
+  std::optional<std::uint16_t> to_port = {};
 };
 
 /// What is certain to happen to it.

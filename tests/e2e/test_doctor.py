@@ -21,6 +21,7 @@ import topology
 import upstreams
 from system_rules import OUTSIDE, leaked
 from test_names_and_dns_through_proxies import NAME, start_nameserver
+from ups import connects
 
 SYSTEM_LAB = True
 NAMESERVER = topology.FAR_OTHER[4]
@@ -179,6 +180,21 @@ def test_rules_of_others_that_are_in_the_way(lab, doctor, obstacle):
     else:
         assert not doctor.find("chain inet bad o"), "some may get through"
     lab.client.run(["nft", "delete", "table", "inet", "bad"])
+
+
+def test_a_filter_that_lets_in_only_what_is_for_services_of_this_machine(lab, up, doctor):
+    """What is captured of other hosts is delivered to this machine."""
+    up.start("--forward", via=FAR_END)
+    lab.client.nft(
+        """table inet filter {
+          chain input { type filter hook input priority 0; policy drop; ct state established accept; iif lo accept; tcp dport 22 accept
+          }
+        }"""
+    )
+    doctor.mended("the policy of chain inet filter input (hook input, priority 0) drops")
+    doctor.assert_healthy()
+    assert connects(lab, topology.FAR[4], lab.lan) == topology.FAR[4]
+    lab.client.run(["nft", "delete", "table", "inet", "filter"])
 
 
 @pytest.mark.usefixtures("running")

@@ -385,6 +385,19 @@ TEST(ObstaclesTest, AnswersWithAStrangersAddressOverTheLoopbackDeviceAreFollowed
   EXPECT_EQ(met("input", 0, other(spoofed)).size(), 1U);
 }
 
+TEST(ObstaclesTest, WhatIsForwardedNeedsAWayIntoThisMachine) {
+  const auto accept = std::string(R"({"accept":null})");
+  const auto services = other(match(meta("iif"), "\"lo\"") + accept) +
+                        other(match(field("tcp", "dport"), R"({"set":[22,{"range":[80,90]}]})") + accept);
+  const auto stopped = [&](const std::string& more, const std::vector<std::string>& cards) {
+    const auto rules = ruleset(chain("c", "input", 0, "drop", "other") + services + more);
+    return obstacles(rules, {256, 512, 1024}, {"wan0", "wan0", cards}).size();
+  };
+  EXPECT_EQ(stopped("", {}), 0U);
+  EXPECT_EQ(stopped("", {"lan0", "wan0"}), 1U);
+  EXPECT_EQ(stopped(other(match(meta("iifname"), "\"lan0\"") + accept), {"lan0", "wan0"}), 0U);
+}
+
 TEST(RulesetTest, WhatIsNoListOfRulesIsNone) {
   for (const auto* text : {"", "table inet x {}", "[]", "{}", R"({"nftables":{}})"})
     EXPECT_FALSE(parse_ruleset(text)) << text;
