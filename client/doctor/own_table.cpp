@@ -137,9 +137,7 @@ std::vector<std::string> faults_of(const Ruleset& rules) {
 }  // namespace
 
 std::optional<OwnTable> read_own_table(const Ruleset& rules) {
-  const bool is_there =
-      std::ranges::any_of(rules.tables, [](const auto& table) { return table == std::string("inet ") + system_table; });
-  if (!is_there) return std::nullopt;
+  if (!rules.has_table("inet", system_table)) return std::nullopt;
   OwnTable table;
   table.faults = faults_of(rules);
   const NftChain none;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <sstream>
 
 namespace tfunnel::client {
 
@@ -17,10 +18,6 @@ std::string text(const json::object& object, std::string_view key) {
 std::int64_t number(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value != nullptr && value->is_int64() ? value->get_int64() : 0;
-}
-
-void take_table(Ruleset& all, const json::object& told) {
-  all.tables.push_back(text(told, "family") + " " + text(told, "name"));
 }
 
 void take_chain(Ruleset& all, const json::object& told) {
@@ -44,6 +41,24 @@ void take_rule(Ruleset& all, const json::object& told) {
   found->rules.push_back({number(told, "handle"), parts->get_array()});
 }
 
+/// False: it is none.
+bool take_document(Ruleset& all, const std::string& text) {
+  boost::system::error_code error;
+  const auto whole = json::parse(text, error);
+  const auto* list = error || !whole.is_object() ? nullptr : whole.get_object().if_contains("nftables");
+  if (list == nullptr || !list->is_array()) return false;
+  for (const auto& one : list->get_array()) {
+    if (!one.is_object()) continue;
+    const auto take = [&](const char* kind, const auto& into) {
+      const auto* told = one.get_object().if_contains(kind);
+      if (told != nullptr && told->is_object()) into(all, told->get_object());
+    };
+    take("chain", take_chain);
+    take("rule", take_rule);
+  }
+  return true;
+}
+
 }  // namespace
 
 const NftChain* Ruleset::find(std::string_view family, std::string_view table, std::string_view chain) const {
@@ -52,21 +67,15 @@ const NftChain* Ruleset::find(std::string_view family, std::string_view table, s
   return found == chains.end() ? nullptr : &*found;
 }
 
+bool Ruleset::has_table(std::string_view family, std::string_view table) const {
+  return std::ranges::any_of(chains, [&](const auto& one) { return one.table == table && one.family == family; });
+}
+
 std::optional<Ruleset> parse_ruleset(std::string_view text) {
-  boost::system::error_code error;
-  const auto whole = json::parse(json::string_view(text.data(), text.size()), error);
-  const auto* list = error || !whole.is_object() ? nullptr : whole.get_object().if_contains("nftables");
-  if (list == nullptr || !list->is_array()) return std::nullopt;
   Ruleset all;
-  for (const auto& one : list->get_array()) {
-    if (!one.is_object()) continue;
-    const auto take = [&](const char* kind, const auto& into) {
-      const auto* told = one.get_object().if_contains(kind);
-      if (told != nullptr && told->is_object()) into(all, told->get_object());
-    };
-    take("table", take_table);
-    take("chain", take_chain);
-    take("rule", take_rule);
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    if (!take_document(all, line)) return std::nullopt;
   }
   return all;
 }

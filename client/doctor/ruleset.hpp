@@ -28,14 +28,15 @@ struct NftChain {
 };
 
 struct Ruleset {
-  std::vector<std::string> tables;  // "inet filter"
   std::vector<NftChain> chains;
 
+  /// Has it chains?
+  [[nodiscard]] bool has_table(std::string_view family, std::string_view table) const;
   /// None: there is no such chain.
   [[nodiscard]] const NftChain* find(std::string_view family, std::string_view table, std::string_view chain) const;
 };
 
-/// What libnftables lists as JSON; nothing if it is none.
+/// What libnftables lists, a document on each line; nothing if one of them is none.
 std::optional<Ruleset> parse_ruleset(std::string_view text);
 
 }  // namespace tfunnel::client

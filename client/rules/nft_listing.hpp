@@ -6,8 +6,8 @@
 
 namespace tfunnel::client {
 
-/// All tables as libnftables-json(5) has them, with handles and without the elements of sets. Nothing: we may not look,
-/// or this libnftables writes no JSON.
-std::optional<std::string> ruleset_json();
+/// All chains with their rules, a document of libnftables-json(5) on each line. Nothing: we may not look, or this
+/// libnftables writes no JSON.
+std::optional<std::string> chains_json();
 
 }  // namespace tfunnel::client
