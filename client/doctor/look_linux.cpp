@@ -194,7 +194,7 @@ NameFacts look_at_names(const std::vector<core::Endpoint>& nameservers) {
 
 void look_at_rules(DoctorFacts& facts) {
   facts.rules.reset();
-  if (const auto text = chains_json()) facts.rules = parse_ruleset(*text);
+  if (const auto text = rules_json()) facts.rules = parse_ruleset(*text);
   facts.routing = look_at_routing();
   facts.settings.loopback_has_ipv6 = facts.routing.has_ipv6;
 }

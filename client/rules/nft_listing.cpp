@@ -1,11 +1,18 @@
 #include "client/rules/nft_listing.hpp"
 
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
 
+#include <bit>
 #include <boost/json.hpp>
 #include <memory>
+#include <vector>
 
+#include "client/rules/netlink_request.hpp"
 #include "client/rules/nft.hpp"
+#include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
 
@@ -13,7 +20,7 @@ namespace {
 
 namespace json = boost::json;
 
-// Somebody may change chains while they are listed.
+// Somebody may change tables while they are listed.
 constexpr int most_tries = 5;
 
 class Listing {
@@ -36,38 +43,100 @@ class Listing {
   bool is_ready_ = false;
 };
 
-/// A command for each chain that is told, as JSON: names may be such as nft(8) would not read.
-std::optional<json::array> commands_for(const std::string& chains) {
+struct Table {
+  std::string family;
+  std::string name;
+  std::uint32_t flags = 0;
+};
+
+const char* family_name(std::uint8_t family) {
+  return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV4 ? "ip" : family == NFPROTO_IPV6 ? "ip6" : "";
+}
+
+/// Those of IP.
+std::optional<std::vector<Table>> list_tables() {
+  NetlinkRequest request("the packet filter", NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0);
+  request.body<nfgenmsg>().version = NFNETLINK_V0;
+  std::vector<Table> tables;
+  const auto error = io::NetlinkSocket(NETLINK_NETFILTER).list(request.header(), [&](const nlmsghdr& message) {
+    Table table;
+    table.family = family_name(static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family);
+    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message));
+    for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message, sizeof(nfgenmsg)));
+         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
+      if (mnl_attr_get_type(at) == NFTA_TABLE_NAME) table.name = mnl_attr_get_str(at);
+      if (mnl_attr_get_type(at) == NFTA_TABLE_FLAGS) table.flags = ntohl(mnl_attr_get_u32(at));
+    }
+    if (!table.family.empty()) tables.push_back(table);
+    return true;
+  });
+  return error ? std::nullopt : std::optional(tables);
+}
+
+/// As JSON: names may be such as nft(8) would not read.
+std::string list_command(const char* what, const json::object& name) {
+  const json::value command{{"list", {{what, name}}}};
+  return json::serialize(json::object{{"nftables", json::array{command}}});
+}
+
+std::string word(const json::object& object, const char* key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// The names of a table's chains, of a list of all.
+std::vector<std::string> chains_of(const Table& table, const std::string& all) {
+  std::vector<std::string> names;
   boost::system::error_code error;
-  const auto told = json::parse(chains, error);
+  const auto told = json::parse(all, error);
   const auto* list = error || !told.is_object() ? nullptr : told.get_object().if_contains("nftables");
-  if (list == nullptr || !list->is_array()) return std::nullopt;
-  json::array commands;
+  if (list == nullptr || !list->is_array()) return names;
   for (const auto& one : list->get_array()) {
     const auto* chain = one.is_object() ? one.get_object().if_contains("chain") : nullptr;
     if (chain == nullptr || !chain->is_object()) continue;
     const auto& object = chain->get_object();
-    const auto word = [&](const char* key) { return object.contains(key) ? object.at(key) : json::value(""); };
-    const json::object name{{"family", word("family")}, {"table", word("table")}, {"name", word("name")}};
-    commands.emplace_back(json::object{{"list", json::object{{"chain", name}}}});
+    if (word(object, "family") == table.family && word(object, "table") == table.name) {
+      names.push_back(word(object, "name"));
+    }
   }
-  return commands;
+  return names;
 }
 
-// Not the whole ruleset at once: libnftables up to 1.0.6 frees the flag of a table (owner, as of our guard) too early.
-std::optional<std::string> try_to_list() {
-  Listing listing;
+// libnftables up to 1.0.6 frees the flag of a table that has one (owner, as our guard) before it has written it: of
+// such a table the chains are listed without it.
+std::optional<std::string> list_table(Listing& listing, const Table& table) {
+  if (!std::has_single_bit(table.flags)) {
+    return listing.run(list_command("table", {{"family", table.family}, {"name", table.name}}));
+  }
   const auto chains = listing.run("list chains");
   if (!chains) return std::nullopt;
-  const auto commands = commands_for(*chains);
-  if (!commands || commands->empty()) return commands ? std::optional<std::string>("") : std::nullopt;
-  return listing.run(json::serialize(json::object{{"nftables", *commands}}));
+  std::string text;
+  for (const auto& name : chains_of(table, *chains)) {
+    const auto more =
+        listing.run(list_command("chain", {{"family", table.family}, {"table", table.name}, {"name", name}}));
+    if (!more) return std::nullopt;
+    text += *more;
+  }
+  return text;
+}
+
+std::optional<std::string> try_to_list() {
+  Listing listing;
+  const auto tables = list_tables();
+  if (!tables) return std::nullopt;
+  std::string text;
+  for (const auto& table : *tables) {
+    const auto more = list_table(listing, table);
+    if (!more) return std::nullopt;
+    text += *more;
+  }
+  return text;
 }
 
 }  // namespace
 
 // It prints a line of its own, past its buffer, if we may not look: so the kernel is asked before.
-std::optional<std::string> chains_json() {
+std::optional<std::string> rules_json() {
   error_code error;
   generation(error);
   if (error) return std::nullopt;

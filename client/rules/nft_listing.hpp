@@ -6,8 +6,8 @@
 
 namespace tfunnel::client {
 
-/// All chains with their rules, a document of libnftables-json(5) on each line. Nothing: we may not look, or this
-/// libnftables writes no JSON.
-std::optional<std::string> chains_json();
+/// All tables of IP with their chains and rules, a document of libnftables-json(5) on each line. Nothing: we may not
+/// look, or this libnftables writes no JSON.
+std::optional<std::string> rules_json();
 
 }  // namespace tfunnel::client
