@@ -186,6 +186,27 @@ def test_nothing_leaves_between_its_end_and_the_next_start(lab, up, manager, ser
     assert leaked(lab) == 0
 
 
+@pytest.mark.parametrize("manager", ["abstract"], indirect=True)
+def test_it_needs_no_more_rights_than_the_unit_gives_and_its_user_and_root_see_how_it_is(lab, up, manager, runs):
+    if not runs.user:
+        pytest.skip("a namespace of one id has no other users")
+    names = re.search(r"^CapabilityBoundingSet=(.*)$", example("tfunnel@.service"), re.M).group(1).lower()
+    rights = ",".join(["-all", *names.replace("cap_", "+").split()])
+    limited = ["--bounding-set", rights, "--inh-caps", rights, "--ambient-caps", rights, "--no-new-privs"]
+    environment = {**runs.environment(), **manager.environment()}
+    command = [*runs.user[:-1], *limited, "--", runs.tfunnel, "up", "--via", runs.via, "--allow-icmp"]
+    running = lab.client.start(command, name="up", env=environment)
+    manager.wait_for("READY=1")
+    carried(lab, 4)
+    assert leaked(lab) == 0
+    for asker in ([], runs.user):
+        told = lab.client.run([*asker, runs.tfunnel, "status"], env=runs.environment()).stdout
+        assert f"tfunnel up: process {running.pid} of user {runs.user[1].partition('=')[2]}" in told
+        assert re.search(r"\d+ packets, .* into4: ", told)
+    up.run("down")
+    assert running.wait() == 0
+
+
 # --- the units -----------------------------------------------------------------------------------
 
 
