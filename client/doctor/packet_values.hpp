@@ -3,7 +3,7 @@
 
 #include <boost/json/value.hpp>
 
-#include "client/doctor/packet_walk.hpp"
+#include "client/doctor/specimen.hpp"
 
 namespace tfunnel::client {
 

@@ -444,10 +444,10 @@ def may_raise_limits(lab):
 
 
 def test_few_descriptors(lab, up, doctor):
+    doctor.before = ["prlimit", "--nofile=500:500"]
+    fault = doctor.named("a tfunnel that is started here may open 500 files only")
     if not may_raise_limits(lab):
         pytest.skip("limits cannot be raised here")
-    doctor.before = ["prlimit", "--nofile=500:500"]
-    fault = doctor.named("may open 500 files only")
     # The line is for the shell that starts the next program.
     done = lab.client.run(["sh", "-c", f"ulimit -n 500; {fault['mend']}; exec {up.program} doctor --quiet --strict"])
     assert done.stdout == ""
