@@ -178,6 +178,7 @@ def test_rules_of_others_that_are_in_the_way(lab, doctor, obstacle):
         doctor.mended(text)
         doctor.assert_healthy()
     else:
+        doctor.timeout = 0.1
         assert not doctor.find("chain inet bad o"), "some may get through"
     lab.client.run(["nft", "delete", "table", "inet", "bad"])
 
@@ -263,6 +264,7 @@ def test_a_link_that_is_down(lab, up, doctor):
     switch.off()
     kill_far_end(lab)
     # Between two tries.
+    doctor.timeout = 0.1
     fault = netlab.wait_until(lambda: doctor.find("the command that starts the far end does not run"), what="that fault")
     doctor.mend(fault)
     doctor.assert_healthy()
@@ -291,7 +293,7 @@ def test_a_far_end_that_is_stopped(lab, doctor):
 def test_a_nameserver_of_the_far_end_that_is_dead(lab, doctor, resolv_conf):
     start_nameserver(lab.far, topology.FAR[4], topology.FAR)
     resolv_conf.kill()
-    doctor.words = ("--name", NAME, "--timeout", "20")
+    doctor.words = ("--name", NAME)
     doctor.far_end = "far tfunnel"
     doctor.mended("the resolver fails to answer", ADDRESS=topology.FAR[4])
     doctor.assert_healthy()
@@ -363,7 +365,8 @@ def test_a_loopback_device_without_ipv6(lab, doctor):
 def test_a_nameserver_that_needs_ipv6_which_is_off(lab, doctor):
     lab.client.sysctl("net.ipv6.conf.all.disable_ipv6", 1)
     doctor.assert_healthy()
-    doctor.words = ("--server", "2001:db8:f::11", "--timeout", "0.1")
+    doctor.words = ("--server", "2001:db8:f::11")
+    doctor.timeout = 0.1
     doctor.mended("it is off, and --server has an IPv6 address")
 
 
@@ -500,7 +503,8 @@ def test_a_clock_that_is_behind_the_program(up, doctor):
 
 
 def test_it_never_hangs_and_says_what_is_wrong_with_its_words(lab, doctor, up):
-    doctor.words = ("--server", topology.SILENT_HOST[4], "--name", NAME, "--timeout", "0.05")
+    doctor.words = ("--server", topology.SILENT_HOST[4], "--name", NAME)
+    doctor.timeout = 0.05
     lab.client.ip(f"route add {topology.SILENT_HOST[4]}/32 via {topology.FAR_MGMT[4]}")
     status, faults = doctor.run()
     assert status == 1 and any("no answer in time" in fault["what"] for fault in faults), faults

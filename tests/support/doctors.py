@@ -6,6 +6,7 @@ import os
 import netlab
 
 FAULTS = ("warning", "wrong")
+QUICK = 2  # seconds for an answer, where it is asked again and again
 
 
 class Doctor:
@@ -16,26 +17,36 @@ class Doctor:
         self.up = up
         self.far_end = far_end  # the command of --via
         self.words = ()  # of each call
+        self.timeout = netlab.patient(5)  # of a question; where none is answered it may be short
         self.before = ()  # a command that runs it
 
-    def run(self, *words):
+    def run(self, *words, timeout=None):
         """The exit status, and all that is not right."""
         done = self.lab.client.run(
-            [*self.before, self.up.program, "doctor", "--json", *self.words, *words], check=False, env=self.up.environment
-        )
+            [*self.before, self.up.program, "doctor", "--json", f"--timeout={timeout or self.timeout}", *self.words, *words],
+            check=False, env=self.up.environment,
+        )  # fmt: skip
         assert done.returncode in (0, 1) and not done.stderr, done
         told = json.loads(done.stdout)
         assert told["healthy"] == (done.returncode == 0), told
         return done.returncode, [check for check in told["checks"] if check["verdict"] in FAULTS]
 
     def assert_healthy(self):
-        """Nothing is wrong, nor worth a warning."""
-        status, faults = self.run("--strict")
-        assert status == 0 and not faults, faults
+        """Nothing is wrong, nor worth a warning, once what has just been mended has settled."""
+        seen = []
 
-    def find(self, text):
+        def is_healthy():
+            seen.append(self.run("--strict", timeout=QUICK))
+            return seen[-1] == (0, [])
+
+        try:
+            netlab.wait_until(is_healthy, 5)
+        except netlab.LabError:
+            raise AssertionError(seen[-1]) from None
+
+    def find(self, text, timeout=None):
         """The fault whose words have that in them, if there is one."""
-        _, faults = self.run()
+        _, faults = self.run(timeout=timeout)
         return next((fault for fault in faults if text in fault["what"]), None)
 
     def named(self, text, verdict="wrong"):
@@ -60,4 +71,4 @@ class Doctor:
     def mended(self, text, verdict="wrong", **words):
         """Named, and gone once its line has run."""
         self.mend(self.named(text, verdict), **words)
-        netlab.wait_until(lambda: not self.find(text), what=f"the end of {text!r}")
+        netlab.wait_until(lambda: not self.find(text, QUICK), what=f"the end of {text!r}")
