@@ -98,6 +98,9 @@ Findings check_over_tls(const Situation& situation) {
 
 Findings check_settings(const Situation& situation) {
   auto found = check_sources(situation);
+  if (situation.facts.settings.filters_strictly) {
+    found.push_back({right, "sysctl", "net.ipv4.conf.all.rp_filter is 1, which is no obstacle to up", "", ""});
+  }
   append(found, check_bridges(situation));
   append(found, check_memory(situation.facts.settings));
   if (is_healthy(found, true)) found.push_back({right, "sysctl", "no setting is in the way", "", ""});

@@ -86,6 +86,7 @@ struct WayFacts {
 
 struct SettingFacts {
   std::vector<std::string> marked_sources;  // of net.ipv4.conf: src_valid_mark is on
+  bool filters_strictly = false;            // net.ipv4.conf.all.rp_filter is 1
   std::vector<std::string> with_bridges;    // of net.bridge: bridge-nf-call-* that is on
   bool forwards = false;                    // net.ipv4.ip_forward
   bool loopback_has_ipv6 = true;

@@ -152,6 +152,7 @@ SettingFacts look_at_settings() {
   for (const auto* name : {"bridge-nf-call-iptables", "bridge-nf-call-ip6tables"}) {
     if (is_on(all / "bridge" / name)) found.with_bridges.emplace_back(name);
   }
+  found.filters_strictly = is_on(all / "ipv4/conf/all/rp_filter");
   found.forwards = is_on(all / "ipv4/ip_forward");
   for (const auto& name : names_in(all / "ipv6/conf")) {
     const bool is_card = name != "all" && name != "default" && name != "lo";

@@ -17,7 +17,8 @@ install
 [ ! -e "$at/share/tfunnel/examples/rules-of-old.sh" ] || fail "an old example is left"
 [ ! -e "$at/share/doc/tfunnel/OLD.md" ] || fail "an old document is left"
 
-for file in bin/tfunnel share/man/man1/tfunnel.1 share/man/man1/tfunnel-run.1 share/man/man1/tfunnel-status.1 share/man/man5/tfunnel.conf.5 \
+for file in bin/tfunnel share/man/man1/tfunnel.1 share/man/man1/tfunnel-run.1 share/man/man1/tfunnel-up.1 \
+  share/man/man1/tfunnel-status.1 share/man/man1/tfunnel-doctor.1 share/man/man5/tfunnel.conf.5 \
   share/doc/tfunnel/README.md share/doc/tfunnel/proto/PROTOCOL.md share/doc/tfunnel/LICENSE \
   share/tfunnel/examples/authorized_keys lib/systemd/system/tfunnel.service \
   lib/systemd/system/tfunnel@.service; do
