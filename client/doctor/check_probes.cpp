@@ -89,6 +89,7 @@ Finding answered(const Situation& situation, const ProbePlan& plan, const Probe&
     return {wrong, kind_of(probe), question(probe) + ": the resolver fails to answer " + name,
             "none of the nameservers that it asks (at the far end) answers: programs find no names", mend};
   }
+  // Whatever was said of the root, somebody has said it: the loop is whole.
   if (plan.name.empty() || probe.has_records) return {right, kind_of(probe), what, "", ""};
   const auto* why = probe.code == no_such_name ? "there is no such name"
                     : probe.code == 0          ? "it has no address"
@@ -100,6 +101,7 @@ Finding answered(const Situation& situation, const ProbePlan& plan, const Probe&
 /// Nothing comes back over the link.
 Finding dead_link(const Situation& situation, const Probe& probe) {
   const auto& children = situation.facts.instance->children;
+  // Between two tries there is no command.
   if (children.empty()) {
     return {wrong, "link", "it is down: the command that starts the far end does not run",
             "what would go through the tunnel is refused; up tries again, and says why it fails. To go out directly:",
@@ -129,6 +131,7 @@ Findings check_link(const Situation& situation, const std::vector<Probe>& probes
     return {{right, "link", "round trip " + milliseconds(link->round_trip) + ", " + rate_text(link->bytes_per_second),
              "", ""}};
   }
+  // A nameserver on this machine may answer from memory, or be dead itself.
   std::vector<Probe> far;
   std::ranges::copy_if(probes, std::back_inserter(far),
                        [](const auto& one) { return !is_of_this_machine(one.to.address); });
@@ -170,6 +173,7 @@ ProbeList choose_probes(const Situation& situation, const ProbePlan& plan, const
 
 Findings check_probes(const Situation& situation, const ProbePlan& plan, const std::vector<Probe>& probes,
                       const std::optional<MeasuredLink>& link) {
+  // One fault is told once: without a link nobody answers anything.
   auto found = check_link(situation, probes, link);
   if (std::ranges::any_of(found, [](const auto& one) { return one.verdict == wrong; })) return found;
   for (const auto& probe : probes) {

@@ -41,6 +41,7 @@ std::string process_text(const Situation& situation) {
   return pid > 0 ? "process " + std::to_string(pid) : "a process of another container";
 }
 
+// Others than SIGSTOP stop a process, too: Ctrl-Z, a debugger. The way on is the same.
 Finding stopped(pid_t pid, const std::string& who, const std::string& meaning) {
   return {wrong, "up", who + " is stopped", meaning, "kill -CONT " + std::to_string(pid)};
 }
@@ -54,6 +55,7 @@ bool is_heard(const DoctorFacts& facts, bool is_tcp, std::uint16_t port) {
                              [=](const auto& one) { return one.is_tcp == is_tcp && one.at.port == port; });
 }
 
+// Any address counts, for ours is all of them.
 Findings check_free_port(const Situation& situation) {
   const auto usual = UpOptions().port;
   if (!is_taken(situation.facts, usual)) return {{right, "listeners", "the port that up takes is free", "", ""}};
@@ -64,6 +66,7 @@ Findings check_free_port(const Situation& situation) {
            up_line(situation, "--capture-port " + std::to_string(other))}};
 }
 
+// Rules of one's own, or of the examples: who listens may be any proxy that takes TPROXY's connections.
 Finding check_handover(const Situation& situation, const Handover& handover) {
   const auto port = std::to_string(handover.port);
   if (is_heard(situation.facts, true, handover.port)) {
@@ -103,6 +106,7 @@ Findings check_rights(const Situation& situation) {
   return {{skipped, "capabilities", "this user has no " + what_lacks(own), "doctor sees more as root", ""}};
 }
 
+// What is stopped explains all else that is wrong, and is told alone.
 Findings check_instance(const Situation& situation) {
   Findings found;
   if (situation.is_stopped()) {
@@ -145,6 +149,7 @@ Findings check_listeners(const Situation& situation) {
   return found;
 }
 
+// The soft limit does not matter: tfunnel raises it to the hard one.
 Findings check_descriptors(const Situation& situation) {
   const auto& instance = situation.facts.instance;
   const bool is_told = instance && instance->descriptors;

@@ -28,6 +28,7 @@ std::string line_for(const Situation& situation, const Routing& one) {
   return first_line(ip_lines(one, situation.facts.routing.cards));
 }
 
+// A line for each, since each is added alone.
 Findings missing_lines(const Situation& situation) {
   Findings found;
   const auto missing = missing_routing(situation);
@@ -65,6 +66,8 @@ const RoutingRule* earlier_rule(const RoutingFacts& routing, bool is_v4) {
   return found;
 }
 
+// The kernel was asked where it would send a packet with our mark, so that all ways to be misled are noticed; which one
+// it is, is guessed.
 Finding misled(const Situation& situation, bool is_v4) {
   Finding found{wrong, "routes", "captured " + family_name(is_v4) + " goes elsewhere",
                 "it does not come to the tunnel: it is lost, and nothing gets out", ""};
@@ -80,6 +83,7 @@ bool is_global(const core::Network& network) {
   return !network.within(link_local);
 }
 
+// Without addresses nobody expects to reach that family.
 bool has_addresses(const RoutingFacts& routing, bool is_v4) {
   const auto& networks = is_v4 ? routing.own_networks.v4 : routing.own_networks.v6;
   return std::ranges::any_of(networks, is_global);
@@ -134,6 +138,7 @@ std::string other_marks(const RoutingFacts& routing) {
 
 }  // namespace
 
+// What is lost with the loopback device are its routes, too: they come back with it.
 Findings check_routing(const Situation& situation) {
   if (situation.state != State::captures) return {};
   if (!is_loopback_up(situation.facts.routing)) {
@@ -151,6 +156,7 @@ Findings check_routing(const Situation& situation) {
   return found;
 }
 
+// The same words as up's, which refuses to start; but another may have come later.
 Findings check_marks(const Situation& situation) {
   const auto clash = clash_of_marks(situation.facts.routing, situation.marks);
   if (!clash) return {{right, "marks", "no routing rule of somebody else's is about our marks", "", ""}};

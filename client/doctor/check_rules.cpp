@@ -16,6 +16,7 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// Several may be in one module, and some are part of the kernel itself.
 Finding lacking_features(const FeatureFacts& features) {
   std::vector<std::string> names;
   std::string modules;
@@ -49,6 +50,7 @@ Findings check_kernel(const Situation& situation) {
   return found;
 }
 
+// One that runs restores what it lacks: if it does not, it is stopped, or is to be replaced.
 Findings check_rules(const Situation& situation) {
   if (!situation.facts.rules) {
     return {{skipped, "rules", "they cannot be seen", "that takes CAP_NET_ADMIN, and a libnftables with JSON", ""}};
@@ -71,6 +73,7 @@ Findings check_others_rules(const Situation& situation) {
   if (!situation.table || !situation.facts.rules) return {};
   Findings found;
   const auto& ways = situation.facts.ways;
+  // Hosts for which this machine forwards may be behind any of its cards.
   Exits exits{ways.v4.plain.card, ways.v6.plain.card};
   for (const auto& card : situation.facts.routing.cards) {
     if (situation.table->forwards && card.is_up && card.name != "lo") exits.inward.push_back(card.name);

@@ -22,6 +22,7 @@ bool forwards(const Situation& situation) {
   return situation.table ? situation.table->forwards : situation.facts.settings.forwards;
 }
 
+// The way back is looked for with the packet's mark then, which leads to this machine itself.
 Findings check_sources(const Situation& situation) {
   Findings found;
   for (const auto& kind : situation.facts.settings.marked_sources) {
@@ -48,6 +49,7 @@ Findings check_bridges(const Situation& situation) {
   return found;
 }
 
+// All connections of the machine count, also those that are not captured.
 Findings check_memory(const SettingFacts& settings) {
   const auto most = settings.most_connections;
   if (most == 0 || settings.connections * 100 < most * nearly_all_percent) return {};
@@ -81,6 +83,7 @@ Finding silent_nameserver(const Situation& situation, const core::Endpoint& serv
   return found;
 }
 
+// With `opportunistic` it tries TLS, is refused at once, and goes on without.
 Findings check_over_tls(const Situation& situation) {
   const auto& names = situation.facts.names;
   const bool matters = names.asks_resolved && situation.table && situation.table->takes_questions();
@@ -124,6 +127,7 @@ Findings check_ipv6(const Situation& situation, const std::optional<core::Endpoi
            "no program can ask there", sysctl("net.ipv6.conf.all.disable_ipv6", 0)}};
 }
 
+// Only those on this machine: others are asked by probes.
 Findings check_names(const Situation& situation) {
   auto found = check_over_tls(situation);
   bool is_right = true;

@@ -73,6 +73,7 @@ FeatureFacts look_at_features() {
   Nft nft;
   found.has_owned_tables = is_taken(nft, "flags owner;");
   found.has_control_groups = matches_control_groups(nft);
+  // The whole first: only if it is refused the parts are tried.
   const auto refusal = try_rules(all_terms());
   if (!refusal) return found;
   for (const auto& [name, module, chain] : trials) {

@@ -60,6 +60,7 @@ std::string labelled(const std::string& text, const std::string& label) {
   return text.substr(begin, text.find('\n', begin) - begin);
 }
 
+// Packages and installers keep the time of the build, or have a later one.
 std::chrono::sys_seconds made_at(const fs::path& file) {
   std::error_code error;
   const auto time = fs::last_write_time(file, error);
@@ -67,6 +68,7 @@ std::chrono::sys_seconds made_at(const fs::path& file) {
   return std::chrono::floor<std::chrono::seconds>(fs::file_time_type::clock::to_sys(time));
 }
 
+// Effective capabilities count: those of the file are among them by now, or were refused.
 OwnFacts look_at_self() {
   OwnFacts own;
   const fs::path file = "/proc/self/exe";
@@ -122,6 +124,7 @@ std::optional<std::uint64_t> most_descriptors(const fs::path& process) {
   return std::istringstream(hard) >> number ? std::optional(number) : std::nullopt;
 }
 
+// Of another user's process the limits and the command line can be read, what it has open cannot.
 std::optional<InstanceFacts> look_at_instance() {
   const auto pid = Instance::holder();
   if (!pid) return std::nullopt;
@@ -143,6 +146,7 @@ std::set<Listener> look_at_listeners() {
   return found;
 }
 
+// Files that are not there (no IPv6, no bridges, no conntrack) are settings that are off.
 SettingFacts look_at_settings() {
   const fs::path all = "/proc/sys/net";
   SettingFacts found;

@@ -117,6 +117,7 @@ class Search {
     pass({chain.hook.c_str(), false}, chain, copy);
   }
 
+  // What is in the way is taken as mended, so that what comes behind it is found as well.
   void pass(const Stage& stage, const NftChain& chain, Specimen& packet) {
     const auto before = packet.mark;
     const auto trouble = walk(rules_, chain, packet);
@@ -146,6 +147,7 @@ class Search {
     found_.push_back(one);
   }
 
+  // Others' rules stay as they are: what has our mark is accepted before them.
   [[nodiscard]] std::string let_through(const NftChain& base) const {
     return "nft insert rule " + words_of(base) + " meta mark and " + mark_text(marks_.captured | marks_.own) +
            " != 0 accept";

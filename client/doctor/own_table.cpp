@@ -119,6 +119,7 @@ std::map<std::string, Wanted> wanted_chains() {
   return chains;
 }
 
+// More than what all variants have is no fault: options add chains and rules.
 std::vector<std::string> faults_of(const Ruleset& rules) {
   std::vector<std::string> faults;
   for (const auto& [name, wanted] : wanted_chains()) {

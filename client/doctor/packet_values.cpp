@@ -32,6 +32,7 @@ Value known(const std::optional<T>& value) {
   return value ? Value(*value) : Value(Unknown());
 }
 
+// Names as libnftables writes them; `iif` is a name there, too.
 Value meta(const Specimen& packet, const std::string& key) {
   if (key == "mark") return known(packet.mark);
   if (key == "nfproto") return packet.is_v4 ? "ipv4" : "ipv6";
@@ -42,6 +43,7 @@ Value meta(const Specimen& packet, const std::string& key) {
   return Unknown();
 }
 
+// A field of a protocol that this packet has not: such a rule never matches, whatever it compares.
 Value payload(const Specimen& packet, const json::object& what) {
   const auto protocol = text(what, "protocol");
   const auto field = text(what, "field");
@@ -93,6 +95,7 @@ Truth truth(bool is_so) { return is_so ? Truth::yes : Truth::no; }
 
 Truth equals(const Value& value, const json::value& right);
 
+// The best of all: one that may match leaves all open.
 Truth is_any_of(const Value& value, const json::array& list) {
   auto best = Truth::no;
   for (const auto& one : list) best = std::max(best, equals(value, one));

@@ -40,6 +40,7 @@ class Walk {
     return End::fell_out;
   }
 
+  // Statements stand in order: a match that fails ends the rule, a verdict ends it, too.
   Verdict apply(const NftChain& chain, const NftRule& rule, int depth) {
     bool is_certain = true;
     for (const auto& part : rule.parts) {
@@ -60,6 +61,7 @@ class Walk {
     return {};
   }
 
+  // Marks that only may be set make the mark unknown, and an unknown one is never lost.
   void mangle(const NftChain& chain, const NftRule& rule, const json::object& what, bool is_certain) {
     const auto* key = what.if_contains("key");
     const auto* value = what.if_contains("value");
@@ -93,6 +95,7 @@ class Walk {
     return {};
   }
 
+  // What comes back from a jump goes on behind it, from a goto at the chain's end.
   Verdict follow(const NftChain& from, const json::value& what, bool is_goto, int depth) {
     const auto* name = what.is_object() ? what.get_object().if_contains("target") : nullptr;
     const auto* to =

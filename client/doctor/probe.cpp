@@ -85,6 +85,7 @@ class Asking {
     }
   }
 
+  // Answers to somebody else's questions are waited past.
   Bytes over_udp(const Bytes& query, const asio::yield_context& yield, error_code& error) {
     Bytes answer(largest_message);
     const auto to = io::to_asio<udp>(probe_.to);

@@ -20,6 +20,7 @@ std::int64_t number(const json::object& object, std::string_view key) {
   return value != nullptr && value->is_int64() ? value->get_int64() : 0;
 }
 
+// Of a chain that is no base chain hook, priority and policy are missing.
 void take_chain(Ruleset& all, const json::object& told) {
   all.chains.push_back({text(told, "family"),
                         text(told, "table"),

@@ -4,6 +4,7 @@ namespace tfunnel::client {
 
 namespace {
 
+// Rules without routing are the worse case, and go first.
 State state_of(bool runs, bool has_rules, bool has_routing) {
   if (has_rules) return runs ? State::captures : State::left_closed;
   if (has_routing) return runs ? State::open : State::left_routing;
@@ -18,6 +19,7 @@ Situation situation_of(const DoctorFacts& facts) {
   const bool has_routing = !ours.rules.empty() || !ours.routes.empty();
   if (facts.rules) made.table = read_own_table(*facts.rules);
   if (made.table) made.marks = made.table->marks;
+  // The routing knows the mark as well.
   const bool tells_all = made.table && made.table->faults.empty();
   if (!tells_all && !ours.rules.empty()) made.marks.captured = ours.rules.front().mark;
   made.state = state_of(made.runs(), facts.rules ? made.table.has_value() : has_routing, has_routing);

@@ -289,6 +289,19 @@ def test_a_far_end_that_is_stopped(lab, doctor):
     doctor.assert_healthy()
 
 
+def test_a_far_end_that_hangs_elsewhere(lab, up, commands, doctor):
+    """Nobody here sees that; the link's command is started anew."""
+    commands.start_sshd(address=OUTSIDE[4])
+    up.start(via=f"ssh -o ControlPath=none -o HostName={OUTSIDE[4]} host tfunnel --dns {NAMESERVER}")
+    for pid in far_pids(lab):
+        os.kill(pid, signal.SIGSTOP)
+    doctor.timeout = 0.5
+    fault = netlab.wait_until(lambda: doctor.find("nothing comes back over it"), what="that fault")
+    assert fault["mend"].startswith("kill ")
+    doctor.mend(fault)
+    doctor.assert_healthy()
+
+
 @pytest.mark.usefixtures("running")
 def test_a_nameserver_of_the_far_end_that_is_dead(lab, doctor, resolv_conf):
     start_nameserver(lab.far, topology.FAR[4], topology.FAR)
