@@ -51,7 +51,7 @@ build() {
   [[ -z ${TFUNNEL:-} ]] || return 0
   say "Building (the first time takes some minutes) ..."
   if [[ ! -e $build_dir/CMakeCache.txt ]]; then
-    "${as_caller[@]}" cmake -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+    "${as_caller[@]}" cmake -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON >/dev/null
   fi
   "${as_caller[@]}" cmake --build "$build_dir" --target tfunnel tfunnel-proxy-only
 }

@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 // Datagrams in a row before others get their turn in the event loop.
-constexpr std::size_t most_in_a_row = 256;
+constexpr std::size_t most_datagrams_in_a_row = 256;
 
 }  // namespace
 
@@ -92,7 +92,7 @@ void UdpCapture::read(Receiver& receiver) {
   const auto take_one = [&](const auto& source, const auto& destination, auto payload) {
     if (destination) take(now, source, *destination, payload);
   };
-  for (std::size_t done = 0; done < most_in_a_row && mode_ != CaptureMode::wait;) {
+  for (std::size_t done = 0; done < most_datagrams_in_a_row && mode_ != CaptureMode::wait;) {
     const auto count = reader_.read(receiver.socket.native_handle(), take_one);
     if (!count && io::is_transient(count.error())) {
       if (last_call_) return;

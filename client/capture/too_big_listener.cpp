@@ -12,7 +12,7 @@ namespace tfunnel::client {
 namespace {
 
 // Messages in a row before others get their turn in the event loop: strangers may send many.
-constexpr int most_in_a_row = 16;
+constexpr int most_errors_in_a_row = 16;
 // The quoted packet is cut: its headers are enough.
 constexpr std::size_t room = 128;
 
@@ -38,7 +38,7 @@ void TooBigListener::read_later() {
 
 void TooBigListener::read() {
   std::array<std::uint8_t, room> message;
-  for (int i = 0; i < most_in_a_row; ++i) {
+  for (int i = 0; i < most_errors_in_a_row; ++i) {
     const auto size = ::recv(socket_.native_handle(), message.data(), message.size(), 0);
     if (size < 0) break;
     if (const auto program = too_big_for({message.data(), static_cast<std::size_t>(size)})) heard_(*program);

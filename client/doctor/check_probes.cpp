@@ -17,10 +17,6 @@ constexpr std::size_t most_nameservers = 3;  // MAXNS of <resolv.h>
 constexpr unsigned server_failure = 2;
 constexpr unsigned no_such_name = 3;
 
-bool is_of_this_machine(const core::Address& address) {
-  return address == *core::Address::parse("::1") || (address.is_v4() && address.v4_bytes()[0] == 127);
-}
-
 /// Both ways to one server.
 void add_both(std::vector<Probe>& probes, const core::Endpoint& to) {
   probes.push_back({true, false, to});
@@ -68,7 +64,7 @@ Finding unanswered(const Situation& situation, const Probe& probe) {
   if (probe.is_of_machine) found.what = "the nameserver " + probe.to.text() + ": " + probe.why;
   found.meaning = probe.is_of_machine ? "programs find no names" : "programs have no such connections";
   const bool takes = situation.table && situation.table->takes_questions();
-  if (probe.is_of_machine && takes && is_of_this_machine(probe.to.address)) {
+  if (probe.is_of_machine && takes && probe.to.address.is_loopback()) {
     found.mend = "echo 'nameserver 198.18.0.53' > /etc/resolv.conf";
   }
   return found;
@@ -133,8 +129,7 @@ Findings check_link(const Situation& situation, const std::vector<Probe>& probes
   }
   // A nameserver on this machine may answer from memory, or be dead itself.
   std::vector<Probe> far;
-  std::ranges::copy_if(probes, std::back_inserter(far),
-                       [](const auto& one) { return !is_of_this_machine(one.to.address); });
+  std::ranges::copy_if(probes, std::back_inserter(far), [](const auto& one) { return !one.to.address.is_loopback(); });
   const bool is_dead = !far.empty() && std::ranges::none_of(far, is_answered);
   if (is_dead || link) return {dead_link(situation, far.empty() ? Probe() : far.front())};
   const auto fastest = std::ranges::min_element(

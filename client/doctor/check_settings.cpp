@@ -59,10 +59,6 @@ Findings check_memory(const SettingFacts& settings) {
            "new ones are lost", "sysctl -w net.netfilter.nf_conntrack_max=" + std::to_string(most * 4)}};
 }
 
-bool is_of_this_machine(const core::Address& address) {
-  return address == *core::Address::parse("::1") || (address.is_v4() && address.v4_bytes()[0] == 127);
-}
-
 bool is_answered_here(const DoctorFacts& facts, const core::Endpoint& server) {
   return std::ranges::any_of(facts.listeners, [&](const auto& one) {
     const bool is_any = one.at.address == core::Address() || one.at.address == *core::Address::parse("0.0.0.0");
@@ -132,7 +128,7 @@ Findings check_names(const Situation& situation) {
   auto found = check_over_tls(situation);
   bool is_right = true;
   for (const auto& server : situation.facts.names.nameservers) {
-    if (!is_of_this_machine(server.address) || is_answered_here(situation.facts, server)) continue;
+    if (!server.address.is_loopback() || is_answered_here(situation.facts, server)) continue;
     found.push_back(silent_nameserver(situation, server));
     is_right = false;
   }

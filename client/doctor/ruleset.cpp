@@ -4,16 +4,13 @@
 #include <boost/json.hpp>
 #include <sstream>
 
+#include "client/rules/nft_json.hpp"
+
 namespace tfunnel::client {
 
 namespace {
 
 namespace json = boost::json;
-
-std::string text(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 std::int64_t number(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
@@ -22,21 +19,21 @@ std::int64_t number(const json::object& object, std::string_view key) {
 
 // Of a chain that is no base chain hook, priority and policy are missing.
 void take_chain(Ruleset& all, const json::object& told) {
-  all.chains.push_back({text(told, "family"),
-                        text(told, "table"),
-                        text(told, "name"),
-                        text(told, "hook"),
+  all.chains.push_back({text_of(told, "family"),
+                        text_of(told, "table"),
+                        text_of(told, "name"),
+                        text_of(told, "hook"),
                         number(told, "prio"),
-                        text(told, "policy") == "drop",
+                        text_of(told, "policy") == "drop",
                         {}});
 }
 
 // Chains are told before their rules.
 void take_rule(Ruleset& all, const json::object& told) {
   const auto* parts = told.if_contains("expr");
-  const auto name = text(told, "chain");
+  const auto name = text_of(told, "chain");
   const auto found = std::ranges::find_if(all.chains, [&](const auto& chain) {
-    return chain.name == name && chain.table == text(told, "table") && chain.family == text(told, "family");
+    return chain.name == name && chain.table == text_of(told, "table") && chain.family == text_of(told, "family");
   });
   if (found == all.chains.end() || parts == nullptr || !parts->is_array()) return;
   found->rules.push_back({number(told, "handle"), parts->get_array()});

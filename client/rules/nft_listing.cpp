@@ -12,6 +12,7 @@
 
 #include "client/rules/netlink_request.hpp"
 #include "client/rules/nft.hpp"
+#include "client/rules/nft_json.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
@@ -79,11 +80,6 @@ std::string list_command(const char* what, const json::object& name) {
   return json::serialize(json::object{{"nftables", json::array{command}}});
 }
 
-std::string word(const json::object& object, const char* key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 /// The names of a table's chains, of a list of all.
 std::vector<std::string> chains_of(const Table& table, const std::string& all) {
   std::vector<std::string> names;
@@ -95,8 +91,8 @@ std::vector<std::string> chains_of(const Table& table, const std::string& all) {
     const auto* chain = one.is_object() ? one.get_object().if_contains("chain") : nullptr;
     if (chain == nullptr || !chain->is_object()) continue;
     const auto& object = chain->get_object();
-    if (word(object, "family") == table.family && word(object, "table") == table.name) {
-      names.push_back(word(object, "name"));
+    if (text_of(object, "family") == table.family && text_of(object, "table") == table.name) {
+      names.push_back(text_of(object, "name"));
     }
   }
   return names;

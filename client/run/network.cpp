@@ -98,12 +98,11 @@ std::span<const std::uint8_t> own_address(bool is_v4) {
 }
 
 bool is_address_of_namespace(const core::Address& address) {
-  static const auto own = {*core::Address::parse("198.18.0.2"), *core::Address::parse("fd00:7466::2"),
-                           *core::Address::parse("::1")};
+  static const auto own = {*core::Address::parse("198.18.0.2"), *core::Address::parse("fd00:7466::2")};
   for (const auto& one : own) {
     if (address == one) return true;
   }
-  return address.is_v4() && address.v4_bytes()[0] == 127;
+  return address.is_loopback();
 }
 
 }  // namespace tfunnel::client

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Settings have hundreds of bytes.
-constexpr off_t most_bytes = 262'144;
+constexpr off_t most_bytes_each = 262'144;
 constexpr off_t most_bytes_together = 2'097'152;
 constexpr std::size_t most_copies = 256;
 constexpr mode_t permissions = 0777;
@@ -91,7 +91,7 @@ bool UserCopies::has_room(const Path& real, const struct stat& facts) const {
   off_t together = facts.st_size;
   for (const auto& [path, copy] : copies_) together += path == real ? 0 : copy.facts.st_size;
   const bool is_one_of_few = copies_.contains(real) || copies_.size() < most_copies;
-  return is_one_of_few && facts.st_size <= most_bytes && together <= most_bytes_together;
+  return is_one_of_few && facts.st_size <= most_bytes_each && together <= most_bytes_together;
 }
 
 // Looked at before it is opened: the way to it may be the program's to change.

@@ -17,7 +17,7 @@ namespace {
 
 const std::string own_name = "/tfunnel-up";
 // One of others may be removed just when it is entered.
-constexpr int most_tries = 5;
+constexpr int most_removals = 5;
 
 /// This process's group, as a path below the mount point; the topmost one is empty.
 std::optional<std::string> own_path() {
@@ -53,7 +53,7 @@ std::optional<LinkControlGroup> LinkControlGroup::enter() {
   const auto found = place();
   if (!found) return std::nullopt;
   const auto directory = found->parent + own_name;
-  for (int i = 0; i < most_tries; ++i) {
+  for (int i = 0; i < most_removals; ++i) {
     ::mkdir(directory.c_str(), 0755);
     if (move_to(directory)) return LinkControlGroup(found->parent, found->name);
   }

@@ -12,8 +12,8 @@ namespace {
 bool is_somebody(const core::Endpoint& peer) {
   const auto& address = peer.address;
   if (peer.port == 0) return false;
-  if (address == core::Address() || address == *core::Address::parse("::1")) return false;
-  return !address.is_v4() || (address.v4_bytes()[0] != 127 && address.v4_bytes() != core::Address::V4Bytes{});
+  if (address == core::Address() || address.is_loopback()) return false;
+  return !address.is_v4() || address.v4_bytes() != core::Address::V4Bytes{};
 }
 
 }  // namespace

@@ -24,3 +24,14 @@ add_library(tfunnel_warnings INTERFACE)
 target_compile_options(tfunnel_warnings INTERFACE
   -Wall -Wextra -Wpedantic ${shadow_warning} -Woverloaded-virtual -Wimplicit-fallthrough
   $<$<BOOL:${WARNINGS_AS_ERRORS}>:-Werror>)
+
+# tfunnel_unity_by_folder(TARGET): with CMAKE_UNITY_BUILD, the files of one folder are compiled at a time, and no two of
+# them may give one name to two things.
+function(tfunnel_unity_by_folder target)
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    get_filename_component(folder ${source} DIRECTORY)
+    set_property(SOURCE ${source} PROPERTY UNITY_GROUP "${target}_${folder}")
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+endfunction()

@@ -39,6 +39,8 @@ std::optional<Address> Address::parse(const std::string& text) {
 
 bool Address::is_v4() const { return std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes_.begin()); }
 
+bool Address::is_loopback() const { return is_v4() ? v4_bytes()[0] == 127 : *this == *parse("::1"); }
+
 Address::V4Bytes Address::v4_bytes() const { return {bytes_[12], bytes_[13], bytes_[14], bytes_[15]}; }
 
 std::string_view Address::wire() const {

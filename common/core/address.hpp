@@ -30,6 +30,8 @@ class Address {
   static std::optional<Address> parse(const std::string& text);
 
   [[nodiscard]] bool is_v4() const;
+  /// 127.0.0.0/8 or ::1 (RFC 6890): it is the same machine wherever it is said.
+  [[nodiscard]] bool is_loopback() const;
   [[nodiscard]] const Bytes& bytes() const { return bytes_; }
   /// REQUIRES: is_v4().
   [[nodiscard]] V4Bytes v4_bytes() const;

@@ -27,6 +27,15 @@ TEST(Address, WireFormSurvivesTheRoundTrip) {
   }
 }
 
+TEST(Address, LoopbackIsTheWholeNetwork) {
+  for (const auto* text : {"127.0.0.1", "127.255.0.53", "::1", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(Address::parse(text)->is_loopback()) << text;
+  }
+  for (const auto* text : {"0.0.0.0", "128.0.0.1", "::", "::2", "fe80::1"}) {
+    EXPECT_FALSE(Address::parse(text)->is_loopback()) << text;
+  }
+}
+
 TEST(Address, MappedAddressIsTreatedAsIpv4) {
   const auto mapped = Address::parse("::ffff:192.0.2.1").value();
   EXPECT_EQ(mapped, Address::parse("192.0.2.1"));
