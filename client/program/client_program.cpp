@@ -252,7 +252,7 @@ class ClientProgram {
   std::unique_ptr<CaptureRules> rules_;
   std::function<void(const core::Reach&)> apply_reach_;
   app::Ending ending_;
-  const core::Time begun_ = std::chrono::steady_clock::now();
+  core::Time begun_ = std::chrono::steady_clock::now();
   CaptureMode mode_ = CaptureMode::wait;
   std::string why_;  // the signal
   bool was_ready_ = false;

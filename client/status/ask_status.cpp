@@ -100,6 +100,7 @@ void take(Asked& asked) {
 void take_all(std::vector<Asked>& all, Clock::time_point until) {
   while (true) {
     std::vector<pollfd> entries;
+    entries.reserve(all.size());
     for (const auto& one : all) entries.push_back({one.socket.get(), POLLIN, 0});
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     const bool is_over = std::ranges::none_of(all, [](const auto& one) { return one.socket.is_open(); });

@@ -28,7 +28,8 @@ void add_since(json::object& object, core::Time since, const Moment& now) {
   const auto passed = now.even - since;
   const auto wall = now.wall - std::chrono::duration_cast<std::chrono::system_clock::duration>(passed);
   object.emplace("since", io::timestamp(wall));
-  object.emplace("seconds", std::chrono::duration_cast<std::chrono::milliseconds>(passed).count() / 1000.0);
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
+  object.emplace("seconds", static_cast<double>(milliseconds) / 1000);
 }
 
 json::object link_object(const LinkFacts& link, std::size_t number, const Moment& now) {
