@@ -21,9 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t longest_answer = 4U << 20;
+constexpr std::size_t longest_answer = 1U << 20;
 // Of each directory, which may be a stranger's.
-constexpr std::size_t most_sockets = 200;
+constexpr std::size_t most_sockets = 100;
 constexpr mode_t listens = S_IRUSR | S_IWUSR;  // see StatusServer
 constexpr mode_t permissions = 0777;
 

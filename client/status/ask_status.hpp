@@ -15,7 +15,7 @@ struct StatusAnswer {
   std::string socket;  // its path, for a person
   uid_t user = 0;      // whose process it is
   pid_t process = 0;   // 0: it is in a PID namespace that we cannot see into
-  /// What it said, up to a few megabytes; not trusted. Nothing: it did not answer in time, or not whole.
+  /// What it said, up to a megabyte; not trusted. Nothing: it did not answer in time, or not whole.
   std::optional<std::string> text;
 };
 

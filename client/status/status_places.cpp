@@ -59,6 +59,12 @@ std::vector<std::string> own_paths() {
   return paths;
 }
 
+// In /tmp a stranger could make any number of them.
+bool is_trusted(const StatusPlace& place) {
+  if (place.path.starts_with(temporary) && place.path != temporary_of(place.owner)) return false;
+  return place.owner == ::geteuid() || place.owner == 0 || ::geteuid() == 0;
+}
+
 std::vector<std::string> entries(const std::string& directory, const std::string& beginning = {}) {
   std::vector<std::string> found;
   std::error_code error;
@@ -95,8 +101,7 @@ std::vector<StatusPlace> status_places() {
   std::vector<StatusPlace> places;
   for (const auto& path : all_paths()) {
     auto place = open_place(path);
-    const bool is_trusted = place && (place->owner == ::geteuid() || place->owner == 0 || ::geteuid() == 0);
-    if (is_trusted) places.push_back(std::move(*place));
+    if (place && is_trusted(*place)) places.push_back(std::move(*place));
   }
   return places;
 }

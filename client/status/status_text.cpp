@@ -92,12 +92,15 @@ std::string head_text(const object& instance) {
   return text + ", " + word(instance, "software") + ", runs" + since_text(instance) + "\n";
 }
 
+// Both are 0 before anything was measured.
 std::string pacing_text(const object& link) {
   const auto* pacing = part(link, "pacing");
   if (pacing == nullptr) return "";
-  return "    round trip " + formatted("%.1f ms", number(*pacing, "round_trip_ms")) + ", at most " +
-         size_text(number(*pacing, "bytes_per_second")) + "/s, in flight " + size_text(number(*pacing, "in_flight")) +
-         " of " + size_text(number(*pacing, "bound")) + "\n";
+  const auto rate = number(*pacing, "bytes_per_second");
+  const auto round_trip = number(*pacing, "round_trip_ms");
+  return "    round trip " + (round_trip > 0 ? formatted("%.1f ms", round_trip) : "not measured yet") +
+         (rate > 0 ? ", at most " + size_text(rate) + "/s" : ", rate not measured yet") + ", in flight " +
+         size_text(number(*pacing, "in_flight")) + " of " + size_text(number(*pacing, "bound")) + "\n";
 }
 
 std::string link_text(const object& link) {

@@ -105,6 +105,11 @@ TEST(StatusText, SaysAllThatTheObjectSays) {
   }
 }
 
+TEST(StatusText, WhatWasNotMeasuredIsNotZero) {
+  const auto text = status_text(json::parse(R"({"links":[{"up":true,"pacing":{"bytes_per_second":0}}]})").as_object());
+  EXPECT_TRUE(has(text, "round trip not measured yet, rate not measured yet")) << text;
+}
+
 TEST(StatusText, WhateverItIsToldATerminalCanTakeIt) {
   const auto hostile = json::parse(
       R"({"command":"up\u001b[2J\n","process":"x","software":7,"links":[3,{"link":{},"trouble":"a\r\u009b\nb",
