@@ -164,6 +164,19 @@ def test_with_nothing_running_it_says_so_in_one_line(lab):
     assert done.stderr.count("\n") == 1 and "no tfunnel runs here" in done.stderr
 
 
+def test_a_runtime_directory_wherever_it_is_has_the_socket(lab, commands, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    environment = {**links.environment(commands.client_path), "XDG_RUNTIME_DIR": str(home)}
+    command = [topology.tfunnel(), "-p", str(topology.PORT), "--via", "far tfunnel"]
+    running = lab.client.start(command, name="client", env=environment)
+    netlab.wait_until(lambda: list(home.glob("tfunnel/*.sock")), what="its socket")
+    told = lab.client.run([topology.tfunnel(), "status"], env=environment).stdout
+    assert f"tfunnel -p: process {running.pid}" in told
+    assert running.terminate() == 0
+    assert not list(home.iterdir())
+
+
 # --- the socket ----------------------------------------------------------------------------------
 
 
