@@ -58,15 +58,21 @@ std::string milliseconds(std::chrono::microseconds time) {
 /// How a probe is called in findings.
 std::string kind_of(const Probe& probe) { return probe.is_of_machine ? "dns" : probe.is_tcp ? "tcp" : "udp"; }
 
+std::string mend_of_nameserver(const Situation& situation, const Probe& probe) {
+  const bool takes = situation.table && situation.table->takes_questions();
+  if (!takes) {
+    return situation.runs() ? up_line(situation, "--dns far") : "echo 'nameserver ADDRESS' > /etc/resolv.conf";
+  }
+  // Any address but this machine's own is answered by the far end.
+  return probe.to.address.is_loopback() ? "echo 'nameserver 198.18.0.53' > /etc/resolv.conf" : "";
+}
+
 // What a program of this machine would have got.
 Finding unanswered(const Situation& situation, const Probe& probe) {
   Finding found{wrong, kind_of(probe), question(probe) + ": " + probe.why, "", ""};
   if (probe.is_of_machine) found.what = "the nameserver " + probe.to.text() + ": " + probe.why;
   found.meaning = probe.is_of_machine ? "programs find no names" : "programs have no such connections";
-  const bool takes = situation.table && situation.table->takes_questions();
-  if (probe.is_of_machine && takes && probe.to.address.is_loopback()) {
-    found.mend = "echo 'nameserver 198.18.0.53' > /etc/resolv.conf";
-  }
+  if (probe.is_of_machine) found.mend = mend_of_nameserver(situation, probe);
   return found;
 }
 

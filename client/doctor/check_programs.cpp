@@ -136,8 +136,8 @@ Findings check_instance(const Situation& situation) {
                "all that it would take through the tunnel is refused", "tfunnel down"}};
     case State::left_routing: break;
   }
-  return {
-      {warning, "up", "none runs, and the routing of one that was killed is left", "it does nothing", "tfunnel down"}};
+  return {{wrong, "up", "none runs, and the routing of one that was killed is left", "all goes out directly",
+           "tfunnel down"}};
 }
 
 Findings check_listeners(const Situation& situation) {

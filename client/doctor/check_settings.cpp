@@ -28,7 +28,7 @@ Findings check_sources(const Situation& situation) {
   for (const auto& kind : situation.facts.settings.marked_sources) {
     const auto name = "net.ipv4.conf." + kind + ".src_valid_mark";
     if (!forwards(situation)) {
-      found.push_back({right, "sysctl", name + " is 1, which matters with --forward only", "", ""});
+      found.push_back({right, "sysctl", name + " is 1, which matters with --forward only", "", sysctl(name, 0)});
       continue;
     }
     found.push_back({situation.table ? wrong : warning, "sysctl", name + " is 1",
@@ -117,7 +117,8 @@ Findings check_ipv6(const Situation& situation, const std::optional<core::Endpoi
   if (settings.loopback_has_ipv6) return {{right, "ipv6", "it is on", "", ""}};
   const bool is_asked = (server && !server->address.is_v4()) ||
                         std::ranges::any_of(nameservers, [](const auto& one) { return !one.address.is_v4(); });
-  if (!is_asked) return {{right, "ipv6", "it is off: programs have IPv4 only", "", ""}};
+  if (!is_asked)
+    return {{right, "ipv6", "it is off", "programs have IPv4 only", sysctl("net.ipv6.conf.all.disable_ipv6", 0)}};
   return {{wrong, "ipv6",
            "it is off, and " + std::string(server ? "--server" : "a nameserver") + " has an IPv6 address",
            "no program can ask there", sysctl("net.ipv6.conf.all.disable_ipv6", 0)}};

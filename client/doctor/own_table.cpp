@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <iterator>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "client/doctor/packet_values.hpp"
@@ -13,11 +15,15 @@ namespace {
 
 namespace json = boost::json;
 
-/// A chain as `tfunnel up` would make it.
-struct Wanted {
+/// What a chain has, as far as it tells whether the chain is whole.
+struct Content {
   std::string hook;
-  bool has_rules = false;
+  std::size_t rules = 0;
+  std::set<std::string> targets;  // of jumps
+  std::size_t drops = 0;
+  std::size_t handovers = 0;  // tproxy
 };
+using Contents = std::map<std::string, Content>;
 
 const json::object* statement(const json::value& part, std::string_view kind) {
   const auto* found = part.is_object() ? part.get_object().if_contains(kind) : nullptr;
@@ -92,45 +98,108 @@ bool readdresses(const NftChain& chain, std::string_view family) {
   });
 }
 
-// What all variants of the rules have: lines for some options only are comments here.
-std::map<std::string, Wanted> wanted_chains() {
-  SystemTerms least;
-  least.allow_icmp = true;
-  std::map<std::string, Wanted> chains;
-  std::istringstream lines(system_rules(least));
-  Wanted* now = nullptr;
+/// Takes one line of the text of a chain.
+void read_line(Content& content, const std::string& line) {
+  std::istringstream stream(line);
+  const std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+  if (words.empty() || words[0].starts_with('#')) return;
+  if (words.size() > 3 && words[0] == "type" && words[2] == "hook") {
+    content.hook = words[3];
+    return;
+  }
+  ++content.rules;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const bool leads = (words[i] == "jump" || words[i] == "goto") && i + 1 < words.size();
+    if (leads) content.targets.insert(words[i + 1]);
+    if (words[i] == "drop") ++content.drops;
+    if (words[i] == "tproxy") ++content.handovers;
+  }
+}
+
+Contents contents_of(const std::string& text) {
+  Contents contents;
+  Content* now = nullptr;
+  std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string first;
     std::string second;
-    std::string third;
-    std::string fourth;
-    words >> first >> second >> third >> fourth;
+    words >> first >> second;
     if (first == "chain") {
-      now = &chains[second];
-    } else if (first == "type" && third == "hook" && now != nullptr) {
-      now->hook = fourth;
+      now = &contents[second];
     } else if (first == "}") {
       now = nullptr;
-    } else if (now != nullptr && !first.empty() && !first.starts_with('#')) {
-      now->has_rules = true;
+    } else if (now != nullptr) {
+      read_line(*now, line);
     }
   }
-  return chains;
+  return contents;
 }
 
-// More than what all variants have is no fault: options add chains and rules.
+void keep_common(Content& one, const Content& other) {
+  one.rules = std::min(one.rules, other.rules);
+  one.drops = std::min(one.drops, other.drops);
+  one.handovers = std::min(one.handovers, other.handovers);
+  std::erase_if(one.targets, [&](const auto& target) { return !other.targets.contains(target); });
+}
+
+// Options add lines, and some take others away.
+Contents common_contents() {
+  constexpr bool SystemTerms::*switches[] = {&SystemTerms::forward, &SystemTerms::owned, &SystemTerms::lan_denied,
+                                             &SystemTerms::allow_icmp};
+  auto common = contents_of(system_rules({}));
+  const auto intersect = [&](const SystemTerms& terms) {
+    const auto other = contents_of(system_rules(terms));
+    std::erase_if(common, [&](const auto& one) { return !other.contains(one.first); });
+    for (auto& [name, content] : common) keep_common(content, other.at(name));
+  };
+  for (const auto one : switches) {
+    SystemTerms terms;
+    terms.*one = true;
+    intersect(terms);
+  }
+  SystemTerms named;
+  named.dns = {core::Address::parse("192.0.2.1"), core::Address::parse("2001:db8::1")};
+  named.included = {{core::Network::of(*core::Address::parse("192.0.2.0"), 24), 0, 0}};
+  intersect(named);
+  return common;
+}
+
+/// The same of one that stands.
+Content content_of(const NftChain& chain) {
+  Content content{chain.hook, chain.rules.size(), {}, 0, 0};
+  for (const auto& rule : chain.rules) {
+    if (has(rule, "drop")) ++content.drops;
+    if (has(rule, "tproxy")) ++content.handovers;
+    for (const auto& part : rule.parts) {
+      for (const auto* kind : {"jump", "goto"}) {
+        const auto* jump = statement(part, kind);
+        const auto* target = jump == nullptr ? nullptr : jump->if_contains("target");
+        if (target != nullptr && target->is_string()) content.targets.insert(std::string(target->get_string()));
+      }
+    }
+  }
+  return content;
+}
+
+/// What is wrong with a chain that is there; empty: nothing.
+std::string fault_of(const Content& wanted, const Content& found) {
+  if (found.hook != wanted.hook) return "is no chain of the hook " + wanted.hook;
+  if (found.rules == 0 && wanted.rules > 0) return "is empty";
+  for (const auto& target : wanted.targets) {
+    if (!found.targets.contains(target)) return "does not lead to " + target;
+  }
+  if (found.drops < wanted.drops) return "lets through what it should drop";
+  return found.handovers < wanted.handovers ? "does not hand over all" : "";
+}
+
+// More than what all variants have is no fault.
 std::vector<std::string> faults_of(const Ruleset& rules) {
   std::vector<std::string> faults;
-  for (const auto& [name, wanted] : wanted_chains()) {
+  for (const auto& [name, wanted] : common_contents()) {
     const auto* chain = rules.find("inet", system_table, name);
-    if (chain == nullptr) {
-      faults.push_back("chain " + name + " is gone");
-    } else if (chain->hook != wanted.hook) {
-      faults.push_back("chain " + name + " is no chain of the hook " + wanted.hook);
-    } else if (wanted.has_rules && chain->rules.empty()) {
-      faults.push_back("chain " + name + " is empty");
-    }
+    const auto fault = chain == nullptr ? std::string("is gone") : fault_of(wanted, content_of(*chain));
+    if (!fault.empty()) faults.push_back("chain " + name + " " + fault);
   }
   return faults;
 }
