@@ -100,18 +100,22 @@ Finding answered(const Situation& situation, const ProbePlan& plan, const Probe&
           "the resolver (at the far end) does not know it", mend};
 }
 
-/// Nothing comes back over the link.
-Finding dead_link(const Situation& situation, const Probe& probe) {
-  const auto& children = situation.facts.instance->children;
-  // Between two tries there is no command.
-  if (children.empty()) {
-    return {wrong, "link", "it is down: the command that starts the far end does not run",
-            "what would go through the tunnel is refused; up tries again, and says why it fails. To go out directly:",
-            "tfunnel down"};
+/// Nothing comes back over the link; `why`, if that is known.
+Finding dead_link(const InstanceFacts& instance, const std::string& why, const std::string& anew) {
+  Finding found{
+      wrong, "link", "nothing comes back over it" + why,
+      "the far end, the way there, or its nameserver (--dns) is dead; its command is started anew when it ends", ""};
+  if (instance.process.pid <= 0) {
+    found.mend = anew;  // what it has started cannot be seen
+  } else if (!instance.children.empty()) {
+    found.mend = "kill " + std::to_string(instance.children.front().pid);
+  } else {  // between two tries
+    found.what = "it is down: the command that starts the far end does not run";
+    found.meaning =
+        "what would go through the tunnel is refused; up tries again, and says why it fails. To go out directly:";
+    found.mend = "tfunnel down";
   }
-  return {wrong, "link", "nothing comes back over it (" + question(probe) + ": " + probe.why + ")",
-          "the far end, the way there, or its nameserver (--dns) is dead; its command is started anew when it ends",
-          "kill " + std::to_string(children.front().pid)};
+  return found;
 }
 
 bool is_answered(const Probe& probe) { return probe.outcome == Outcome::answered; }
@@ -137,7 +141,10 @@ Findings check_link(const Situation& situation, const std::vector<Probe>& probes
   std::vector<Probe> far;
   std::ranges::copy_if(probes, std::back_inserter(far), [](const auto& one) { return !one.to.address.is_loopback(); });
   const bool is_dead = !far.empty() && std::ranges::none_of(far, is_answered);
-  if (is_dead || link) return {dead_link(situation, far.empty() ? Probe() : far.front())};
+  if (is_dead || link) {
+    const auto why = far.empty() ? "" : " (" + question(far.front()) + ": " + far.front().why + ")";
+    return {dead_link(*situation.facts.instance, is_dead ? why : "", up_line(situation))};
+  }
   const auto fastest = std::ranges::min_element(
       far, {}, [](const auto& one) { return is_answered(one) ? one.took : std::chrono::microseconds::max(); });
   if (fastest == far.end()) return {};

@@ -463,6 +463,9 @@ TEST(ProbesTest, ALinkOverWhichNothingComesBackIsOneFault) {
   found = check_probes(situation_of(facts), {}, silent, std::nullopt);
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].mend, "tfunnel down");
+  facts.instance->process.pid = 0;
+  EXPECT_EQ(check_probes(situation_of(facts), {}, silent, std::nullopt).at(0).mend,
+            "tfunnel up --replace --via COMMAND");
 }
 
 TEST(ProbesTest, RefusedDatagramsAreAWarningWhereConnectionsAreAnswered) {
