@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-std::int64_t number(const json::object& object, std::string_view key) {
+std::int64_t whole_number(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value != nullptr && value->is_int64() ? value->get_int64() : 0;
 }
@@ -23,7 +23,7 @@ void take_chain(Ruleset& all, const json::object& told) {
                         text_of(told, "table"),
                         text_of(told, "name"),
                         text_of(told, "hook"),
-                        number(told, "prio"),
+                        whole_number(told, "prio"),
                         text_of(told, "policy") == "drop",
                         {}});
 }
@@ -36,7 +36,7 @@ void take_rule(Ruleset& all, const json::object& told) {
     return chain.name == name && chain.table == text_of(told, "table") && chain.family == text_of(told, "family");
   });
   if (found == all.chains.end() || parts == nullptr || !parts->is_array()) return;
-  found->rules.push_back({number(told, "handle"), parts->get_array()});
+  found->rules.push_back({whole_number(told, "handle"), parts->get_array()});
 }
 
 /// False: it is none.

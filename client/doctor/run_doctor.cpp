@@ -5,6 +5,7 @@
 
 #include "client/doctor/checks.hpp"
 #include "client/doctor/look_linux.hpp"
+#include "client/doctor/measured_link.hpp"
 #include "client/doctor/report.hpp"
 
 namespace tfunnel::client {
@@ -24,11 +25,16 @@ DoctorFacts look(const std::vector<core::Endpoint>& nameservers) {
   return facts;
 }
 
+std::optional<MeasuredLink> ask_of_link(const Situation& situation, core::Duration patience) {
+  if (situation.state != State::captures || !situation.runs()) return std::nullopt;
+  return measured_link(ask_status(patience), situation.facts.instance->process.pid);
+}
+
 Findings probe(const Situation& situation, const ProbePlan& plan, const DnsWords& words, const Findings& found) {
   auto list = choose_probes(situation, plan, found);
   if (!list.why_not.empty()) return {{Verdict::skipped, "probes", list.why_not, "", ""}};
   make(list.probes, plan, words);
-  return check_probes(situation, plan, list.probes, std::nullopt);
+  return check_probes(situation, plan, list.probes, ask_of_link(situation, plan.timeout));
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ def test_where_it_runs_nothing_is_wrong_and_the_whole_loop_is_asked(lab, up, doc
     doctor.words = ("--name", NAME, "--server", NAMESERVER)
     doctor.assert_healthy()
     text = up.run("doctor").stdout
-    for kind in ("dns: UDP", "tcp: TCP", "udp: UDP", "link: a question"):
+    for kind in ("dns: UDP", "tcp: TCP", "udp: UDP", "link: round trip"):
         assert re.search(rf"^right +{kind}", text, re.M), text
     assert "[2001:2::53]:53: answered" in text, "IPv6 as well"
     assert leaked(lab) == 0

@@ -5,6 +5,7 @@
 
 #include "client/doctor/checks.hpp"
 #include "client/doctor/listeners.hpp"
+#include "client/doctor/measured_link.hpp"
 #include "client/doctor/obstacles.hpp"
 #include "client/doctor/probes.hpp"
 #include "client/doctor/report.hpp"
@@ -530,14 +531,15 @@ TEST(ShellWordsTest, OneWordStaysOneWord) {
 TEST(ListenersTest, OnlySocketsThatWaitForStrangersCount) {
   const std::string tcp_table =
       "  sl  local_address rem_address   st\n"
-      "   0: 00000000:306F 00000000:0000 0A\n"
-      "   1: 3500007F:0035 00000000:0000 0A\n"
-      "   2: 826433C6:9C40 0A7100CB:0016 01\n";
+      "   0: 00000000:306F 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711\n"
+      "   1: 3500007F:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711\n"
+      "   2: 826433C6:9C40 0A7100CB:0016 01 00000000:00000000 00:00000000 00000000     0        0 4711\n";
   EXPECT_EQ(listeners_in(tcp_table, true),
             (std::set<Listener>{{true, endpoint("0.0.0.0", 12399)}, {true, endpoint("127.0.0.53", 53)}}));
   const std::string udp_table =
-      "   0: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07\n"
-      "   1: 826433C6:9C40 0A7100CB:0016 01\n";
+      "   0: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07 00000000:00000000 "
+      "00:00000000 00000000     0        0 4711\n"
+      "   1: 826433C6:9C40 0A7100CB:0016 01 00000000:00000000 00:00000000 00000000     0        0 4711\n";
   EXPECT_EQ(listeners_in(udp_table, false), (std::set<Listener>{{false, endpoint("::", 53)}}));
 }
 
@@ -545,6 +547,25 @@ TEST(ListenersTest, TheLastValueInItsSectionCounts) {
   const std::string text = "#DNSOverTLS=no\n[Resolve]\nDNSOverTLS=no\n DNSOverTLS = yes \n[Other]\nDNSOverTLS=no\n";
   EXPECT_EQ(ini_value(text, "Resolve", "DNSOverTLS"), "yes");
   EXPECT_EQ(ini_value(text, "Resolve", "DNS"), "");
+}
+
+TEST(MeasuredLinkTest, OnlyWhatWasMeasuredIsBelieved) {
+  const auto told = [](const std::string& links) {
+    return std::vector<StatusAnswer>{{"a", 0, 7, "{\"links\": [" + links + "]}"}, {"b", 0, 8, std::nullopt}};
+  };
+  const std::string down = R"({"up": false})";
+  const std::string up = R"({"up": true, "pacing": {"round_trip_ms": 20.5, "bytes_per_second": 1000000}})";
+  const auto link = measured_link(told(down + "," + up), 7);
+  ASSERT_TRUE(link);
+  EXPECT_EQ(link->round_trip, 20500us);
+  EXPECT_EQ(link->bytes_per_second, 1e6);
+  EXPECT_FALSE(measured_link(told(up), 8)) << "it did not answer";
+  EXPECT_FALSE(measured_link(told(up), 9)) << "it was not asked";
+  for (const auto* nothing : {"", "1", R"({"up": true})", R"({"up": 1, "pacing": {}})", R"({"up": true, "pacing": 1})",
+                              R"({"up": true, "pacing": {"round_trip_ms": 0}})", "nonsense",
+                              R"({"up": true, "pacing": {"round_trip_ms": 1e300}})"}) {
+    EXPECT_FALSE(measured_link(told(nothing), 7)) << nothing;
+  }
 }
 
 }  // namespace
