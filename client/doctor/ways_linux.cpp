@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "client/rules/netlink_attributes.hpp"
 #include "client/rules/netlink_request.hpp"
 #include "common/io/netlink_linux.hpp"
 
@@ -13,16 +14,9 @@ namespace tfunnel::client {
 
 namespace {
 
-std::string card_in(const nlmsghdr& answer) {
-  const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&answer));
-  for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&answer, sizeof(rtmsg)));
-       mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-    std::array<char, IF_NAMESIZE> name{};
-    if (mnl_attr_get_type(at) == RTA_OIF && ::if_indextoname(mnl_attr_get_u32(at), name.data()) != nullptr) {
-      return name.data();
-    }
-  }
-  return "";
+std::string card_of(const Attributes<rtmsg>& route) {
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(route.number(RTA_OIF), name.data()) == nullptr ? "" : name.data();
 }
 
 }  // namespace
@@ -38,10 +32,10 @@ Way way_to(const core::Address& to, std::uint32_t mark) {
   if (mark != 0) request.add(RTA_MARK, mark);
   Way way;
   const auto error = io::NetlinkSocket(NETLINK_ROUTE).ask(request.header(), [&](const nlmsghdr& answer) {
-    const auto& route = *static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&answer));
-    way.is_local = route.rtm_type == RTN_LOCAL;
-    way.is_there = way.is_local || route.rtm_type == RTN_UNICAST;
-    way.card = card_in(answer);
+    const Attributes<rtmsg> route(answer);
+    way.is_local = route.body().rtm_type == RTN_LOCAL;
+    way.is_there = way.is_local || route.body().rtm_type == RTN_UNICAST;
+    way.card = card_of(route);
   });
   return error ? Way() : way;
 }

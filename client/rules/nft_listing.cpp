@@ -10,9 +10,10 @@
 #include <memory>
 #include <vector>
 
+#include "client/rules/json_words.hpp"
+#include "client/rules/netlink_attributes.hpp"
 #include "client/rules/netlink_request.hpp"
 #include "client/rules/nft.hpp"
-#include "client/rules/nft_json.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
@@ -47,7 +48,7 @@ class Listing {
 struct Table {
   std::string family;
   std::string name;
-  std::uint32_t flags = 0;
+  std::uint32_t flags = 0;  // in whatever order of bytes
 };
 
 const char* family_name(std::uint8_t family) {
@@ -60,14 +61,10 @@ std::optional<std::vector<Table>> list_tables() {
   request.body<nfgenmsg>().version = NFNETLINK_V0;
   std::vector<Table> tables;
   const auto error = io::NetlinkSocket(NETLINK_NETFILTER).list(request.header(), [&](const nlmsghdr& message) {
-    Table table;
-    table.family = family_name(static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family);
-    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message));
-    for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message, sizeof(nfgenmsg)));
-         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-      if (mnl_attr_get_type(at) == NFTA_TABLE_NAME) table.name = mnl_attr_get_str(at);
-      if (mnl_attr_get_type(at) == NFTA_TABLE_FLAGS) table.flags = ntohl(mnl_attr_get_u32(at));
-    }
+    const Attributes<nfgenmsg> told(message);
+    const auto name = told.bytes(NFTA_TABLE_NAME);
+    const Table table{family_name(told.body().nfgen_family), std::string(name.substr(0, name.find('\0'))),
+                      told.number(NFTA_TABLE_FLAGS)};
     if (!table.family.empty()) tables.push_back(table);
     return true;
   });
@@ -91,8 +88,8 @@ std::vector<std::string> chains_of(const Table& table, const std::string& all) {
     const auto* chain = one.is_object() ? one.get_object().if_contains("chain") : nullptr;
     if (chain == nullptr || !chain->is_object()) continue;
     const auto& object = chain->get_object();
-    if (text_of(object, "family") == table.family && text_of(object, "table") == table.name) {
-      names.push_back(text_of(object, "name"));
+    if (word(object, "family") == table.family && word(object, "table") == table.name) {
+      names.push_back(word(object, "name"));
     }
   }
   return names;

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "client/rules/netlink.hpp"
+#include "client/rules/netlink_attributes.hpp"
 #include "client/rules/netlink_request.hpp"
 #include "common/io/errors.hpp"
 
@@ -20,37 +21,6 @@ namespace {
 constexpr int most_looks = 5;
 
 int family_of(bool is_v4) { return is_v4 ? AF_INET : AF_INET6; }
-
-/// The attributes of a message behind its header of type Body.
-template <class Body>
-class Attributes {
- public:
-  explicit Attributes(const nlmsghdr& message) : message_(message) {}
-
-  [[nodiscard]] const Body& body() const { return *static_cast<const Body*>(mnl_nlmsg_get_payload(&message_)); }
-  [[nodiscard]] std::string_view bytes(int type) const {
-    std::string_view found;
-    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message_));
-    for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message_, sizeof(Body)));
-         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-      if (mnl_attr_get_type(at) != type) continue;
-      found = {static_cast<const char*>(mnl_attr_get_payload(at)), mnl_attr_get_payload_len(at)};
-    }
-    return found;
-  }
-  [[nodiscard]] bool has(int type) const { return bytes(type).data() != nullptr; }
-  [[nodiscard]] std::uint32_t number(int type, std::uint32_t otherwise = 0) const {
-    const auto found = bytes(type);
-    if (found.size() == 1) return static_cast<std::uint8_t>(found[0]);
-    if (found.size() != sizeof(std::uint32_t)) return otherwise;
-    std::uint32_t value = 0;
-    std::memcpy(&value, found.data(), sizeof value);
-    return value;
-  }
-
- private:
-  const nlmsghdr& message_;
-};
 
 /// One kind of thing, all of it; again from the beginning if it changes while it is told.
 template <class Body, class Take>
