@@ -14,7 +14,7 @@ std::string describe(std::span<const Subcommand>) {
   text << "tfunnel down: ends tfunnel up, and opens the ways past the tunnel\n\n"
           "  tfunnel down [options]\n\n"
           "It removes the rules and the routing of an up that runs, was killed, or left them on purpose\n"
-          "(--kill-switch persist), and nothing else.\n\n"
+          "(--kill-switch persist), with the unit that makes them when the machine starts, and nothing else.\n\n"
        << app::common_description(common);
   return text.str();
 }

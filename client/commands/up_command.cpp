@@ -177,8 +177,8 @@ io::ExitStatus run(const Invocation& invocation) {
       options.up.link,
       made_ours(local_far_end(words, description, far_end_description(options.far_end, options.common)), terms.marks),
       options.up.kill_switch,
-      options.up.replace,
       options.up.reset_existing,
+      options.up.replace,
       terms};
   if (options.up.dry_run) {
     std::cout << dry_run(plan);

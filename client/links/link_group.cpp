@@ -98,7 +98,7 @@ void LinkGroup::tell_reach() {
 }
 
 void LinkGroup::on_down() {
-  if (any_up()) return;
+  if (any_up() || ending_) return;
   if (settings_.link_wait <= core::Duration::zero()) return events_.on_mode(CaptureMode::refuse);
   events_.on_mode(CaptureMode::wait);
   if (!ending_) begin_patience();

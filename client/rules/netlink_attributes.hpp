@@ -17,15 +17,12 @@ class Attributes {
 
   [[nodiscard]] const Body& body() const { return *static_cast<const Body*>(mnl_nlmsg_get_payload(&message_)); }
   [[nodiscard]] std::string_view bytes(int type) const {
-    std::string_view found;
+    const auto* begin = static_cast<const char*>(mnl_nlmsg_get_payload_offset(&message_, sizeof(Body)));
     const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message_));
-    for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message_, sizeof(Body)));
-         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-      if (mnl_attr_get_type(at) != type) continue;
-      found = {static_cast<const char*>(mnl_attr_get_payload(at)), mnl_attr_get_payload_len(at)};
-    }
-    return found;
+    return find(type, {begin, static_cast<std::size_t>(end - begin)});
   }
+  /// Of an attribute inside of another one.
+  [[nodiscard]] std::string_view nested(int outer, int type) const { return find(type, bytes(outer)); }
   [[nodiscard]] bool has(int type) const { return bytes(type).data() != nullptr; }
   [[nodiscard]] std::uint32_t number(int type, std::uint32_t otherwise = 0) const {
     const auto found = bytes(type);
@@ -37,6 +34,18 @@ class Attributes {
   }
 
  private:
+  /// The last one of this type.
+  static std::string_view find(int type, std::string_view all) {
+    std::string_view found;
+    const auto* end = all.data() + all.size();
+    for (const auto* at = reinterpret_cast<const nlattr*>(all.data());
+         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
+      if (mnl_attr_get_type(at) != type) continue;
+      found = {static_cast<const char*>(mnl_attr_get_payload(at)), mnl_attr_get_payload_len(at)};
+    }
+    return found;
+  }
+
   const nlmsghdr& message_;
 };
 

@@ -84,15 +84,9 @@ void take_route(RoutingFacts& facts, const Attributes<rtmsg>& route, bool is_v4)
   if (network) (is_v4 ? facts.own_networks.v4 : facts.own_networks.v6).push_back(*network);
 }
 
-/// `info` is what IFLA_LINKINFO has: attributes, too.
-bool is_bridge(std::string_view info) {
-  const auto* end = info.data() + info.size();
-  for (const auto* at = reinterpret_cast<const nlattr*>(info.data());
-       mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-    if (mnl_attr_get_type(at) != IFLA_INFO_KIND) continue;
-    return std::string_view(static_cast<const char*>(mnl_attr_get_payload(at))) == "bridge";
-  }
-  return false;
+bool is_bridge(const Attributes<ifinfomsg>& card) {
+  const auto kind = card.nested(IFLA_LINKINFO, IFLA_INFO_KIND);
+  return kind.substr(0, kind.find('\0')) == "bridge";
 }
 
 bool takes_ipv6() {
@@ -149,7 +143,7 @@ RoutingFacts look_at_routing() {
   list<ifinfomsg>("the network cards", RTM_GETLINK, AF_UNSPEC, facts, [](RoutingFacts& told, const auto& card) {
     const auto name = card.bytes(IFLA_IFNAME);
     told.cards.push_back({static_cast<std::uint32_t>(card.body().ifi_index), std::string(name.data(), name.size() - 1),
-                          (card.body().ifi_flags & IFF_UP) != 0, is_bridge(card.bytes(IFLA_LINKINFO))});
+                          (card.body().ifi_flags & IFF_UP) != 0, is_bridge(card)});
   });
   return facts;
 }

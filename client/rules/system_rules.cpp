@@ -1,5 +1,6 @@
 #include "client/rules/system_rules.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -123,6 +124,12 @@ std::string questions_of(const SystemTerms& terms) {
 }
 
 }  // namespace
+
+bool names_card(const std::vector<std::string>& names, const std::string& card) {
+  return std::ranges::any_of(names, [&](const std::string& name) {
+    return name.ends_with('*') ? card.starts_with(name.substr(0, name.size() - 1)) : card == name;
+  });
+}
 
 std::string mark_text(std::uint32_t mark) {
   static constexpr const char* digits = "0123456789abcdef";

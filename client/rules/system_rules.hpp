@@ -67,6 +67,9 @@ struct Selection {
   [[nodiscard]] bool is_all() const { return interfaces.empty() && !has_senders; }
 };
 
+/// Is the card among them? A `*` at the end of a name stands for any rest.
+bool names_card(const std::vector<std::string>& names, const std::string& card);
+
 /// Ports of a network; 0: all.
 struct PortedNetwork {
   core::Network network;

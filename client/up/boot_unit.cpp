@@ -6,7 +6,9 @@
 
 #include <algorithm>
 
+#include "client/process/process_stat.hpp"
 #include "client/up/control_groups.hpp"
+#include "client/up/socket_table.hpp"
 #include "common/io/descriptor.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/text_file.hpp"
@@ -39,6 +41,22 @@ std::string quoted(const std::string& word) {
     text += c;
   }
   return text + "\"";
+}
+
+std::string number_of(const fs::path& space) {
+  struct stat status {};
+  return ::stat(space.c_str(), &status) == 0 ? std::to_string(status.st_ino) : "0";
+}
+
+/// Is there a network namespace of this number that somebody is in, or that has a name (ip-netns(8))?
+bool is_network(const std::string& number) {
+  bool found = false;
+  for_each_process([&](pid_t, const fs::path& process) { found = found || number_of(process / "ns/net") == number; });
+  std::error_code none;
+  for (fs::directory_iterator at("/run/netns", none), end; !none && at != end; at.increment(none)) {
+    found = found || number_of(at->path()) == number;
+  }
+  return found;
 }
 
 error_code write_whole(const fs::path& path, const std::string& text) {
@@ -132,11 +150,9 @@ bool BootUnit::is_of_use() const {
 
 // The numbers of namespaces begin anew with the machine.
 std::string BootUnit::owner() const {
-  struct stat space {};
-  const auto number = ::stat("/proc/self/ns/net", &space) == 0 ? space.st_ino : 0;
   auto boot = io::file_contents("/proc/sys/kernel/random/boot_id");
   boot.erase(std::min(boot.find('\n'), boot.size()));
-  return boot + ":" + std::to_string(number);
+  return boot + ":" + number_of("/proc/self/ns/net");
 }
 
 bool BootUnit::is_others() const {
@@ -147,7 +163,7 @@ bool BootUnit::is_others() const {
   const auto theirs = text.substr(begin, text.find('\n', begin) - begin);
   const auto ours = owner();
   const auto of_this_start = ours.substr(0, ours.find(':') + 1);
-  return theirs.starts_with(of_this_start) && theirs != ours;
+  return theirs.starts_with(of_this_start) && theirs != ours && is_network(theirs.substr(of_this_start.size()));
 }
 
 // The unit comes first, since remove() learns from it what else there is; without the link nobody wants it.

@@ -125,12 +125,6 @@ bool is_sender(const SocketEntry& socket, const Selection& selection, const Prog
   });
 }
 
-bool is_named(const std::string& card, const std::vector<std::string>& names) {
-  return std::ranges::any_of(names, [&](const std::string& name) {
-    return name.ends_with('*') ? card.starts_with(name.substr(0, name.size() - 1)) : card == name;
-  });
-}
-
 std::pair<std::uint16_t, std::uint16_t> ports_of_connections() {
   std::istringstream words(io::file_contents("/proc/sys/net/ipv4/ip_local_port_range"));
   std::pair<std::uint16_t, std::uint16_t> ports = OlderTerms().ports;
@@ -162,7 +156,7 @@ OlderTerms older_terms(const SystemTerms& terms, std::set<std::uint64_t> link) {
   const auto is_selected = [selection, programs, mount = control_groups_mount()](const SocketEntry& socket) {
     const auto& cards = selection.interfaces;
     return is_sender(socket, selection, *programs, mount) &&
-           (cards.empty() || is_named(card_to(socket.peer.address, socket.local.address), cards));
+           (cards.empty() || names_card(cards, card_to(socket.peer.address, socket.local.address)));
   };
   return {terms, std::move(link), io::is_local_address, is_selected, ports_of_connections()};
 }

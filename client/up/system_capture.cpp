@@ -7,6 +7,7 @@
 #include "client/up/boot_unit.hpp"
 #include "client/up/link_peers.hpp"
 #include "client/up/older_connections.hpp"
+#include "client/up/traps.hpp"
 #include "common/app/options.hpp"
 
 namespace tfunnel::client {
@@ -252,6 +253,8 @@ void SystemCapture::mend_routing() {
   auto now = plan_.terms;
   complete(now, facts.own_networks, reach_);
   update_networks(now);
+  const auto loss = lost_on_bridges(facts, terms_);
+  if (loss && !std::exchange(has_told_of_bridges_, true)) log_.warning(*loss);
 }
 
 void SystemCapture::update_networks(const SystemTerms& now) {

@@ -73,6 +73,7 @@ class SystemCapture final : public CaptureRules {
   bool ended_ = false;
   bool has_ended_older_ = false;
   bool has_told_of_boot_ = false;
+  bool has_told_of_bridges_ = false;
   bool was_up_ = false;  // or it was told that no link is
 };
 

@@ -30,16 +30,25 @@ void refuse_marked_sources() {
   }
 }
 
-// What passes a bridge from port to port comes into the rules as well; within an own network it stays outside.
-void tell_of_bridges(const io::Log& log) {
+}  // namespace
+
+// br_netfilter has our rules see a packet before the kernel takes it in at the bridge, where it forgets for whom we
+// meant it, and not again.
+std::optional<std::string> lost_on_bridges(const RoutingFacts& facts, const SystemTerms& terms) {
+  if (!terms.forward) return std::nullopt;
+  const auto& names = terms.selection.interfaces;
+  const auto bridge = std::ranges::find_if(facts.cards, [&](const NetworkCard& card) {
+    return card.is_bridge && (names.empty() || names_card(names, card.name));
+  });
+  if (bridge == facts.cards.end()) return std::nullopt;
   for (const auto* family : {"iptables", "ip6tables"}) {
     const auto name = std::string("bridge-nf-call-") + family;
     if (!is_on("/proc/sys/net/bridge/" + name)) continue;
-    log.info("net.bridge." + name + " is 1, so what passes a bridge on its way to other networks is captured, too");
+    return "net.bridge." + name + " is 1, so the kernel would lose what is captured from hosts behind bridge " +
+           bridge->name + ": sysctl -w net.bridge." + name + "=0, or no --forward, or --interface without it";
   }
+  return std::nullopt;
 }
-
-}  // namespace
 
 std::optional<std::string> clash_of_marks(const RoutingFacts& facts, const SystemMarks& marks) {
   const auto ours = marks.own | marks.captured | marks.passed;
@@ -56,10 +65,7 @@ std::optional<std::string> clash_of_marks(const RoutingFacts& facts, const Syste
 std::vector<std::string> missing_interfaces(const std::vector<std::string>& names,
                                             const std::vector<NetworkCard>& cards) {
   const auto is_there = [&](const std::string& name) {
-    const bool is_open = name.ends_with('*');
-    const auto begin = name.substr(0, name.size() - (is_open ? 1 : 0));
-    return std::ranges::any_of(
-        cards, [&](const NetworkCard& card) { return is_open ? card.name.starts_with(begin) : card.name == begin; });
+    return std::ranges::any_of(cards, [&](const NetworkCard& card) { return names_card({name}, card.name); });
   };
   std::vector<std::string> missing;
   std::ranges::remove_copy_if(names, std::back_inserter(missing), is_there);
@@ -79,7 +85,7 @@ void refuse_traps(const SystemTerms& terms, const io::Log& log) {
     log.warning("--interface " + name + ": there is none by now");
   }
   if (terms.forward) refuse_marked_sources();
-  if (terms.forward) tell_of_bridges(log);
+  if (const auto loss = lost_on_bridges(facts, terms)) refuse(*loss);
   if (const auto fault = try_rules(terms)) fail_with(*fault, no_capture_rules);
 }
 

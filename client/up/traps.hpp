@@ -16,6 +16,9 @@ std::optional<std::string> clash_of_marks(const RoutingFacts& facts, const Syste
 /// Does the kernel take these rules? Nothing: it does; else what was wrong.
 std::optional<std::string> try_rules(const SystemTerms& terms);
 
+/// Bridges from which nothing forwarded can be captured: what is wrong, and how to mend it.
+std::optional<std::string> lost_on_bridges(const RoutingFacts& facts, const SystemTerms& terms);
+
 /// Interfaces that are named, and that there are none of; nothing is captured for their sake. Pure.
 std::vector<std::string> missing_interfaces(const std::vector<std::string>& names,
                                             const std::vector<NetworkCard>& cards);

@@ -16,8 +16,8 @@ struct UpPlan {
   /// The command line of the far end on this machine, if there is no --via.
   std::vector<std::string> local_far_end;
   KillSwitch kill_switch = KillSwitch::on;
-  bool replace = false;         // the one that runs
   bool reset_existing = false;  // connections that are older than the rules
+  bool replace = false;         // the one that runs
   /// What the command line says; the networks that stay direct whatever happens.
   SystemTerms terms;
 };

@@ -3,12 +3,14 @@
 Leaks are counted behind the client's network card.
 """
 
+import os
 import signal
 import socket
 
 import netlab
 import pytest
 import system_rules
+import topology
 from system_rules import FAMILIES, OUTSIDE, leaked, state
 from traffic_talk import receive_exactly
 from ups import PORT, carried, hammering, try_to_get_out
@@ -109,6 +111,34 @@ def test_without_a_kill_switch_death_opens_the_way(lab, up):
         return leaked(lab) > 0
 
     netlab.wait_until(is_out, what="a packet past the tunnel")
+
+
+def test_without_a_kill_switch_it_says_that_all_goes_out_and_not_that_it_is_refused(lab, up):
+    """Also when the time is over for which connections would wait; and nothing of it at a clean end."""
+    switch = os.path.join(lab.directory, "closed")
+    options = ["--kill-switch", "off", "--link-wait", "0.1"]
+    running = up.start(*options, via=f"test ! -e {switch} || exit 3; exec far tfunnel", quiet=False)
+    with open(switch, "w", encoding="ascii"):
+        pass
+    for pid in lab.far.find(topology.tfunnel_proxy()):
+        os.kill(pid, signal.SIGKILL)
+    running.wait_for_log("all goes out directly until there is a link again")
+    netlab.wait_until(lambda: running.log().count("status 3") >= 3, 30, "attempts that took longer than that")
+    assert "refused" not in running.log()
+    up.run("down")
+    second = up.start(*options, quiet=False)
+    second.signal(signal.SIGTERM)
+    assert second.wait() == 0
+    assert "directly" not in second.log(), second.log()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_nameserver_of_this_machine_is_refused_in_one_line(up, family):
+    """The far end asks it: a question would come back here for ever, or to nobody."""
+    for address in ({4: "127.0.0.1", 6: "::1"}[family], topology.CLIENT_WAN[family]):
+        refused = up.run("up", "--via", "far tfunnel", "--dns", address, check=False)
+        assert refused.returncode == 64 and refused.stderr.count("\n") == 1 and address in refused.stderr, refused.stderr
+    up.assert_nothing_left()
 
 
 def test_a_persistent_kill_switch_outlives_a_clean_end(lab, up):
