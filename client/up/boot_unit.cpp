@@ -8,7 +8,6 @@
 
 #include "client/process/process_stat.hpp"
 #include "client/up/control_groups.hpp"
-#include "client/up/socket_table.hpp"
 #include "common/io/descriptor.hpp"
 #include "common/io/errors.hpp"
 #include "common/io/text_file.hpp"
