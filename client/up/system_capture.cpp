@@ -133,8 +133,21 @@ void SystemCapture::clean_end(bool asked_for) {
   if (std::exchange(ended_, true)) return;
   watch_.stop();
   control_groups_.stop();
-  if (!asked_for && plan_.kill_switch != KillSwitch::off) return;
-  carry_out_quietly(steps_.clean_end());
+  const bool is_failure = !asked_for && plan_.kill_switch != KillSwitch::off;
+  const auto steps = is_failure ? UpSteps::List() : steps_.clean_end();
+  if (steps.empty()) leave_closed();
+  carry_out_quietly(steps);
+}
+
+// Somebody may have removed something just now, and the guard goes with us: nobody would bring it back.
+void SystemCapture::leave_closed() {
+  if (!rules_are_there_ || terms_.owned) return;
+  try {
+    add_rules();
+    mend_routing();
+  } catch (const std::exception& error) {
+    log_.error(std::string("the way may be open until tfunnel up runs again: ") + error.what());
+  }
 }
 
 // What a killed one has left stands, and may not know this link.

@@ -47,6 +47,7 @@ class SystemCapture final : public CaptureRules {
   void close_next_start();
   void tell_of_no_link();
   void open_for_want_of_link();
+  void leave_closed();
   void add_rules();
   void add_guard();
   void mend_routing();

@@ -149,6 +149,19 @@ def test_a_persistent_kill_switch_outlives_a_clean_end(lab, up):
     assert leaked(lab) == 0
 
 
+def test_who_ends_and_leaves_the_way_closed_brings_back_what_was_removed_just_now(lab, up):
+    """Nobody is there any more who would, and what belongs to the process goes with it."""
+    running = up.start("--kill-switch", "persist")
+    with hammering(lab):
+        flush_and_end = f"nft flush ruleset; kill -TERM {running.pid}"
+        lab.client.run(["sh", "-c", flush_and_end])
+        running.wait()
+    assert all(try_to_get_out(lab, family) for family in FAMILIES)
+    assert leaked(lab) == 0
+    up.run("down")
+    up.before = state(lab.client)
+
+
 STAY = "the rules stay: what would go through the tunnel is refused until tfunnel down, or up again"
 
 

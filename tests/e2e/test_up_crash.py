@@ -294,7 +294,7 @@ def test_nothing_leaves_under_fire(lab, up):
 
     def replace_it():
         running.append(up.start("--replace", via=via))
-        assert running[-2].wait() == 0
+        running[-2].wait()  # 75 if what nobody took was cut off
         netlab.wait_until(up.stands, 40, "what the second one has made")
 
     with hammering(lab):
