@@ -32,7 +32,7 @@ bool forget_close_range() {
 bool is_open(int descriptor) { return ::fcntl(descriptor, F_GETFD) >= 0; }
 
 constexpr int all_right = 0;
-constexpr int wrong = 1;
+constexpr int not_closed = 1;
 constexpr int impossible = 2;
 
 /// Opens a few descriptors and closes all but the first ones; in a process of its own.
@@ -46,11 +46,11 @@ int close_in_child(bool old_kernel) {
     for (const int number : {kept, low, high}) ::dup2(STDIN_FILENO, number);
     close_descriptors(low);
     const bool good = is_open(STDIN_FILENO) && is_open(kept) && !is_open(low) && !is_open(high);
-    ::_exit(good ? all_right : wrong);
+    ::_exit(good ? all_right : not_closed);
   }
   int status = 0;
   ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : wrong;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : not_closed;
 }
 
 TEST(CloseDescriptors, NothingFromThereOnStaysOpen) { EXPECT_EQ(close_in_child(false), all_right); }

@@ -4,6 +4,7 @@
 #include "proxy/auth/base64.hpp"
 #include "proxy/auth/digest_hash.hpp"
 #include "proxy/http/connect_dialogue.hpp"
+#include "tests/unit/support/bytes.hpp"
 #include "tests/unit/support/fake_contexts.hpp"
 
 namespace tfunnel::test {
@@ -18,8 +19,6 @@ using Connection = ConnectDialogue::Connection;
 proxy::ResponseHead asks(const std::string& challenges) {
   return {407, "Words", {}, proxy::parse_challenges(challenges)};
 }
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 class ConnectTokensTest : public testing::Test {
  protected:

@@ -10,16 +10,16 @@
 #include "client/doctor/probes.hpp"
 #include "client/doctor/report.hpp"
 #include "client/doctor/shell_words.hpp"
+#include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::client {
 namespace {
 
+using test::endpoint;
+using test::has;
+
 using enum Verdict;
 using namespace std::chrono_literals;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-core::Endpoint endpoint(const char* address, std::uint16_t port) { return {*core::Address::parse(address), port}; }
 
 /// A machine on which all is well, and nothing runs.
 DoctorFacts machine() {

@@ -2,25 +2,25 @@
 #include <gtest/gtest.h>
 
 #include "client/up/older_connections.hpp"
+#include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::client {
 namespace {
 
-SystemTerms terms() {
+using test::endpoint;
+using test::has;
+
+SystemTerms older_terms() {
   SystemTerms made;
   made.capture_port = 12399;
   return made;
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-core::Endpoint endpoint(const char* address, std::uint16_t port) { return {*core::Address::parse(address), port}; }
-
 SocketEntry established(core::Endpoint local, core::Endpoint peer) { return {local, peer, 1, 1000, 7}; }
 
 OlderTerms older() {
   OlderTerms made;
-  made.terms = terms();
+  made.terms = older_terms();
   made.is_local = [](const core::Address& address) { return address == *core::Address::parse("198.51.100.1"); };
   made.is_selected = [](const SocketEntry&) { return true; };
   return made;
@@ -71,7 +71,7 @@ TEST(OlderConnectionsTest, WhatTheRulesWouldLetGoIsSpared) {
 }
 
 TEST(OlderConnectionsTest, WhatTheKernelCannotEndIsRefusedBySets) {
-  auto given = terms();
+  auto given = older_terms();
   given.refused = {{here, there}};
   EXPECT_TRUE(has(system_rules(given), "elements = { 198.51.100.1 . 40000 . 203.0.113.10 . 443 } }"));
   EXPECT_EQ(replace_refused(given.refused),

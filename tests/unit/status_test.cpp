@@ -9,9 +9,12 @@
 #include "client/rules/system_rules.hpp"
 #include "client/status/snapshot.hpp"
 #include "client/status/status_text.hpp"
+#include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::client {
 namespace {
+
+using test::has;
 
 namespace json = boost::json;
 using namespace std::chrono_literals;
@@ -53,8 +56,6 @@ Snapshot snapshot() {
 }
 
 json::object object() { return status_object(snapshot(), {now, wall}); }
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(StatusObject, TimesAreTheWallsAndSoManySeconds) {
   const auto made = object();

@@ -4,20 +4,21 @@
 #include "client/up/control_groups.hpp"
 #include "client/up/selection_options.hpp"
 #include "client/up/traps.hpp"
+#include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::client {
 namespace {
 
-SystemTerms terms() {
+using test::has;
+
+SystemTerms selecting() {
   SystemTerms made;
   made.capture_port = 12399;
   return made;
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(SystemRulesTest, WhoIsNotSelectedMeetsNoOtherRule) {
-  auto given = terms();
+  auto given = selecting();
   EXPECT_TRUE(has(system_rules(given), "chain choose_sender {\n    goto choose\n"));
   given.selection.has_senders = true;
   EXPECT_TRUE(has(system_rules(given), "chain choose_sender {\n    \n")) << "a group that is gone is not all";
@@ -35,7 +36,7 @@ TEST(SystemRulesTest, WhoIsNotSelectedMeetsNoOtherRule) {
 }
 
 TEST(SystemRulesTest, OtherProtocolsAreRefusedOnTheWayToWhatIsIncludedOnly) {
-  auto given = terms();
+  auto given = selecting();
   EXPECT_TRUE(has(system_rules(given), "chain refuse_other {\n    reject with"));
   given.included = {{core::Network::of(*core::Address::parse("198.51.100.0"), 24), 0, 0},
                     {core::Network::of(*core::Address::parse("203.0.113.0"), 24), 80, 80}};

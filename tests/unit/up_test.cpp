@@ -10,9 +10,13 @@
 #include "client/up/system_capture.hpp"
 #include "client/up/traps.hpp"
 #include "client/up/up_steps.hpp"
+#include "tests/unit/support/bytes.hpp"
 
 namespace tfunnel::client {
 namespace {
+
+using test::endpoint;
+using test::has;
 
 using enum UpStep;
 using Steps = UpSteps::List;
@@ -75,8 +79,6 @@ SystemTerms terms() {
   return made;
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(SystemRulesTest, MarksAreBitsAmongThoseOfOthers) {
   const auto text = system_rules(terms());
   EXPECT_TRUE(has(text, "meta mark set meta mark or 0x200"));
@@ -107,8 +109,6 @@ TEST(SystemRulesTest, NetworksStandInTheirSets) {
                   "flush set inet tfunnel_up direct4\nadd element inet tfunnel_up "
                   "direct4 { 192.0.2.0/24 }\nflush set inet tfunnel_up direct6"));
 }
-
-core::Endpoint endpoint(const char* address, std::uint16_t port) { return {*core::Address::parse(address), port}; }
 
 TEST(SystemRulesTest, ThePeerOfTheLinkIsOnePortAndNotItsHost) {
   auto given = terms();

@@ -38,6 +38,8 @@ std::string varint(std::uint64_t value, std::size_t width) {
   return text;
 }
 
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
 core::Address address_of(const std::string& text) { return core::Address::parse(text).value(); }
 
 core::Endpoint endpoint(const std::string& address, std::uint16_t port) { return {address_of(address), port}; }

@@ -25,6 +25,9 @@ Bytes delimited(const std::string& frame);
 /// `value` as a varint padded to `width` bytes.
 std::string varint(std::uint64_t value, std::size_t width = 1);
 
+/// Is `part` in it?
+bool has(const std::string& text, const std::string& part);
+
 core::Address address_of(const std::string& text);
 core::Endpoint endpoint(const std::string& address, std::uint16_t port);
 
