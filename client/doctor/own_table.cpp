@@ -217,7 +217,7 @@ std::optional<OwnTable> read_own_table(const Ruleset& rules) {
   };
   read_marks(table, chain("output"), chain("take"));
   table.port = port_in(chain("deliver"));
-  table.forwards = leads_to(chain("prerouting"), "choose");
+  table.forwards = leads_to(chain("prerouting"), "choose_forwarded");
   table.takes_v4_questions = readdresses(chain("ask_another"), "ip");
   table.takes_v6_questions = readdresses(chain("ask_another"), "ip6");
   return table;

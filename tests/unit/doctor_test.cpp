@@ -62,8 +62,9 @@ std::string rule(const std::string& chain_name, const std::string& parts, int ha
 /// Ours, as far as it is read, and whole; then `others`.
 Ruleset ruleset(const std::string& others = "") {
   std::string text = R"({"nftables":[)";
-  for (const auto* name : {"choose", "choose_new", "choose_new_udp", "choose_errors", "refuse", "refuse_unrouted",
-                           "refuse_others", "let_go", "take", "deliver", "remember"}) {
+  for (const auto* name : {"choose", "choose_errors", "choose_forwarded", "choose_new", "choose_new_udp",
+                           "choose_older", "choose_sender", "choose_sent", "deliver", "let_go", "refuse",
+                           "refuse_other", "refuse_others", "refuse_unrouted", "remember", "take"}) {
     text += chain(name);
     text += rule(name, R"({"return":null})");
   }
@@ -75,10 +76,13 @@ Ruleset ruleset(const std::string& others = "") {
   text += rule("output", about_mark(256, R"({"return":null})"));
   text += rule("output", about_mark(1024, R"({"goto":{"target":"let_go"}})"));
   const std::pair<const char*, const char*> jumps[] = {
-      {"choose", "choose_new"},        {"choose", "choose_new_udp"}, {"choose", "take"},
-      {"choose_new", "take"},          {"input", "remember"},        {"output", "choose_errors"},
-      {"output", "refuse_unrouted"},   {"output", "choose"},         {"prerouting", "deliver"},
-      {"choose_new_udp", "choose_new"}};
+      {"choose", "choose_new"},         {"choose", "choose_new_udp"},
+      {"choose", "choose_older"},       {"choose", "take"},
+      {"choose_new", "take"},           {"choose_new_udp", "choose_new"},
+      {"choose_sent", "choose"},        {"input", "remember"},
+      {"output", "choose_errors"},      {"output", "choose_sent"},
+      {"output", "refuse_unrouted"},    {"prerouting", "deliver"},
+      {"refuse_others", "refuse_other"}};
   for (const auto& [from, to] : jumps) text += rule(from, R"({"jump":{"target":")" + std::string(to) + "\"}}");
   text += rule("postrouting", R"({"drop":null})") + rule("postrouting", about_mark(512, R"({"drop":null})"));
   text += rule("deliver", R"({"tproxy":{"family":"ip","port":12388}},{"accept":null})");
@@ -122,7 +126,7 @@ TEST(DoctorTest, TheTableTellsItsMarksAndPort) {
 
 TEST(DoctorTest, ATableThatLacksARuleIsNotWhole) {
   for (const auto& [name, what] : std::vector<std::pair<std::string, std::string>>{
-           {"output", "chain output does not lead to choose"},
+           {"output", "chain output does not lead to choose_sent"},
            {"prerouting", "chain prerouting does not lead to deliver"},
            {"postrouting", "chain postrouting lets through what it should drop"},
            {"deliver", "chain deliver does not hand over all"}}) {
@@ -291,7 +295,7 @@ TEST(DoctorTest, SettingsThatMatterToForwardingAreNoFaultWithoutIt) {
   facts.settings.forwards = true;
   facts.routing.cards.push_back({3, "bridge0", false, true});
   EXPECT_EQ(as_text(faults(facts), false), "");
-  facts.rules = ruleset(rule("prerouting", R"({"jump":{"target":"choose"}})"));
+  facts.rules = ruleset(rule("prerouting", R"({"jump":{"target":"choose_forwarded"}})"));
   const auto found = faults(facts);
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].verdict, wrong);

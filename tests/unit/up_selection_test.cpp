@@ -37,11 +37,12 @@ TEST(SystemRulesTest, WhoIsNotSelectedMeetsNoOtherRule) {
 
 TEST(SystemRulesTest, OtherProtocolsAreRefusedOnTheWayToWhatIsIncludedOnly) {
   auto given = selecting();
-  EXPECT_TRUE(has(system_rules(given), "chain refuse_other {\n    reject with"));
+  EXPECT_TRUE(has(system_rules(given), "chain refuse_other {\n    counter name refused_others reject with"));
   given.included = {{core::Network::of(*core::Address::parse("198.51.100.0"), 24), 0, 0},
                     {core::Network::of(*core::Address::parse("203.0.113.0"), 24), 80, 80}};
   EXPECT_TRUE(has(system_rules(given),
-                  "chain refuse_other {\n    ip daddr 198.51.100.0/24 reject with icmpx type admin-prohibited\n\n"));
+                  "chain refuse_other {\n    ip daddr 198.51.100.0/24 counter name refused_others reject with icmpx "
+                  "type admin-prohibited\n\n"));
 }
 
 TEST(SelectionTest, RangesOfNumbersAreReadAndNothingElse) {
