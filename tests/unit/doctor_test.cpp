@@ -76,13 +76,14 @@ Ruleset ruleset(const std::string& others = "") {
   text += rule("output", about_mark(256, R"({"return":null})"));
   text += rule("output", about_mark(1024, R"({"goto":{"target":"let_go"}})"));
   const std::pair<const char*, const char*> jumps[] = {
-      {"choose", "choose_new"},         {"choose", "choose_new_udp"},
-      {"choose", "choose_older"},       {"choose", "take"},
-      {"choose_new", "take"},           {"choose_new_udp", "choose_new"},
-      {"choose_sent", "choose"},        {"input", "remember"},
-      {"output", "choose_errors"},      {"output", "choose_sent"},
-      {"output", "refuse_unrouted"},    {"prerouting", "deliver"},
-      {"refuse_others", "refuse_other"}};
+      {"choose", "choose_new"},      {"choose", "choose_new_udp"},
+      {"choose", "choose_older"},    {"choose", "take"},
+      {"choose_new", "take"},        {"choose_new_udp", "choose_new"},
+      {"choose_sent", "choose"},     {"choose_sent", "choose_sender"},
+      {"choose_sender", "choose"},   {"choose_forwarded", "choose"},
+      {"input", "remember"},         {"output", "choose_errors"},
+      {"output", "refuse_unrouted"}, {"output", "choose_sent"},
+      {"prerouting", "deliver"},     {"refuse_others", "refuse_other"}};
   for (const auto& [from, to] : jumps) text += rule(from, R"({"jump":{"target":")" + std::string(to) + "\"}}");
   text += rule("postrouting", R"({"drop":null})") + rule("postrouting", about_mark(512, R"({"drop":null})"));
   text += rule("deliver", R"({"tproxy":{"family":"ip","port":12388}},{"accept":null})");
