@@ -137,6 +137,8 @@ def test_where_the_kernel_cannot_end_it_what_it_sends_is_refused(lab, up, tmp_pa
     with connection(lab, 4) as (program, accepted):
         fault = f"inject=socket:error=EPROTONOSUPPORT:when={found[0]}"
         up.start("--reset-existing", before=["strace", "-qq", "-e", "trace=socket", "-e", fault, "-o", str(trace)])
+        listed = ["nft", "list", "set", "inet", "tfunnel_up", "refused4"]
+        netlab.wait_until(lambda: "elements" in lab.client.run(listed).stdout, what="the refusal")
         with pytest.raises(ConnectionError):
             while True:
                 program.sendall(b"more")
