@@ -1,13 +1,17 @@
 #include "client/links/network_watch.hpp"
 
+#include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <ctime>
 #include <tuple>
 #include <utility>
+
+#include "client/rules/system_routing.hpp"
 
 namespace tfunnel::client {
 
@@ -31,6 +35,21 @@ int open_netlink() {
   return socket;
 }
 
+/// The routes of `tfunnel up` change nothing for the link, which does not take them; and they come with each new link.
+bool is_own_route(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWROUTE && message.nlmsg_type != RTM_DELROUTE) return false;
+  if (message.nlmsg_len < mnl_nlmsg_size(sizeof(rtmsg))) return false;
+  return static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol == routing_protocol;
+}
+
+bool has_news(const char* bytes, int size) {
+  for (const auto* one = reinterpret_cast<const nlmsghdr*>(bytes); mnl_nlmsg_ok(one, size);
+       one = mnl_nlmsg_next(one, &size)) {
+    if (!is_own_route(*one)) return true;
+  }
+  return false;
+}
+
 std::chrono::nanoseconds clock_value(clockid_t clock) {
   timespec now{};
   ::clock_gettime(clock, &now);
@@ -39,7 +58,7 @@ std::chrono::nanoseconds clock_value(clockid_t clock) {
 
 }  // namespace
 
-NetworkWatch::NetworkWatch(asio::io_context& context, std::function<void(const char* what)> on_change)
+NetworkWatch::NetworkWatch(asio::io_context& context, OnChange on_change)
     : netlink_(context), settling_(context), clocks_(context), on_change_(std::move(on_change)) {
   const int socket = open_netlink();
   if (socket >= 0) netlink_.assign(socket);
@@ -66,11 +85,16 @@ void NetworkWatch::listen() {
   });
 }
 
-// The kind of change does not matter, and neither does a full queue (ENOBUFS): both mean that something changed.
+// The kind of a change does not matter, and neither does a full queue (ENOBUFS): both mean that something changed.
 void NetworkWatch::drain() {
-  std::array<char, 8192> bytes{};
+  alignas(nlmsghdr) std::array<char, 8192> bytes{};
   for (int i = 0; i < most_in_a_row; ++i) {
-    if (::recv(netlink_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT) <= 0) break;
+    const auto size = ::recv(netlink_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (size <= 0) {
+      concerns_link_ = concerns_link_ || (size < 0 && errno == ENOBUFS);
+      break;
+    }
+    concerns_link_ = concerns_link_ || has_news(bytes.data(), static_cast<int>(size));
   }
   if (!std::exchange(changed_, true)) settle();
 }
@@ -80,12 +104,13 @@ void NetworkWatch::settle() {
   settling_.async_wait([this](error_code error) {
     if (error || stopped_) return;
     changed_ = false;
-    on_change_("the network changed");
+    const bool concerns_link = std::exchange(concerns_link_, false);
+    on_change_(concerns_link ? "the network changed" : "the tunnel's routes changed", concerns_link);
   });
 }
 
 void NetworkWatch::look_at_clocks() {
-  if (sleep_.slept(clock_value(CLOCK_BOOTTIME), clock_value(CLOCK_MONOTONIC))) on_change_("this machine slept");
+  if (sleep_.slept(clock_value(CLOCK_BOOTTIME), clock_value(CLOCK_MONOTONIC))) on_change_("this machine slept", true);
   clocks_.expires_after(clock_period);
   clocks_.async_wait([this](error_code error) {
     if (!error && !stopped_) look_at_clocks();

@@ -14,8 +14,10 @@ namespace tfunnel::client {
 /// come in bursts: they count once, when they have settled for a moment.
 class NetworkWatch {
  public:
+  /// `concerns_link`: false if nothing but routes of `tfunnel up` changed, which a link does not take.
+  using OnChange = std::function<void(const char* what, bool concerns_link)>;
   /// `on_change` is called from the event loop. Without rtnetlink (a sandbox) only sleep is noticed.
-  NetworkWatch(asio::io_context& context, std::function<void(const char* what)> on_change);
+  NetworkWatch(asio::io_context& context, OnChange on_change);
   void start();
   void stop();
 
@@ -28,9 +30,10 @@ class NetworkWatch {
   asio::posix::stream_descriptor netlink_;
   asio::steady_timer settling_;
   asio::steady_timer clocks_;
-  std::function<void(const char* what)> on_change_;
+  OnChange on_change_;
   SleepDetector sleep_;
   bool changed_ = false;
+  bool concerns_link_ = false;
   bool stopped_ = false;  // handlers that were due before may still come
 };
 

@@ -55,7 +55,7 @@ class ClientProgram {
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         links_(make_links(context_, link_events(), log_)),
         log_timer_(context_, log_),
-        network_(context_, [this](const char* what) { network_changed(what); }),
+        network_(context_, [this](const char* what, bool concerns_link) { network_changed(what, concerns_link); }),
         status_server_(
             context_, [this] { return status_text(); }, log_),
         notice_(context_, [this] { return in_brief(); }),
@@ -211,11 +211,11 @@ class ClientProgram {
     linked_ ? links_->stop(why_) : finish();
   }
 
-  void network_changed(const char* what) {
+  void network_changed(const char* what, bool concerns_link) {
     log_.debug(what);
     // Rules may have been made anew.
     links_->tell_reach();
-    links_->nudge();
+    if (concerns_link) links_->nudge();
   }
 
   void note(io::ExitStatus status) {

@@ -216,6 +216,17 @@ def test_it_takes_over_what_a_killed_one_left(lab, up):
     assert leaked(lab) == 0
 
 
+def test_its_own_routes_are_no_change_of_the_network(lab, up):
+    """Else each new link would have to answer at once, or be given up."""
+    running = up.start("--log-level", "debug", quiet=False)
+    netlab.wait_until(lambda: "the tunnel's routes changed" in running.log(), what="that they are noticed")
+    lab.client.ip("address add 192.0.2.200/32 dev lo")
+    netlab.wait_until(lambda: "the network changed" in running.log(), what="that a change is noticed")
+    lab.client.ip("address delete 192.0.2.200/32 dev lo")
+    log = running.log()
+    assert log.index("the tunnel's routes changed") < log.index("the network changed"), log
+
+
 def test_a_second_one_is_refused_and_told_who_runs(up):
     running = up.start()
     second = up.run("up", "--via", "far tfunnel", check=False)
