@@ -133,17 +133,17 @@ std::string rate_text(double bytes_per_second) {
 Findings check_link(const Situation& situation, const std::vector<Probe>& probes,
                     const std::optional<MeasuredLink>& link) {
   if (situation.state != State::captures) return {};
-  if (link && link->is_up) {
-    return {{right, "link", "round trip " + milliseconds(link->round_trip) + ", " + rate_text(link->bytes_per_second),
-             "", ""}};
-  }
   // A nameserver on this machine may answer from memory, or be dead itself.
   std::vector<Probe> far;
   std::ranges::copy_if(probes, std::back_inserter(far), [](const auto& one) { return !one.to.address.is_loopback(); });
   const bool is_dead = !far.empty() && std::ranges::none_of(far, is_answered);
-  if (is_dead || link) {
+  if (is_dead || (link && !link->is_up)) {
     const auto why = far.empty() ? "" : " (" + question(far.front()) + ": " + far.front().why + ")";
     return {dead_link(*situation.facts.instance, is_dead ? why : "", up_line(situation))};
+  }
+  if (link) {
+    return {{right, "link", "round trip " + milliseconds(link->round_trip) + ", " + rate_text(link->bytes_per_second),
+             "", ""}};
   }
   const auto fastest = std::ranges::min_element(
       far, {}, [](const auto& one) { return is_answered(one) ? one.took : std::chrono::microseconds::max(); });

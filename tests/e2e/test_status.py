@@ -130,7 +130,8 @@ def test_a_link_that_was_lost_is_told_with_its_restarts_and_what_was_refused_mea
     running = up.start(via=switch.shell + "exec far tfunnel")
     switch.off()
     supervised.kill(lab.far.find(topology.tfunnel_proxy()))
-    down = told(lab, running.pid, "a lost link", lambda one: not one["links"][0]["up"])
+    down = told(lab, running.pid, "a lost link", lambda one: "trouble" in one["links"][0])
+    assert not down["links"][0]["up"]
     assert "pacing" not in down["links"][0] and down["new_connections"].startswith("are refused")
     assert "trying again" in down["links"][0]["trouble"]
     with pytest.raises(OSError), lab.client.connect(topology.FAR[4], PORT) as program:
