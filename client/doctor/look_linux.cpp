@@ -28,16 +28,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string first_line(const fs::path& path) {
-  const auto text = io::file_contents(path.string());
-  return text.substr(0, text.find('\n'));
-}
-
-bool is_on(const fs::path& setting) { return first_line(setting) == "1"; }
+bool is_on(const fs::path& setting) { return io::first_line(setting) == "1"; }
 
 std::uint64_t number_in(const fs::path& path) {
   std::uint64_t number = 0;
-  std::istringstream(first_line(path)) >> number;
+  std::istringstream(io::first_line(path)) >> number;
   return number;
 }
 
@@ -160,7 +155,7 @@ SettingFacts look_at_settings() {
   found.forwards = is_on(all / "ipv4/ip_forward");
   for (const auto& name : names_in(all / "ipv6/conf")) {
     const bool is_card = name != "all" && name != "default" && name != "lo";
-    if (is_card && first_line(all / "ipv6/conf" / name / "disable_ipv6") == "0") found.cards_with_ipv6.insert(name);
+    if (is_card && io::first_line(all / "ipv6/conf" / name / "disable_ipv6") == "0") found.cards_with_ipv6.insert(name);
   }
   found.connections = number_in(all / "netfilter/nf_conntrack_count");
   found.most_connections = number_in(all / "netfilter/nf_conntrack_max");

@@ -4,27 +4,23 @@
 
 #include <algorithm>
 
+#include "common/io/json_words.hpp"
+
 namespace tfunnel::client {
 
 namespace {
 
 namespace json = boost::json;
 
-double number(const json::object& from, std::string_view key) {
-  const auto* value = from.if_contains(key);
-  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
-}
-
 std::optional<MeasuredLink> link_in(const json::value& told) {
   const auto* link = told.if_object();
-  const auto* up = link != nullptr ? link->if_contains("up") : nullptr;
-  const auto* pacing = link != nullptr ? link->if_contains("pacing") : nullptr;
-  if (up == nullptr || *up != true || pacing == nullptr || !pacing->is_object()) return std::nullopt;
-  const std::chrono::duration<double, std::milli> round_trip(number(pacing->get_object(), "round_trip_ms"));
+  const auto* pacing = link != nullptr && io::truth(*link, "up") ? io::part(*link, "pacing") : nullptr;
+  if (pacing == nullptr) return std::nullopt;
+  const std::chrono::duration<double, std::milli> round_trip(io::number(*pacing, "round_trip_ms"));
   constexpr std::chrono::hours most(1);
   if (round_trip <= round_trip.zero() || round_trip > most) return std::nullopt;
   return MeasuredLink{true, std::chrono::duration_cast<std::chrono::microseconds>(round_trip),
-                      number(pacing->get_object(), "bytes_per_second")};
+                      io::number(*pacing, "bytes_per_second")};
 }
 
 }  // namespace

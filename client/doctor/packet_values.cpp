@@ -4,8 +4,8 @@
 #include <boost/json.hpp>
 #include <variant>
 
-#include "client/rules/json_words.hpp"
 #include "common/core/network.hpp"
+#include "common/io/json_words.hpp"
 
 namespace tfunnel::client {
 
@@ -41,8 +41,8 @@ Value meta(const Specimen& packet, const std::string& key) {
 
 // A field of a protocol that this packet has not: such a rule never matches, whatever it compares.
 Value payload(const Specimen& packet, const json::object& what) {
-  const auto protocol = word(what, "protocol");
-  const auto field = word(what, "field");
+  const auto protocol = io::word(what, "protocol");
+  const auto field = io::word(what, "field");
   if (protocol == "th" || protocol == (packet.is_tcp ? "tcp" : "udp")) {
     return field == "dport" && packet.to_port ? Value(std::uint32_t{*packet.to_port}) : Value(Unknown());
   }
@@ -81,9 +81,9 @@ Value evaluate(const Specimen& packet, const json::value& expression) {
   if (kind == "&" || kind == "|" || kind == "^") return combined(packet, kind, member->value());
   if (!member->value().is_object()) return Unknown();
   const auto& what = member->value().get_object();
-  if (kind == "meta") return meta(packet, word(what, "key"));
+  if (kind == "meta") return meta(packet, io::word(what, "key"));
   if (kind == "payload") return payload(packet, what);
-  if (kind == "ct") return connection(packet, word(what, "key"));
+  if (kind == "ct") return connection(packet, io::word(what, "key"));
   return Unknown();
 }
 
@@ -99,7 +99,7 @@ Truth is_any_of(const Value& value, const json::array& list) {
 }
 
 Truth is_in_network(const core::Address& address, const json::object& prefix) {
-  const auto first = core::Address::parse(word(prefix, "addr"));
+  const auto first = core::Address::parse(io::word(prefix, "addr"));
   const auto* length = prefix.if_contains("len");
   if (!first || length == nullptr || !length->is_int64()) return Truth::maybe;
   const auto bits = length->get_int64();
@@ -156,7 +156,7 @@ Truth meets(const Specimen& packet, const json::object& match) {
   if (left == nullptr || right == nullptr) return Truth::maybe;
   const auto value = evaluate(packet, *left);
   if (std::holds_alternative<Absent>(value)) return Truth::no;
-  const auto operation = word(match, "op");
+  const auto operation = io::word(match, "op");
   const auto is_equal = equals(value, *right);
   if (operation == "==" || operation == "in") return is_equal;
   return operation == "!=" ? opposite(is_equal) : Truth::maybe;

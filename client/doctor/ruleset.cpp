@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <sstream>
 
-#include "client/rules/json_words.hpp"
+#include "common/io/json_words.hpp"
 
 namespace tfunnel::client {
 
@@ -19,21 +19,21 @@ std::int64_t whole_number(const json::object& object, std::string_view key) {
 
 // Of a chain that is no base chain hook, priority and policy are missing.
 void take_chain(Ruleset& all, const json::object& told) {
-  all.chains.push_back({word(told, "family"),
-                        word(told, "table"),
-                        word(told, "name"),
-                        word(told, "hook"),
+  all.chains.push_back({io::word(told, "family"),
+                        io::word(told, "table"),
+                        io::word(told, "name"),
+                        io::word(told, "hook"),
                         whole_number(told, "prio"),
-                        word(told, "policy") == "drop",
+                        io::word(told, "policy") == "drop",
                         {}});
 }
 
 // Chains are told before their rules.
 void take_rule(Ruleset& all, const json::object& told) {
   const auto* parts = told.if_contains("expr");
-  const auto name = word(told, "chain");
+  const auto name = io::word(told, "chain");
   const auto found = std::ranges::find_if(all.chains, [&](const auto& chain) {
-    return chain.name == name && chain.table == word(told, "table") && chain.family == word(told, "family");
+    return chain.name == name && chain.table == io::word(told, "table") && chain.family == io::word(told, "family");
   });
   if (found == all.chains.end() || parts == nullptr || !parts->is_array()) return;
   found->rules.push_back({whole_number(told, "handle"), parts->get_array()});

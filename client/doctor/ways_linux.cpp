@@ -6,15 +6,15 @@
 
 #include <array>
 
-#include "client/rules/netlink_attributes.hpp"
 #include "client/rules/netlink_request.hpp"
+#include "common/io/netlink_attributes_linux.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
 
 namespace {
 
-std::string card_of(const Attributes<rtmsg>& route) {
+std::string card_of(const io::Attributes<rtmsg>& route) {
   std::array<char, IF_NAMESIZE> name{};
   return ::if_indextoname(route.number(RTA_OIF), name.data()) == nullptr ? "" : name.data();
 }
@@ -32,7 +32,7 @@ Way way_to(const core::Address& to, std::uint32_t mark) {
   if (mark != 0) request.add(RTA_MARK, mark);
   Way way;
   const auto error = io::NetlinkSocket(NETLINK_ROUTE).ask(request.header(), [&](const nlmsghdr& answer) {
-    const Attributes<rtmsg> route(answer);
+    const io::Attributes<rtmsg> route(answer);
     way.is_local = route.body().rtm_type == RTN_LOCAL;
     way.is_there = way.is_local || route.body().rtm_type == RTN_UNICAST;
     way.card = card_of(route);

@@ -1,10 +1,10 @@
 #include "client/process/process_stat.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <sstream>
 #include <string>
 
+#include "common/core/number.hpp"
 #include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
@@ -23,10 +23,7 @@ std::optional<ProcessStat> process_stat(const fs::path& process) {
 void for_each_process(const std::function<void(pid_t pid, const fs::path& process)>& take) {
   std::error_code error;
   for (fs::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
-    const auto name = at->path().filename().string();
-    pid_t pid = 0;
-    const auto [last, fault] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (fault == std::errc() && last == name.data() + name.size()) take(pid, at->path());
+    if (const auto pid = core::parse_all<pid_t>(at->path().filename().string())) take(*pid, at->path());
   }
 }
 

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
+#include "common/core/number.hpp"
 #include "common/core/text.hpp"
 
 namespace tfunnel::client {
@@ -32,12 +32,6 @@ std::string take_variable(const char* name) {
   return text;
 }
 
-std::optional<std::uint64_t> number(const std::string& text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 /// A path, or an abstract name with '@' in front.
 io::Descriptor connected_to(const std::string& name) {
   sockaddr_un address{};
@@ -53,7 +47,7 @@ io::Descriptor connected_to(const std::string& name) {
 
 /// Half of the time after which the manager takes us for dead; nothing: it does not watch, or another process.
 std::optional<core::Duration> watchdog_period() {
-  const auto time = number(take_variable("WATCHDOG_USEC"));
+  const auto time = core::parse_all<std::uint64_t>(take_variable("WATCHDOG_USEC"));
   const auto process = take_variable("WATCHDOG_PID");
   const bool is_ours = process.empty() || process == std::to_string(::getpid());
   if (!time || *time == 0 || !is_ours) return std::nullopt;

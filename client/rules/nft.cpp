@@ -6,6 +6,7 @@
 
 #include "client/rules/netlink_request.hpp"
 #include "common/app/options.hpp"
+#include "common/io/netlink_attributes_linux.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
@@ -51,11 +52,8 @@ std::optional<std::uint32_t> generation(error_code& error) {
   request.body<nfgenmsg>().version = NFNETLINK_V0;
   std::optional<std::uint32_t> found;
   error = io::NetlinkSocket(NETLINK_NETFILTER).ask(request.header(), [&](const nlmsghdr& answer) {
-    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&answer));
-    for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&answer, sizeof(nfgenmsg)));
-         mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-      if (mnl_attr_get_type(at) == NFTA_GEN_ID) found = ntohl(mnl_attr_get_u32(at));
-    }
+    const io::Attributes<nfgenmsg> told(answer);
+    if (told.has(NFTA_GEN_ID)) found = static_cast<std::uint32_t>(io::in_network_order(told.bytes(NFTA_GEN_ID)));
   });
   return error ? std::nullopt : found;
 }

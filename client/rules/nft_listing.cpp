@@ -10,10 +10,10 @@
 #include <memory>
 #include <vector>
 
-#include "client/rules/json_words.hpp"
-#include "client/rules/netlink_attributes.hpp"
 #include "client/rules/netlink_request.hpp"
 #include "client/rules/nft.hpp"
+#include "common/io/json_words.hpp"
+#include "common/io/netlink_attributes_linux.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
@@ -61,9 +61,8 @@ std::optional<std::vector<Table>> list_tables() {
   request.body<nfgenmsg>().version = NFNETLINK_V0;
   std::vector<Table> tables;
   const auto error = io::NetlinkSocket(NETLINK_NETFILTER).list(request.header(), [&](const nlmsghdr& message) {
-    const Attributes<nfgenmsg> told(message);
-    const auto name = told.bytes(NFTA_TABLE_NAME);
-    const Table table{family_name(told.body().nfgen_family), std::string(name.substr(0, name.find('\0'))),
+    const io::Attributes<nfgenmsg> told(message);
+    const Table table{family_name(told.body().nfgen_family), std::string(told.text(NFTA_TABLE_NAME)),
                       told.number(NFTA_TABLE_FLAGS)};
     if (!table.family.empty()) tables.push_back(table);
     return true;
@@ -88,8 +87,8 @@ std::vector<std::string> chains_of(const Table& table, const std::string& all) {
     const auto* chain = one.is_object() ? one.get_object().if_contains("chain") : nullptr;
     if (chain == nullptr || !chain->is_object()) continue;
     const auto& object = chain->get_object();
-    if (word(object, "family") == table.family && word(object, "table") == table.name) {
-      names.push_back(word(object, "name"));
+    if (io::word(object, "family") == table.family && io::word(object, "table") == table.name) {
+      names.push_back(io::word(object, "name"));
     }
   }
   return names;

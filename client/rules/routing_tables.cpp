@@ -10,9 +10,9 @@
 #include <optional>
 
 #include "client/rules/netlink.hpp"
-#include "client/rules/netlink_attributes.hpp"
 #include "client/rules/netlink_request.hpp"
 #include "common/io/errors.hpp"
+#include "common/io/netlink_attributes_linux.hpp"
 
 namespace tfunnel::client {
 
@@ -31,7 +31,7 @@ void list(const char* what, std::uint16_t type, int family, RoutingFacts& facts,
     *static_cast<unsigned char*>(mnl_nlmsg_get_payload(&request.header())) = static_cast<unsigned char>(family);
     auto told = facts;
     const auto error = io::NetlinkSocket(NETLINK_ROUTE).list(request.header(), [&](const nlmsghdr& message) {
-      take(told, Attributes<Body>(message));
+      take(told, io::Attributes<Body>(message));
       return true;
     });
     if (!error) {
@@ -44,7 +44,7 @@ void list(const char* what, std::uint16_t type, int family, RoutingFacts& facts,
   }
 }
 
-void take_rule(RoutingFacts& facts, const Attributes<fib_rule_hdr>& rule, bool is_v4) {
+void take_rule(RoutingFacts& facts, const io::Attributes<fib_rule_hdr>& rule, bool is_v4) {
   if (rule.body().family != family_of(is_v4)) return;
   const auto preference = rule.number(FRA_PRIORITY);
   const auto table = rule.number(FRA_TABLE, rule.body().table);
@@ -62,7 +62,7 @@ void take_rule(RoutingFacts& facts, const Attributes<fib_rule_hdr>& rule, bool i
 }
 
 /// Destinations of this machine's own networks.
-std::optional<core::Network> own_network(const Attributes<rtmsg>& route, std::uint32_t table) {
+std::optional<core::Network> own_network(const io::Attributes<rtmsg>& route, std::uint32_t table) {
   const auto& body = route.body();
   const bool by_kernel = body.rtm_protocol == RTPROT_KERNEL || body.rtm_protocol == RTPROT_RA;
   if (!by_kernel || table != RT_TABLE_MAIN || body.rtm_type != RTN_UNICAST || body.rtm_dst_len == 0) return {};
@@ -72,7 +72,7 @@ std::optional<core::Network> own_network(const Attributes<rtmsg>& route, std::ui
   return core::Network::of(*address, body.rtm_dst_len);
 }
 
-void take_route(RoutingFacts& facts, const Attributes<rtmsg>& route, bool is_v4) {
+void take_route(RoutingFacts& facts, const io::Attributes<rtmsg>& route, bool is_v4) {
   if (route.body().rtm_family != family_of(is_v4) || (route.body().rtm_flags & RTM_F_CLONED) != 0) return;
   const auto table = route.number(RTA_TABLE, route.body().rtm_table);
   if (route.body().rtm_protocol == routing_protocol) {
@@ -84,7 +84,7 @@ void take_route(RoutingFacts& facts, const Attributes<rtmsg>& route, bool is_v4)
   if (network) (is_v4 ? facts.own_networks.v4 : facts.own_networks.v6).push_back(*network);
 }
 
-bool is_bridge(const Attributes<ifinfomsg>& card) {
+bool is_bridge(const io::Attributes<ifinfomsg>& card) {
   const auto kind = card.nested(IFLA_LINKINFO, IFLA_INFO_KIND);
   return kind.substr(0, kind.find('\0')) == "bridge";
 }
@@ -160,7 +160,7 @@ std::string card_to(const core::Address& to, const core::Address& from) {
   add(RTA_SRC, from);
   std::uint32_t device = 0;
   const auto error = io::NetlinkSocket(NETLINK_ROUTE).ask(request.header(), [&](const nlmsghdr& answer) {
-    device = Attributes<rtmsg>(answer).number(RTA_OIF);
+    device = io::Attributes<rtmsg>(answer).number(RTA_OIF);
   });
   char name[IF_NAMESIZE] = "";
   return !error && ::if_indextoname(device, name) != nullptr ? name : "";

@@ -1,7 +1,6 @@
 #include "client/rules/rule_counters.hpp"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -11,36 +10,19 @@
 #include "client/rules/counted_rules.hpp"
 #include "client/rules/netlink_request.hpp"
 #include "client/rules/system_rules.hpp"
+#include "common/io/netlink_attributes_linux.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::client {
 
 namespace {
 
-/// By a walk over attributes, which stand behind one another from `begin` on.
-template <class Take>
-void for_each_attribute(const void* begin, const char* end, const Take& take) {
-  for (const auto* at = static_cast<const nlattr*>(begin);
-       mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
-    take(*at);
-  }
-}
-
-void take_numbers(const nlattr& data, RuleCounter& counter) {
-  const auto* begin = static_cast<const char*>(mnl_attr_get_payload(&data));
-  for_each_attribute(begin, begin + mnl_attr_get_payload_len(&data), [&](const nlattr& one) {
-    if (mnl_attr_get_type(&one) == NFTA_COUNTER_PACKETS) counter.packets = be64toh(mnl_attr_get_u64(&one));
-    if (mnl_attr_get_type(&one) == NFTA_COUNTER_BYTES) counter.bytes = be64toh(mnl_attr_get_u64(&one));
-  });
-}
-
 RuleCounter counter_in(const nlmsghdr& message) {
+  const io::Attributes<nfgenmsg> told(message);
   RuleCounter counter;
-  const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message));
-  for_each_attribute(mnl_nlmsg_get_payload_offset(&message, sizeof(nfgenmsg)), end, [&](const nlattr& one) {
-    if (mnl_attr_get_type(&one) == NFTA_OBJ_NAME) counter.name = mnl_attr_get_str(&one);
-    if (mnl_attr_get_type(&one) == NFTA_OBJ_DATA) take_numbers(one, counter);
-  });
+  counter.name = told.text(NFTA_OBJ_NAME);
+  counter.packets = io::in_network_order(told.nested(NFTA_OBJ_DATA, NFTA_COUNTER_PACKETS));
+  counter.bytes = io::in_network_order(told.nested(NFTA_OBJ_DATA, NFTA_COUNTER_BYTES));
   return counter;
 }
 

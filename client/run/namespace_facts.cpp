@@ -31,12 +31,6 @@ std::optional<long> setting(const std::string& path) {
   return std::nullopt;
 }
 
-std::string first_line(const std::string& path) {
-  std::string line;
-  std::getline(std::ifstream(path), line);
-  return line;
-}
-
 bool has_proc() {
   struct statfs system {};
   return ::statfs("/proc", &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
@@ -86,9 +80,9 @@ std::optional<bool> is_filtered() {
 }
 
 std::string confining_profile() {
-  if (first_line("/sys/module/apparmor/parameters/enabled") != "Y") return "";
-  auto label = first_line("/proc/self/attr/apparmor/current");
-  if (label.empty()) label = first_line("/proc/self/attr/current");
+  if (io::first_line("/sys/module/apparmor/parameters/enabled") != "Y") return "";
+  auto label = io::first_line("/proc/self/attr/apparmor/current");
+  if (label.empty()) label = io::first_line("/proc/self/attr/current");
   const auto mode = label.find(" (enforce)");
   return mode == std::string::npos ? "" : label.substr(0, mode);
 }
@@ -150,7 +144,7 @@ NamespaceFacts look_at_facts(int error, bool made) {
   facts.in_chroot = !made && is_in_chroot();
   facts.filtered = is_filtered();
   facts.apparmor_profile = confining_profile();
-  facts.selinux_enforces = first_line("/sys/fs/selinux/enforce") == "1";
+  facts.selinux_enforces = io::first_line("/sys/fs/selinux/enforce") == "1";
   facts.most_processes = process_limit();
   facts.most_in_group = error == EAGAIN ? full_group_limit() : std::nullopt;
   if (error == ENOSPC && !made) facts.exhausted = exhausted_kind();

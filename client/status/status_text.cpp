@@ -5,34 +5,22 @@
 #include <cstdio>
 
 #include "common/core/text.hpp"
+#include "common/io/json_words.hpp"
 
 namespace tfunnel::client {
 
 namespace {
 
 namespace json = boost::json;
+using io::number;
+using io::part;
+using io::truth;
 using json::object;
 
 constexpr std::size_t longest_word = 300;
 
 std::string word(const object& from, const char* member) {
-  const auto* value = from.if_contains(member);
-  return value != nullptr && value->is_string() ? core::one_line(value->as_string(), longest_word) : std::string();
-}
-
-double number(const object& from, const char* member) {
-  const auto* value = from.if_contains(member);
-  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
-}
-
-bool truth(const object& from, const char* member) {
-  const auto* value = from.if_contains(member);
-  return value != nullptr && value->is_bool() && value->as_bool();
-}
-
-const object* part(const object& from, const char* member) {
-  const auto* value = from.if_contains(member);
-  return value != nullptr ? value->if_object() : nullptr;
+  return core::one_line(io::word(from, member), longest_word);
 }
 
 /// The objects of a list; what else stands in it is left out.

@@ -149,9 +149,7 @@ bool BootUnit::is_of_use() const {
 
 // The numbers of namespaces begin anew with the machine.
 std::string BootUnit::owner() const {
-  auto boot = io::file_contents("/proc/sys/kernel/random/boot_id");
-  boot.erase(std::min(boot.find('\n'), boot.size()));
-  return boot + ":" + number_of("/proc/self/ns/net");
+  return io::first_line("/proc/sys/kernel/random/boot_id") + ":" + number_of("/proc/self/ns/net");
 }
 
 bool BootUnit::is_others() const {

@@ -1,12 +1,12 @@
 #include "client/up/socket_table.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
 
+#include "common/core/number.hpp"
 #include "common/io/text_file.hpp"
 
 namespace tfunnel::client {
@@ -15,14 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-template <class T>
-std::optional<T> number(std::string_view text, int base) {
-  T value{};
-  const auto* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value, base);
-  return error == std::errc() && at == end ? std::optional(value) : std::nullopt;
-}
-
 /// Words of 32 bits, each as this machine has it in memory; behind the colon the port.
 std::optional<core::Endpoint> endpoint_in(std::string_view field) {
   const auto colon = field.find(':');
@@ -30,12 +22,12 @@ std::optional<core::Endpoint> endpoint_in(std::string_view field) {
   if (colon == std::string_view::npos || (hex.size() != 8 && hex.size() != 32)) return std::nullopt;
   std::string bytes;
   for (std::size_t at = 0; at < hex.size(); at += 8) {
-    const auto word = number<std::uint32_t>(hex.substr(at, 8), 16);
+    const auto word = core::parse_all<std::uint32_t>(hex.substr(at, 8), 16);
     if (!word) return std::nullopt;
     bytes.append(reinterpret_cast<const char*>(&*word), sizeof *word);
   }
   const auto address = core::Address::from_wire(bytes);
-  const auto port = number<std::uint16_t>(field.substr(colon + 1), 16);
+  const auto port = core::parse_all<std::uint16_t>(field.substr(colon + 1), 16);
   if (!address || !port) return std::nullopt;
   return core::Endpoint{*address, *port};
 }
@@ -45,9 +37,9 @@ std::optional<SocketEntry> entry_in(const std::vector<std::string>& fields) {
   if (fields.size() <= inode) return std::nullopt;
   const auto from = endpoint_in(fields[local]);
   const auto to = endpoint_in(fields[peer]);
-  const auto told_state = number<std::uint8_t>(fields[state], 16);
-  const auto told_user = number<std::uint32_t>(fields[user], 10);
-  const auto told_inode = number<std::uint64_t>(fields[inode], 10);
+  const auto told_state = core::parse_all<std::uint8_t>(fields[state], 16);
+  const auto told_user = core::parse_all<std::uint32_t>(fields[user], 10);
+  const auto told_inode = core::parse_all<std::uint64_t>(fields[inode], 10);
   if (!from || !to || !told_state || !told_user || !told_inode) return std::nullopt;
   return SocketEntry{*from, *to, *told_state, *told_user, *told_inode};
 }
@@ -82,8 +74,8 @@ std::set<std::uint64_t> sockets_of(const fs::path& process) {
     std::error_code closed;
     const auto target = fs::read_symlink(at->path(), closed).string();
     if (closed || !target.starts_with(begin)) continue;
-    const auto inode =
-        number<std::uint64_t>(std::string_view(target).substr(begin.size(), target.size() - begin.size() - 1), 10);
+    const auto inode = core::parse_all<std::uint64_t>(
+        std::string_view(target).substr(begin.size(), target.size() - begin.size() - 1), 10);
     if (inode) inodes.insert(*inode);
   }
   return inodes;

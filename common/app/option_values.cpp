@@ -1,25 +1,16 @@
 #include "common/app/option_values.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 
+#include "common/core/number.hpp"
+
 namespace tfunnel::app {
 
 namespace {
-
-/// All of the text as a number, in decimal notation unless another base is given.
-template <class T, class... Base>
-std::optional<T> parse_all(std::string_view text, Base... base) {
-  T value{};
-  const auto* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value, base...);
-  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
-  return value;
-}
 
 std::string text_of(core::Duration duration) {
   char text[32];
@@ -36,7 +27,7 @@ core::Duration seconds(double value) {
 
 po::value_semantic* seconds_value(core::Duration& target, Bound bound) {
   const auto parse = [bound](std::string_view text) -> std::optional<core::Duration> {
-    const auto value = parse_all<double>(text);
+    const auto value = core::parse_all<double>(text);
     if (!value || !std::isfinite(*value) || *value < 0) return std::nullopt;
     const auto duration = seconds(*value);
     // Less than the clock can tell is none.
@@ -70,7 +61,7 @@ po::value_semantic* words_value(std::vector<std::string>& target, const std::fun
 
 std::optional<std::uint32_t> parse_mark(std::string_view text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
-  const auto value = hex ? parse_all<std::uint32_t>(text.substr(2), 16) : parse_all<std::uint32_t>(text);
+  const auto value = hex ? core::parse_all<std::uint32_t>(text.substr(2), 16) : core::parse_all<std::uint32_t>(text);
   return value && *value != 0 ? value : std::nullopt;
 }
 
@@ -86,7 +77,7 @@ po::value_semantic* mark_value(std::uint32_t& target) {
 }
 
 std::optional<std::int64_t> parse_number(std::string_view text, std::int64_t least, std::int64_t most) {
-  const auto number = parse_all<std::int64_t>(text);
+  const auto number = core::parse_all<std::int64_t>(text);
   return number && *number >= least && *number <= most ? number : std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/io/netlink_attributes_linux.hpp"
 #include "common/io/netlink_linux.hpp"
 
 namespace tfunnel::io {
@@ -42,13 +43,8 @@ std::optional<core::Network> network_of(const nlmsghdr& message, int family) {
   std::array<char, 16> none{};
   const std::size_t size = family == AF_INET ? 4 : 16;
   std::string_view bytes(none.data(), size);
-  for (const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message, sizeof(rtmsg)));
-       mnl_attr_ok(at, static_cast<int>(static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message)) -
-                                        reinterpret_cast<const char*>(at)));
-       at = mnl_attr_next(at)) {
-    const bool destination = mnl_attr_get_type(at) == RTA_DST && mnl_attr_get_payload_len(at) == size;
-    if (destination) bytes = {static_cast<const char*>(mnl_attr_get_payload(at)), size};
-  }
+  const auto destination = Attributes<rtmsg>(message).bytes(RTA_DST);
+  if (destination.size() == size) bytes = destination;
   const auto address = core::Address::from_wire(bytes);
   if (!address || address->is_v4() != (family == AF_INET) || route.rtm_dst_len > size * 8) return std::nullopt;
   return core::Network::of(*address, route.rtm_dst_len);

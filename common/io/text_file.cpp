@@ -20,6 +20,12 @@ std::string file_contents(const std::string& path) {
   return text.str();
 }
 
+std::string first_line(const std::string& path) {
+  std::string line;
+  std::getline(std::ifstream(path), line);
+  return line;
+}
+
 // A directory opens like a file; reading tells.
 result<std::string> read_file(const std::string& path, std::size_t limit) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -11,6 +11,8 @@ namespace tfunnel::io {
 
 /// All of it; empty if it cannot be read.
 std::string file_contents(const std::string& path);
+/// Without the newline; empty if it cannot be read.
+std::string first_line(const std::string& path);
 
 /// All of it; an error if it cannot be read, is a directory, or has more than `limit` bytes: then it is not what was
 /// meant (a device that never ends, say). A pipe is read to its end.

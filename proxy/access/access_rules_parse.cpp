@@ -1,8 +1,8 @@
 // The text of an access rule. A text that is not understood for certain is refused: a rule that means something else
 // than its author thought is worse than none.
-#include <charconv>
 #include <stdexcept>
 
+#include "common/core/number.hpp"
 #include "proxy/access/access_rules.hpp"
 
 namespace tfunnel::proxy {
@@ -13,11 +13,8 @@ namespace {
 
 /// A decimal number without sign that fills all of `text`.
 std::optional<unsigned> number(std::string_view text, unsigned least, unsigned most) {
-  unsigned value = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end || value < least || value > most) return std::nullopt;
-  return value;
+  const auto value = core::parse_all<unsigned>(text);
+  return value && *value >= least && *value <= most ? value : std::nullopt;
 }
 
 AccessRule::Ports port_range(std::string_view text) {

@@ -1,9 +1,9 @@
 #include "proxy/access/no_proxy.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "common/core/host_name.hpp"
+#include "common/core/number.hpp"
 #include "common/core/text.hpp"
 
 namespace tfunnel::proxy {
@@ -13,10 +13,8 @@ namespace {
 constexpr std::size_t mapped_bits = 96;
 
 std::optional<unsigned> number(std::string_view text, unsigned most) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > most) return std::nullopt;
-  return value;
+  const auto value = core::parse_all<unsigned>(text);
+  return value && *value <= most ? value : std::nullopt;
 }
 
 /// A name's last dot only says that it is complete.

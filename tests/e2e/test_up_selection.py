@@ -12,7 +12,7 @@ import pytest
 import topology
 from system_rules import CLIENT_MGMT, FAMILIES, OUTSIDE, leaked
 from test_dns import NAME, NAMESERVER, start_dnsmasq
-from ups import KIND, PORT, carried, connects, inside, removed
+from ups import PORT, carried, connects, inside, is_answered, removed
 
 SYSTEM_LAB = True
 PER_FAMILY = pytest.mark.parametrize("family", FAMILIES)
@@ -176,14 +176,7 @@ def test_only_what_would_leave_by_a_card_goes_in(lab, up, family):
 def test_of_what_is_forwarded_only_what_came_by_a_card_goes_in(lab, up, family):
     up.start("--forward", "--interface", "lan0")
     assert connects(lab, topology.FAR[family], lab.lan) == topology.FAR[family]
-    with (
-        lab.far.socket(KIND[family], socket.SOCK_DGRAM, (topology.FAR[family], PORT)) as server,
-        lab.lan.socket(KIND[family], socket.SOCK_DGRAM) as program,
-    ):
-        program.sendto(b"question", (topology.FAR[family], PORT))
-        question, peer = server.recvfrom(100)
-        server.sendto(b"answer to " + question, peer)
-        assert program.recvfrom(100)[0] == b"answer to question"
+    assert is_answered(family, topology.FAR[family], lab.far, lab.lan)
     assert leaked(lab) == 0
     assert not is_captured(lab, family), "this machine's own"
 

@@ -14,7 +14,7 @@ import upstreams
 from system_rules import CLIENT_MGMT, FAMILIES, OUTSIDE, leaked
 from test_dns import NAME, NAMESERVER, short, start_dnsmasq
 from traffic_talk import receive_exactly
-from ups import KIND, PORT, answers, carried, connects, hammering
+from ups import KIND, PORT, answers, carried, connects, hammering, is_answered
 
 SYSTEM_LAB = True
 PER_FAMILY = pytest.mark.parametrize("family", FAMILIES)
@@ -172,14 +172,7 @@ def test_through_a_real_socks5_proxy(lab, up, family):
     up.start("--socks5", f"{host}:{dante.PORT}", via=None)
     to = dante.INNER[family]
     assert connects(lab, to, server=upstream) == to
-    with (
-        upstream.socket(KIND[family], socket.SOCK_DGRAM, (to, PORT)) as server,
-        lab.client.socket(KIND[family], socket.SOCK_DGRAM) as program,
-    ):
-        program.sendto(b"question", (to, PORT))
-        question, peer = server.recvfrom(100)
-        server.sendto(b"answer to " + question, peer)
-        assert program.recvfrom(100)[0] == b"answer to question"
+    assert is_answered(family, to, upstream, lab.client)
     assert leaked(lab) == 0
 
 
@@ -233,14 +226,7 @@ def test_own_networks_are_refused_if_they_are_denied(lab, up, family):
 def test_what_is_forwarded_goes_in_only_if_that_is_wanted(lab, up, family):
     with up.start("--forward").popen:
         assert connects(lab, topology.FAR[family], lab.lan) == topology.FAR[family]
-        with (
-            lab.far.socket(KIND[family], socket.SOCK_DGRAM, (topology.FAR[family], PORT)) as server,
-            lab.lan.socket(KIND[family], socket.SOCK_DGRAM) as program,
-        ):
-            program.sendto(b"question", (topology.FAR[family], PORT))
-            question, peer = server.recvfrom(100)
-            server.sendto(b"answer to " + question, peer)
-            assert program.recvfrom(100)[0] == b"answer to question"
+        assert is_answered(family, topology.FAR[family], lab.far, lab.lan)
         assert leaked(lab) == 0
         up.run("down")
 

@@ -94,6 +94,18 @@ def carried(lab, family):
         assert program.recvfrom(100)[0] == b"answer"
 
 
+def is_answered(family, to, server_at, program_at):
+    """A question and its answer in datagrams, between a server at `to` of one host and a program of another."""
+    with (
+        server_at.socket(KIND[family], socket.SOCK_DGRAM, (to, PORT)) as server,
+        program_at.socket(KIND[family], socket.SOCK_DGRAM) as program,
+    ):
+        program.sendto(b"question", (to, PORT))
+        question, peer = server.recvfrom(100)
+        server.sendto(b"answer to " + question, peer)
+        return program.recvfrom(100)[0] == b"answer to question"
+
+
 def try_to_get_out(lab, family):
     """True: a connection was refused, or made; False: nobody answered."""
     with contextlib.suppress(OSError), lab.client.socket(KIND[family], socket.SOCK_DGRAM) as program:

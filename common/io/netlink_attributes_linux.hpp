@@ -7,7 +7,14 @@
 #include <cstring>
 #include <string_view>
 
-namespace tfunnel::client {
+namespace tfunnel::io {
+
+/// A number as nfnetlink has it, most significant byte first; 0: there is none.
+inline std::uint64_t in_network_order(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (const char byte : bytes) number = number << 8U | static_cast<std::uint8_t>(byte);
+  return number;
+}
 
 /// The attributes of a message behind its header of type Body.
 template <class Body>
@@ -23,6 +30,11 @@ class Attributes {
   }
   /// Of an attribute inside of another one.
   [[nodiscard]] std::string_view nested(int outer, int type) const { return find(type, bytes(outer)); }
+  /// Up to its first null.
+  [[nodiscard]] std::string_view text(int type) const {
+    const auto all = bytes(type);
+    return all.substr(0, all.find('\0'));
+  }
   [[nodiscard]] bool has(int type) const { return bytes(type).data() != nullptr; }
   [[nodiscard]] std::uint32_t number(int type, std::uint32_t otherwise = 0) const {
     const auto found = bytes(type);
@@ -49,4 +61,4 @@ class Attributes {
   const nlmsghdr& message_;
 };
 
-}  // namespace tfunnel::client
+}  // namespace tfunnel::io
