@@ -27,10 +27,10 @@ void add_both(std::vector<Probe>& probes, const core::Endpoint& to) {
 void add_loop(std::vector<Probe>& probes, const Situation& situation) {
   const auto& ways = situation.facts.ways;
   if (situation.table->takes_v4_questions && ways.v4.plain.is_there) {
-    add_both(probes, {*core::Address::parse("198.18.0.53"), dns_port});
+    add_both(probes, {far_address(true), dns_port});
   }
   if (situation.table->takes_v6_questions && ways.v6.plain.is_there && situation.facts.routing.has_ipv6) {
-    add_both(probes, {*core::Address::parse("2001:2::53"), dns_port});
+    add_both(probes, {far_address(false), dns_port});
   }
 }
 
@@ -61,10 +61,10 @@ std::string kind_of(const Probe& probe) { return probe.is_of_machine ? "dns" : p
 std::string mend_of_nameserver(const Situation& situation, const Probe& probe) {
   const bool takes = situation.table && situation.table->takes_questions();
   if (!takes) {
-    return situation.runs() ? up_line(situation, "--dns far") : "echo 'nameserver ADDRESS' > /etc/resolv.conf";
+    return situation.runs() ? up_line(situation, "--dns far") : nameserver_line("ADDRESS");
   }
   // Any address but this machine's own is answered by the far end.
-  return probe.to.address.is_loopback() ? "echo 'nameserver 198.18.0.53' > /etc/resolv.conf" : "";
+  return probe.to.address.is_loopback() ? nameserver_line(far_address(true).text()) : "";
 }
 
 // What a program of this machine would have got.

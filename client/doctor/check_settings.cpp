@@ -74,7 +74,7 @@ Finding silent_nameserver(const Situation& situation, const core::Endpoint& serv
   if (is_resolved) {
     found.mend = "systemctl restart systemd-resolved";
   } else if (situation.table && situation.table->takes_questions()) {
-    found.mend = "echo 'nameserver 198.18.0.53' > /etc/resolv.conf";
+    found.mend = nameserver_line(far_address(true).text());
   }
   return found;
 }
@@ -94,6 +94,10 @@ Findings check_over_tls(const Situation& situation) {
 }
 
 }  // namespace
+
+std::string nameserver_line(const std::string& address) {
+  return "echo 'nameserver " + address + "' > /etc/resolv.conf";
+}
 
 Findings check_settings(const Situation& situation) {
   auto found = check_sources(situation);

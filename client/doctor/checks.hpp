@@ -29,6 +29,9 @@ Findings check_clock(const Situation& situation);
 /// All of them.
 Findings check_all(const Situation& situation, const std::optional<core::Endpoint>& server);
 
+/// The line by which this machine asks one nameserver only.
+std::string nameserver_line(const std::string& address);
+
 /// The line that begins anew, with these options.
 std::string up_line(const Situation& situation, const std::string& options = "");
 

@@ -199,11 +199,10 @@ void look_at_rules(DoctorFacts& facts) {
   facts.settings.loopback_has_ipv6 = facts.routing.has_ipv6;
 }
 
-// To addresses for tests (RFC 2544, RFC 5180), for which nobody has a route of its own.
 void look_at_ways(DoctorFacts& facts) {
   const auto mark = situation_of(facts).marks.captured;
   for (const bool is_v4 : {true, false}) {
-    const auto to = *core::Address::parse(is_v4 ? "198.18.0.53" : "2001:2::53");
+    const auto to = far_address(is_v4);
     facts.ways.of(is_v4) = {way_to(to, 0), way_to(to, mark)};
   }
 }

@@ -163,9 +163,6 @@ class Search {
     return found == nullptr ? 0 : found->priority;
   }
 
-  // For tests (RFC 2544, RFC 5180): nobody has rules about it.
-  static core::Address far_address(bool is_v4) { return *core::Address::parse(is_v4 ? "198.18.0.53" : "2001:2::53"); }
-
   const Ruleset& rules_;
   const SystemMarks& marks_;
   const Exits& exits_;

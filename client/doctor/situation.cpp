@@ -13,6 +13,8 @@ State state_of(bool runs, bool has_rules, bool has_routing) {
 
 }  // namespace
 
+core::Address far_address(bool is_v4) { return *core::Address::parse(is_v4 ? "198.18.0.53" : "2001:2::53"); }
+
 Situation situation_of(const DoctorFacts& facts) {
   Situation made{facts, std::nullopt, {}, State::nothing};
   const auto& ours = facts.routing.ours;

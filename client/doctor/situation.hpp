@@ -26,6 +26,10 @@ struct Situation {
   [[nodiscard]] bool is_stopped() const { return runs() && facts.instance->process.is_stopped; }
 };
 
+/// No host has it (RFC 2544, RFC 5180), and nobody has a route or a rule of its own for it. With --dns far a question
+/// to it is answered by the far end like one to any address beyond this machine.
+core::Address far_address(bool is_v4);
+
 /// Where the rules cannot be seen, the routing tells whether they stand.
 Situation situation_of(const DoctorFacts& facts);
 

@@ -170,12 +170,12 @@ void SupervisedLink::on_session_end(io::ExitStatus status, const std::string& wh
 
 void SupervisedLink::note_state(bool is_up) {
   is_up_ = is_up;
-  facts_.up = is_up;
   facts_.since = Clock::now();
 }
 
 LinkFacts SupervisedLink::facts(std::size_t most_flows) const {
   auto facts = facts_;
+  facts.up = is_up_;
   if (is_up_) facts.table = session_->table(most_flows);
   return facts;
 }
